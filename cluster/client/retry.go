@@ -1,0 +1,149 @@
+package client
+
+import (
+	"time"
+
+	"juno"
+	"juno/cluster/rpc"
+)
+
+// Times of sending again.
+const (
+	// latencyFirst is what is taken for the usual time before there was any.
+	latencyFirst = time.Second
+	// hedgeMin is the least time until all voters are asked: a busy cluster answers in bursts. Less
+	// would not help where the leader has died, which its followers take a second to believe.
+	hedgeMin = 400 * time.Millisecond
+	// hedgeMax is the most; a leader that is slower is to be deposed.
+	hedgeMax = 2 * time.Second
+	// queuedMax is how long a leader that goes on answering what was sent before is waited for.
+	queuedMax = 5 * time.Second
+	// retryTick is how often what is under way is looked at.
+	retryTick = 20 * time.Millisecond
+	// busyPause, doubled up to busyShiftMax times, is how long a busy node is left alone.
+	busyPause    = 10 * time.Millisecond
+	busyShiftMax = 6
+	// noLeaderPause is how long an election is given before the next try.
+	noLeaderPause = 50 * time.Millisecond
+	// submitBytesMax and submitItemsMax bound one frame of commands, apart from a single batch.
+	submitBytesMax = 256 << 10
+	submitItemsMax = 1024
+)
+
+// unit is what one signature covers, under way.
+type unit struct {
+	item     rpc.Submission
+	first    juno.RequestID
+	count    int
+	left     int // commands without an outcome
+	sent     time.Time
+	next     time.Time // to be sent again
+	attempts int       // 0: to the leader; then to all voters
+	busy     int
+	refusals map[rpc.Code]*voterSet
+}
+
+// hedge is how long the leader is waited for. The caller holds mu.
+func (c *Client) hedge() time.Duration { return min(max(2*c.latency, hedgeMin), hedgeMax) }
+
+// queued reports whether a unit that only the leader has is still on its way there: the leader
+// answers, in the order of sending, and has not come to what was sent after this one. Then to ask
+// everybody would only make a busy cluster busier, which checks every copy. The caller holds mu.
+func (c *Client) queued(u *unit, now time.Time) bool {
+	patience := c.hedge()
+	return now.Sub(c.answered) < patience && c.reached.Sub(u.sent) < patience &&
+		now.Sub(u.sent) < queuedMax
+}
+
+func (c *Client) wakeRetry() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// retry sends again what has waited for too long. It sleeps while nothing is under way.
+func (c *Client) retry() {
+	tick := time.NewTicker(retryTick)
+	defer tick.Stop()
+	for {
+		c.mu.Lock()
+		idle := len(c.units) == 0
+		c.mu.Unlock()
+		if idle {
+			tick.Stop()
+			select {
+			case <-c.wake:
+			case <-c.stop.Done():
+				return
+			}
+			tick.Reset(retryTick)
+		}
+		select {
+		case <-tick.C:
+		case <-c.wake:
+		case <-c.stop.Done():
+			return
+		}
+		c.sendDue(time.Now())
+	}
+}
+
+// sendDue sends the units whose time has come.
+func (c *Client) sendDue(now time.Time) {
+	var one, all []*unit
+	c.mu.Lock()
+	for _, u := range c.units {
+		if u.left == 0 || u.next.After(now) {
+			continue
+		}
+		if u.attempts == 0 && u.busy > 0 && now.Sub(u.sent) < c.hedge() {
+			one = append(one, u) // it was only busy
+			u.next = now.Add(busyPause << u.busy)
+			continue
+		}
+		if u.attempts == 0 && c.queued(u, now) {
+			u.next = now.Add(retryTick)
+			continue
+		}
+		u.attempts++
+		u.next = now.Add(min(c.hedge()<<min(u.attempts, 6), hedgeMax))
+		all = append(all, u)
+	}
+	leader, voters := c.leaderLink(), c.voters()
+	c.mu.Unlock()
+	if leader != nil {
+		c.sendUnits([]*link{leader}, one)
+	}
+	c.sendUnits(voters, all)
+}
+
+// leaderLink returns the link to the leader, or nil. The caller holds mu.
+func (c *Client) leaderLink() *link {
+	if c.members == nil || c.closed {
+		return nil
+	}
+	return c.links[c.leader()]
+}
+
+// sendUnits sends units in their order, as few frames as it takes.
+func (c *Client) sendUnits(to []*link, units []*unit) {
+	for len(units) > 0 {
+		n, size := 0, 0
+		s := &rpc.Submit{}
+		for n < len(units) && n < submitItemsMax {
+			size += rpc.SubmissionBytes(&units[n].item)
+			if n > 0 && size > submitBytesMax {
+				break
+			}
+			s.Items = append(s.Items, units[n].item)
+			n++
+		}
+		units = units[n:]
+		frame := c.frame(s, 0)
+		for _, l := range to {
+			// What does not get on its way is sent again like what gets lost.
+			l.conn.Send(frame)
+		}
+	}
+}

@@ -1,0 +1,448 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"juno"
+	"juno/cluster/rpc"
+)
+
+// Mode says how commands are signed.
+type Mode uint8
+
+// The modes of Submit.
+const (
+	// Single signs every command by itself; as many as the window takes are under way at once.
+	Single Mode = iota
+	// Batch puts one signature over up to batchCommands commands. Each is still an entry of its
+	// own, executed and answered by itself.
+	Batch
+)
+
+const (
+	// windowRequests is how far apart the numbers of commands under way may be: a node refuses a
+	// number that is 4096 below the highest one.
+	windowRequests = 4096
+	// batchCommands is how many commands are signed together: a quarter of the window, so that
+	// batches follow each other without a pause.
+	batchCommands = windowRequests / 4
+	// batchBytesTarget keeps a batch within one message to a follower (consensus.md, N1).
+	batchBytesTarget = 900 << 10
+	// signedAhead is how many single commands are signed before they are sent.
+	signedAhead = 256
+	// bytesUnderWayMax bounds the bytes of commands under way.
+	bytesUnderWayMax = 8 << 20
+	// requestFirstMax keeps a client that chooses its numbers from using them all up.
+	requestFirstMax = 1 << 62
+	// requestsAhead bounds how far a single voter can move the first number of a client: correct
+	// voters are never that far apart.
+	requestsAhead = 1 << 32
+)
+
+// Submit signs commands, sends them, and waits until each has an outcome; there is one for each
+// text, in the same order, also when ctx ends first. They enter the log in the order of texts as
+// long as nothing has to be sent twice. The error is about all of them: nothing was sent.
+func (c *Client) Submit(
+	ctx context.Context, texts []string, mode Mode, progress Progress,
+) ([]Outcome, error) {
+	return c.submit(ctx, 0, texts, mode, progress)
+}
+
+// SubmitAt is Submit under request numbers that the caller chooses: first, which is at least 1,
+// and those behind it. A number that was used before for the same command gives that command's
+// first outcome and executes nothing; for another command it is ErrReused.
+func (c *Client) SubmitAt(
+	ctx context.Context, first juno.RequestID, texts []string, mode Mode, progress Progress,
+) ([]Outcome, error) {
+	if first == 0 || first > requestFirstMax {
+		return nil, fmt.Errorf("request number %d: want one from 1 to %d", first,
+			juno.RequestID(requestFirstMax))
+	}
+	return c.submit(ctx, first, texts, mode, progress)
+}
+
+func (c *Client) submit(
+	ctx context.Context, first juno.RequestID, texts []string, mode Mode, progress Progress,
+) ([]Outcome, error) {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	commands := make([]juno.Command, len(texts))
+	for i, t := range texts {
+		commands[i] = juno.Command{Language: c.cfg.Detect(t), Text: t, Request: 1}
+		if err := commands[i].Check(); err != nil {
+			return nil, fmt.Errorf("command %d: %w", i+1, err)
+		}
+	}
+	if first == 0 && len(texts) > 0 {
+		if _, err := c.Next(ctx); err != nil {
+			return nil, err
+		}
+	}
+	s := &submission{client: c, first: first, mode: mode, commands: commands}
+	s.wait = newWaiting(len(texts), progress)
+	s.send(ctx)
+	c.finish(ctx, s.wait)
+	return s.wait.outcomes, nil
+}
+
+// SubmitKey submits the signed payload of a key change (juno.KeyOp).
+func (c *Client) SubmitKey(ctx context.Context, payload []byte) (Outcome, error) {
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	ask, ok := juno.AskOf(&juno.Entry{Type: juno.EntryKeyOp, Payload: payload})
+	if !ok {
+		return Outcome{}, errors.New("this is no key change")
+	}
+	w := newWaiting(1, nil)
+	u := &unit{
+		item:  rpc.Submission{Type: juno.EntryKeyOp, Payload: payload},
+		first: ask.Request, count: 1,
+	}
+	c.launch(ctx, w, 0, []*unit{u}, []juno.Hash{ask.Hash})
+	c.finish(ctx, w)
+	return w.outcomes[0], nil
+}
+
+// limit gives a context without a deadline that of the configuration.
+func (c *Client) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, c.cfg.Timeout)
+}
+
+func newWaiting(n int, progress Progress) *waiting {
+	w := &waiting{
+		outcomes: make([]Outcome, n), left: n, done: make(chan struct{}),
+		progress: progress,
+	}
+	if n == 0 {
+		close(w.done)
+	}
+	return w
+}
+
+// finish waits for all outcomes, and makes those unknown that ctx does not wait for.
+func (c *Client) finish(ctx context.Context, w *waiting) {
+	select {
+	case <-w.done:
+		return
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range c.commands {
+		i := slices.IndexFunc(k.wanted, func(t target) bool { return t.of == w })
+		if i < 0 || k.settled {
+			continue
+		}
+		w.outcomes[k.wanted[i].at] = Outcome{
+			Request: k.request,
+			Err:     fmt.Errorf("request %d: %w (%w)", k.request, ErrUnknown, ctx.Err()),
+		}
+		k.wanted = slices.Delete(k.wanted, i, i+1)
+		if len(k.wanted) == 0 { // nobody waits any more
+			if k.unit != nil {
+				k.unit.left--
+			}
+			delete(c.commands, k.request)
+		}
+	}
+	c.trim()
+	c.announce()
+}
+
+// Next returns the next request number that this client would use. The first time it asks a quorum
+// of voters for the highest one in their logs.
+func (c *Client) Next(ctx context.Context) (juno.RequestID, error) {
+	err := c.await(ctx, func() bool { return c.next != 0 || c.findNext() })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil && !errors.Is(err, ErrClosed) {
+		heard := 0
+		for _, l := range c.voters() {
+			if l.info != nil {
+				heard++
+			}
+		}
+		want := 0
+		if c.members != nil {
+			want = c.members.config.Quorum()
+		}
+		return 0, fmt.Errorf("%w: %d voters tell which request numbers are used, want %d (%w)",
+			ErrNoQuorum, heard, want, err)
+	}
+	return c.next, err
+}
+
+// SetNext sets the next request number, for a program that keeps count itself.
+func (c *Client) SetNext(next juno.RequestID) error {
+	if next == 0 || next > requestFirstMax {
+		return fmt.Errorf("request number %d: want one from 1 to %d", next,
+			juno.RequestID(requestFirstMax))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next = next
+	return nil
+}
+
+// findNext sets the next number if a quorum of voters has told theirs. Of a quorum at least one
+// correct voter has every acknowledged command in its log, so the highest is safe; and no voter
+// alone can push it far. The caller holds mu.
+func (c *Client) findNext() bool {
+	if c.members == nil {
+		return false
+	}
+	var told []juno.RequestID
+	var heads []juno.Head
+	for _, l := range c.voters() {
+		if l.info != nil && l.info.Epoch == c.epoch() {
+			told, heads = append(told, l.info.Next), append(heads, l.info.Head)
+		}
+	}
+	if len(told) < c.members.config.Quorum() {
+		return false
+	}
+	slices.Sort(told)
+	slices.SortFunc(heads, func(a, b juno.Head) int { return cmp.Compare(a.Index, b.Index) })
+	at := len(told) - c.members.need() // a correct voter has at least what is there
+	if heads[at].Index > c.head.Index {
+		c.head = heads[at]
+	}
+	honest := told[at]
+	c.next = max(1, min(told[len(told)-1], honest+requestsAhead, requestFirstMax))
+	return true
+}
+
+// submission is one call of Submit.
+type submission struct {
+	client   *Client
+	first    juno.RequestID // 0: numbers that were never used
+	mode     Mode
+	commands []juno.Command
+	wait     *waiting
+}
+
+// send signs and launches the commands, part by part, as the window takes them.
+func (s *submission) send(ctx context.Context) {
+	for from := 0; from < len(s.commands); {
+		part := s.cut(from)
+		first := juno.RequestID(0)
+		if s.first != 0 {
+			first = s.first + juno.RequestID(from)
+		}
+		first, err := s.client.room(ctx, first, len(part))
+		if err != nil {
+			s.fail(from, err)
+			return
+		}
+		units, asked := s.sign(first, part)
+		s.client.launch(ctx, s.wait, from, units, asked)
+		from += len(part)
+	}
+}
+
+// fail gives the commands from one on the error: they were not sent.
+func (s *submission) fail(from int, err error) {
+	c := s.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := from; i < len(s.commands); i++ {
+		s.wait.outcomes[i] = Outcome{Err: fmt.Errorf("not sent: %w", err)}
+		if s.wait.left--; s.wait.left == 0 {
+			close(s.wait.done)
+		}
+	}
+}
+
+// cut returns the commands from one on that go together.
+func (s *submission) cut(from int) []juno.Command {
+	rest := s.commands[from:]
+	if s.mode == Single {
+		return rest[:min(len(rest), signedAhead)]
+	}
+	n, size := 0, 0
+	for n < len(rest) && n < batchCommands {
+		size += len(rest[n].Text) + 32
+		if n > 0 && size > batchBytesTarget {
+			break
+		}
+		n++
+	}
+	return rest[:n]
+}
+
+// room waits until n commands from first on, or if that is 0 from the next number on, are within
+// the window of what is under way, and takes those numbers.
+func (c *Client) room(ctx context.Context, first juno.RequestID, n int) (juno.RequestID, error) {
+	taken := first
+	err := c.await(ctx, func() bool {
+		from := first
+		if from == 0 {
+			from = c.next
+		}
+		lowest, bytes := from, 0
+		for _, u := range c.units {
+			if u.left > 0 {
+				lowest = min(lowest, u.first)
+				bytes += len(u.item.Payload)
+				for _, p := range u.item.Commands {
+					bytes += len(p)
+				}
+			}
+		}
+		if from+juno.RequestID(n)-lowest > windowRequests || bytes > bytesUnderWayMax {
+			return false
+		}
+		taken = from
+		c.next = max(c.next, from+juno.RequestID(n))
+		return true
+	})
+	return taken, err
+}
+
+// sign makes units of commands; asked has one hash for each.
+func (s *submission) sign(first juno.RequestID, part []juno.Command) ([]*unit, []juno.Hash) {
+	c := s.client
+	asked := make([]juno.Hash, len(part))
+	hash := func(i int, payload []byte) {
+		ask, ok := juno.AskOf(&juno.Entry{Type: juno.EntryCommand, Payload: payload})
+		if !ok {
+			panic(fmt.Sprintf("our own command %d cannot be read", first+juno.RequestID(i)))
+		}
+		asked[i] = ask.Hash
+	}
+	if s.mode == Batch {
+		head, payloads := juno.SignBatch(c.cfg.Key, c.cfg.Cluster, first, part)
+		for i, p := range payloads {
+			hash(i, p)
+		}
+		return []*unit{{
+			item: rpc.Submission{
+				Type: juno.EntryBatchHead, Payload: head.Payload(), Commands: payloads,
+			},
+			first: first, count: len(part),
+		}}, asked
+	}
+	units := make([]*unit, len(part))
+	workers := min(runtime.GOMAXPROCS(0), len(part)/16+1)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(part); i += workers {
+				part[i].Request = first + juno.RequestID(i)
+				part[i].Sign(c.cfg.Key, c.cfg.Cluster)
+				p := part[i].Payload()
+				hash(i, p)
+				units[i] = &unit{
+					item:  rpc.Submission{Type: juno.EntryCommand, Payload: p},
+					first: part[i].Request, count: 1,
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return units, asked
+}
+
+// launch enters the commands of units, whose outcomes go to w from at on, and sends them.
+func (c *Client) launch(
+	ctx context.Context, w *waiting, at int, units []*unit, asked []juno.Hash,
+) {
+	now := time.Now()
+	c.mu.Lock()
+	for _, u := range units {
+		u.sent, u.next = now, now.Add(c.hedge())
+		for i := range u.count {
+			k := &command{
+				request: u.first + juno.RequestID(i), asked: asked[i], unit: u,
+				wanted: []target{{w, at + i}}, floor: c.head.Index,
+			}
+			if c.closed {
+				k.unit = nil
+				c.settle(k, Outcome{Request: k.request, Err: ErrClosed})
+				continue
+			}
+			// A number that is under way already, by SubmitAt: this is another signature for it,
+			// and whoever waited for the first waits for this one.
+			if old := c.commands[k.request]; old != nil && !old.settled {
+				k.wanted = append(k.wanted, old.wanted...)
+				if old.unit != nil {
+					old.unit.left--
+				}
+			}
+			c.commands[k.request] = k
+			u.left++
+		}
+		asked, at = asked[u.count:], at+u.count
+		c.units = append(c.units, u)
+	}
+	leader, voters := c.leaderLink(), c.voters()
+	c.mu.Unlock()
+	c.wakeRetry()
+	if leader != nil {
+		c.sendUnits([]*link{leader}, units)
+	} else if ctx.Err() == nil {
+		c.sendUnits(voters, units)
+	}
+}
+
+// Ask asks what became of requests that had no outcome in time. It executes nothing. An outcome
+// with ErrMissing says that a quorum does not have the request: it may still be on its way, unless
+// its number has left the window meanwhile.
+func (c *Client) Ask(ctx context.Context, requests ...juno.RequestID) ([]Outcome, error) {
+	if len(requests) > rpc.AskRequestsMax {
+		return nil, fmt.Errorf("ask about %d requests, at most %d", len(requests),
+			rpc.AskRequestsMax)
+	}
+	ctx, cancel := c.limit(ctx)
+	defer cancel()
+	w := newWaiting(len(requests), nil)
+	c.mu.Lock()
+	for i, r := range requests {
+		if r == 0 {
+			c.mu.Unlock()
+			return nil, errors.New("ask about request number 0: they begin at 1")
+		}
+		if k := c.commands[r]; k != nil && !k.settled {
+			k.wanted = append(k.wanted, target{w, i})
+			continue
+		}
+		c.commands[r] = &command{request: r, wanted: []target{{w, i}}, floor: c.head.Index}
+	}
+	c.mu.Unlock()
+	for pause := c.pause(); ; pause = min(2*pause, hedgeMax) {
+		c.mu.Lock()
+		voters := c.voters()
+		c.mu.Unlock()
+		frame := c.frame(&rpc.Ask{Requests: requests}, 0)
+		for _, l := range voters {
+			l.conn.Send(frame)
+		}
+		again := time.NewTimer(pause)
+		select {
+		case <-w.done:
+		case <-again.C:
+			continue
+		case <-ctx.Done():
+		case <-c.stop.Done():
+		}
+		again.Stop()
+		c.finish(ctx, w)
+		return w.outcomes, nil
+	}
+}
+
+func (c *Client) pause() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hedge()
+}

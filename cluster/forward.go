@@ -1,0 +1,235 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"juno"
+	"juno/cluster/raft"
+)
+
+// ErrNotLeader ends a proposal that another node has forwarded to one that does not lead (any
+// more). It forwards it again.
+var ErrNotLeader = errors.New("not the leader")
+
+const (
+	// forwardRoundBytes bounds what is forwarded at a time; the rest follows.
+	forwardRoundBytes = 8 << 20
+	// forwardedMax bounds the commands of one peer that wait here, so that no peer can fill the
+	// pool for all others.
+	forwardedMax = 1 << 16
+)
+
+// Receive takes a frame from another member; the transport calls it, from any goroutine.
+func (n *Node) Receive(from juno.NodeID, frame []byte) { n.inbox.put(from, frame) }
+
+// forwardFresh hands proposals of our clients to the leader at once, the new ones, and all of them
+// when there is another leader.
+func (n *Node) forwardFresh() {
+	leader := juno.NodeID(0)
+	if s := n.status.Load(); s.Convinced {
+		leader = s.Leader
+	}
+	if leader == n.cfg.ID || leader == 0 {
+		n.fresh, n.leader = nil, leader
+		return
+	}
+	if leader != n.leader {
+		n.leader, n.fresh = leader, nil
+		n.forward(leader, n.pool.waitingSince(n.ticks, forwardRoundBytes))
+		return
+	}
+	if len(n.fresh) > 0 {
+		n.forward(leader, n.fresh)
+		n.fresh = nil
+	}
+}
+
+// forwardOld hands proposals to the leader again that have waited for long (P3).
+func (n *Node) forwardOld(leader juno.NodeID) {
+	patience := n.cfg.Limits.ForwardTicks
+	if n.ticks < patience || leader == n.cfg.ID {
+		return
+	}
+	var all []*Proposal
+	for _, p := range n.pool.waitingSince(n.ticks-patience, forwardRoundBytes) {
+		if n.ticks-p.sent >= patience {
+			all = append(all, p)
+		}
+	}
+	n.forward(leader, all)
+}
+
+func (n *Node) forward(leader juno.NodeID, all []*Proposal) {
+	var send []*Proposal
+	for _, p := range all {
+		if p.stage == stageWaiting && p.from == 0 {
+			p.sent = max(n.ticks, 1)
+			send = append(send, p)
+		}
+	}
+	for _, frame := range proposalFrames(send) {
+		if !n.transport.Send(leader, LaneCommands, frame) {
+			n.peers.lost(leader)
+		}
+	}
+}
+
+// takeForwarded takes in what another node has forwarded. It is never forwarded again (L7), and
+// nobody waits for it here: whoever forwarded it sees it in the log.
+func (n *Node) takeForwarded(from juno.NodeID, all []*Proposal) {
+	if s := n.status.Load(); s.Role != raft.Leader {
+		return
+	}
+	for _, p := range all {
+		count := len(p.commands())
+		if !n.forwarded.take(from, count) {
+			return
+		}
+		p.from = from
+		p.ticket.finished = func() { n.forwarded.give(from, count) }
+		select {
+		case n.admission.in <- p:
+		default:
+			p.ticket.finished()
+			return
+		}
+	}
+}
+
+// quotas count what of each peer is waiting.
+type quotas struct {
+	mu   sync.Mutex
+	used map[juno.NodeID]int
+}
+
+func (q *quotas) take(from juno.NodeID, n int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.used == nil {
+		q.used = make(map[juno.NodeID]int)
+	}
+	if q.used[from] > 0 && q.used[from]+n > forwardedMax {
+		return false
+	}
+	q.used[from] += n
+	return true
+}
+
+func (q *quotas) give(from juno.NodeID, n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.used[from] -= n
+}
+
+// dropForwarded forgets what others have forwarded, because we do not lead any more: they forward
+// it again, to the one who does.
+func (p *pool) dropForwarded() {
+	for _, s := range p.waiting {
+		if s.in(stageWaiting) && s.proposal.from != 0 {
+			p.drop(s.proposal)
+			s.proposal.ticket.finish(nil, ErrNotLeader)
+		}
+	}
+}
+
+const (
+	// sweepMax bounds the proposals that sweep looks at.
+	sweepMax = 4096
+	// sweepCommandsMax bounds their commands: each costs a look into a table, twice a second.
+	sweepCommandsMax = 1 << 16
+)
+
+// sweep ends waiting proposals that cannot get into the log any more: their request is used there
+// already, perhaps by another variant that the client has signed, their key has ended, the ledger
+// is halted, or no correct leader would take them. They would wait for ever, and make us complain
+// about the leader (C4).
+func (n *Node) sweep() {
+	ring := n.judge.Keyring()
+	now := n.core.Status()
+	tip := now.Last.Index
+	commands := 0
+	for i, s := range n.pool.waiting {
+		if i == sweepMax || commands > sweepCommandsMax {
+			return
+		}
+		p := s.proposal
+		if p == nil || !s.in(stageWaiting) || p.byAdmins() {
+			continue
+		}
+		commands += len(p.entries)
+		signer, known := ring.Lookup(p.key)
+		if !known || !signer.ValidAt(tip+1) {
+			n.misfit(p, &now, fmt.Errorf("key %s: %w", p.key, juno.ErrKeyNotValid))
+			continue
+		}
+		if at, used := n.partInLog(p, signer.Subject); used {
+			n.pool.drop(p)
+			n.jobs.put(job{replay: p, client: signer.Subject, at: at})
+		} else if now.Halted && p.isCommand() {
+			n.pool.drop(p)
+			p.ticket.finish(nil, p.halted())
+		} else if n.ticks-p.admitted >= n.cfg.Limits.ForwardTicks {
+			n.misfit(p, &now, n.fits(p, tip))
+		}
+	}
+}
+
+// misfit notes what is wrong with a proposal behind the last entry, nil if nothing is, and ends it
+// once that entry is final. Until then others may take the place of what is in its way, and a
+// proposal that was forwarded may be among them.
+func (n *Node) misfit(p *Proposal, now *raft.Status, wrong error) {
+	if wrong == nil {
+		p.behind = juno.Pos{}
+		return
+	}
+	if p.behind == (juno.Pos{}) {
+		p.behind = now.Last
+	}
+	final := p.behind == now.Committed
+	if p.behind.Index < now.Committed.Index {
+		hash, _ := n.cfg.Log.HashAt(p.behind.Index)
+		if final = hash == p.behind.Hash; !final {
+			p.behind = now.Last // others took that place
+		}
+	}
+	if final {
+		n.pool.drop(p)
+		p.ticket.finish(nil, wrong)
+	}
+}
+
+// halted is what a proposal gets that a halt stops. One that was forwarded may have come to the
+// leader before.
+func (p *Proposal) halted() error {
+	if p.sent > 0 {
+		return fmt.Errorf("%w: %w", ErrUnknown, raft.ErrHalted)
+	}
+	return raft.ErrHalted
+}
+
+// fits judges a proposal as a leader would that put it behind the last entry.
+func (n *Node) fits(p *Proposal, tip juno.Index) error {
+	defer n.judge.TruncateTo(tip)
+	for i := range p.entries {
+		e := p.entries[i]
+		e.Index = tip + 1 + juno.Index(i)
+		if err := n.judge.Append(&e); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+	}
+	return nil
+}
+
+// reject ends a proposal that the Validator refused as the next entry. If its request is in the
+// log it is answered with the first result.
+func (n *Node) reject(p *Proposal, reason error) {
+	if signer, known := n.judge.Keyring().Lookup(p.key); known && !p.byAdmins() {
+		if at, used := n.partInLog(p, signer.Subject); used {
+			n.jobs.put(job{replay: p, client: signer.Subject, at: at})
+			return
+		}
+	}
+	p.ticket.finish(nil, fmt.Errorf("%w: %w", ErrInvalid, reason))
+}

@@ -1,0 +1,409 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"juno"
+	"juno/cluster/raft"
+)
+
+const (
+	// tickEvery is the length of a tick of the core; all its timers count in it.
+	tickEvery = 10 * time.Millisecond
+	// waitingCommandsMax bounds the commands that are taken in and not answered yet, and with
+	// them the memory of a node under overload.
+	waitingCommandsMax = 1 << 18
+	// waitingBytesMax bounds the same by payload.
+	waitingBytesMax = 256 << 20
+	// admissionQueue is how many proposals can wait for their signature check.
+	admissionQueue = 8192
+	// idleTicks is the pause after which the log is told that nothing is coming.
+	idleTicks = 100
+	// stopTicksMax is how long a node that ends waits for what it has proposed, and for another
+	// leader: two seconds.
+	stopTicksMax = 200
+)
+
+// Config is what a node is made of.
+type Config struct {
+	ID juno.NodeID
+	// Key signs for the node. Keys are others that it may have, see Node.AddKey: which of them
+	// signs, the membership says.
+	Key       juno.PrivateKey
+	Keys      []juno.PrivateKey
+	Cluster   juno.ClusterID
+	Limits    raft.Limits
+	Stored    *raft.Stored // what Log holds
+	Log       Log
+	Machine   Machine
+	Validator Validator // has folded in exactly the entries of Log
+	States    States    // nil: no checkpoints
+	// Connect makes the connection to the other members; nil: the node is alone.
+	Connect Connector
+	// Executed is the newest entry that Machine has executed already. What is final beyond it is
+	// executed before Start returns.
+	Executed juno.Index
+	// Answer, if not nil, is told what was executed, in which term, and with which results. It
+	// returns soon, and changes neither slice.
+	Answer func(term juno.Term, upto juno.Pos, entries []juno.Entry, results []juno.Result)
+	// ClientKeys, if not nil, is given the keyring at the start and whenever it has changed. It
+	// returns soon; the keyring never changes.
+	ClientKeys func(ring *juno.Keyring)
+	// Progress, if not nil, is told how far that is.
+	Progress func(done, total juno.Index)
+	// Quarantine, if not nil, is told why the node says nothing any more, to keep what an
+	// operator needs to find out why (consensus.md, H2). It returns at once.
+	Quarantine func(reason string)
+	// Known, if not nil, is a membership that is proven to have come into force, perhaps newer than
+	// those in the log. The others are looked for under the keys and addresses in it.
+	Known *juno.EpochConfig
+	// FindKey, if not nil, looks for a secret that the node was not given and that a membership
+	// names which comes into force: one that was drawn while it ran. The loop waits for it.
+	FindKey func(juno.PublicKey) (juno.PrivateKey, bool)
+	// Entered, if not nil, is told that another membership is in force. It returns at once.
+	Entered func()
+	Clock   func() juno.Millis
+	Rand    raft.Rand
+}
+
+// Node is one running member of a cluster. All methods are safe for concurrent use.
+type Node struct {
+	cfg       Config
+	core      *raft.Core
+	durable   *raft.Durable
+	judge     *judge
+	pool      *pool
+	ticks     uint64 // of the loop's goroutine
+	transport Transport
+	keys      keys
+	members   *members
+	seen      *seen
+	verifiers sync.Pool // of *verifier
+	inbox     *inbox
+	peers     peers
+	forwarded quotas
+	hearing   hearing // of the checker of votes
+
+	admission admission
+	admitted  chan []*Proposal
+	incoming  chan incoming
+	requests  chan func() // to be run by the loop
+	written   *queue[persisted]
+	writes    *queue[writeJob]
+	jobs      *queue[job]
+	pieces    atomic.Pointer[chan *piece] // of the fetch under way, or nil
+	server    server
+
+	stop     chan struct{} // closed: take nothing new, finish
+	stopOnce sync.Once
+	quit     chan struct{} // closed when the loop has ended
+	failed   chan struct{} // closed after the first failure
+	failOnce sync.Once
+	failure  error
+	done     sync.WaitGroup // admission, checkers and loop
+	ended    chan struct{}  // closed when nobody takes proposals any more, and none is left
+	// submitting is held for reading while a proposal is handed over, so that the last look for
+	// proposals that nobody took comes after all of them.
+	submitting sync.RWMutex
+	workers    sync.WaitGroup // writer and applier
+
+	commands atomic.Int64 // waiting for an answer
+	bytes    atomic.Int64
+	status   atomic.Pointer[Status]
+	applied  atomic.Pointer[juno.Pos]
+	watchers watchers
+
+	// The rest belongs to the loop.
+	unsynced   []*raft.Ready // written, and not known to be on disk
+	config     *juno.EpochConfig
+	observing  bool
+	life       int         // number of the core, see rebirth
+	delivered  juno.Index  // newest entry that the applier was given
+	leader     juno.NodeID // whom fresh proposals were sent to last
+	fresh      []*Proposal // to be forwarded
+	lastWork   uint64      // tick of the last write
+	idle       bool
+	stopping   uint64 // tick at which the end was asked for
+	resigned   bool
+	alarms     alarms
+	certified  juno.Index
+	quarantine string
+	transfer   transfer
+	installing *juno.EpochConfig // in force behind the state that is being installed
+}
+
+// Start starts a node. Whoever started it must call Stop.
+func Start(cfg Config) (*Node, error) {
+	n := &Node{
+		cfg: cfg, admitted: make(chan []*Proposal, 4), writes: newQueue[writeJob](),
+		written: newQueue[persisted](), jobs: newQueue[job](), stop: make(chan struct{}),
+		failed: make(chan struct{}), ended: make(chan struct{}), quit: make(chan struct{}),
+		incoming: make(chan incoming, stepsAhead), requests: make(chan func(), 16), idle: true,
+		seen: newSeen(), inbox: newInbox(),
+	}
+	n.pool = newPool(func() uint64 { return n.ticks })
+	n.pool.refused = n.reject
+	n.admission.in = make(chan *Proposal, admissionQueue)
+	n.admission.out = n.admitted
+	n.admission.batch = juno.NewBatchVerifier(verifyBatchMax)
+	n.judge = &judge{Validator: cfg.Validator, node: n}
+	n.keys.add(append([]juno.PrivateKey{cfg.Key}, cfg.Keys...)...)
+	if err := n.begin(cfg.Stored); err != nil {
+		return nil, err
+	}
+	if err := n.catchUp(); err != nil {
+		return nil, err
+	}
+	if err := n.publishKeys(); err != nil {
+		return nil, err
+	}
+	n.publish()
+	if err := n.connect(); err != nil {
+		return nil, err
+	}
+	n.run()
+	return n, nil
+}
+
+// begin makes the core, and what goes with it, from what the log holds.
+func (n *Node) begin(st *raft.Stored) error {
+	configs, err := configsOf(st)
+	if err != nil {
+		return err
+	}
+	if n.members, err = newMembers(n.cfg.Cluster, st.Genesis); err != nil {
+		return err
+	}
+	for _, c := range configs[1:] {
+		if err := n.members.add(c); err != nil {
+			return err
+		}
+	}
+	n.verifiers.New = func() any { return newVerifier(n.members, n.seen) }
+	n.config = configs[len(configs)-1]
+	n.admission.config.Store(n.config)
+	return n.makeCore(st)
+}
+
+// makeCore makes a core from what the log holds.
+func (n *Node) makeCore(st *raft.Stored) (err error) {
+	if n.durable, err = raft.NewDurable(n.cfg.ID, st); err != nil {
+		return err
+	}
+	var validator raft.Validator = n.judge
+	if n.cfg.Connect == nil {
+		validator = n.judge.Validator // all that comes in comes through admission
+	}
+	n.observing = n.mustObserve(n.config)
+	n.core, err = raft.New(raft.Config{
+		ID: n.cfg.ID, Cluster: n.cfg.Cluster, Limits: n.cfg.Limits, Observe: n.observing,
+	}, st, raft.Ports{
+		Validator: validator, Pool: n.pool, Log: n.cfg.Log, Rand: n.cfg.Rand,
+	}, n.cfg.Clock())
+	return err
+}
+
+// configsOf returns all memberships that a log knows, from the genesis on.
+func configsOf(st *raft.Stored) ([]*juno.EpochConfig, error) {
+	all := []*juno.EpochConfig{st.Genesis}
+	for i := range st.Records {
+		if st.Records[i].Kind != raft.RecordEpoch {
+			continue
+		}
+		e, err := raft.ParseEpochRecord(st.Records[i].Bytes)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e.Next)
+	}
+	return all, nil
+}
+
+// connect joins the other members, and begins to look at what they say.
+func (n *Node) connect() (err error) {
+	if n.cfg.Connect == nil {
+		return nil
+	}
+	n.admission.seen = n.seen
+	config := n.config
+	if known := n.cfg.Known; known != nil && known.Epoch > config.Epoch {
+		config = known
+	}
+	n.transport, err = n.cfg.Connect(Link{
+		ID: n.cfg.ID, Cluster: n.cfg.Cluster, Config: config, Secret: n.keys.secret,
+		Newest:  n.keys.newest,
+		Deliver: n.Receive,
+	})
+	if err != nil {
+		return fmt.Errorf("connect %s: %w", n.cfg.ID, err)
+	}
+	n.transport.SetMembers(n.config)
+	c := &checker{node: n, seen: n.seen, out: n.incoming, stop: n.quit}
+	n.done.Go(c.runUrgent)
+	n.done.Go(c.runBulk)
+	n.server = server{
+		node: n, asks: make(chan arrival, asksWaiting), open: make(map[juno.NodeID]*serving),
+	}
+	if n.cfg.States != nil {
+		n.done.Go(func() { n.server.run(n.quit) })
+	}
+	return nil
+}
+
+// run starts the goroutines.
+func (n *Node) run() {
+	w := &writer{log: n.cfg.Log, in: n.writes, done: n.written.put, fail: n.fail}
+	a := &applier{
+		machine: n.cfg.Machine, states: n.cfg.States, log: n.cfg.Log, in: n.jobs,
+		config: n.config, fail: n.fail, executed: n.executed, stopped: n.failed,
+		index: n.applied.Load().Index, applied: n.setApplied,
+	}
+	if n.cfg.Answer != nil {
+		a.answer = func(upto juno.Pos, entries []juno.Entry, results []juno.Result) {
+			n.cfg.Answer(n.status.Load().Term, upto, entries, results)
+		}
+	}
+	n.workers.Go(w.run)
+	n.workers.Go(a.run)
+	n.done.Go(func() { n.admission.run(n.stop) })
+	n.done.Go(n.loop)
+	go n.end()
+}
+
+// end turns away what was handed over when admission and loop had ended already.
+func (n *Node) end() {
+	n.done.Wait()
+	n.submitting.Lock()
+	defer n.submitting.Unlock()
+	n.admission.drain(n.stopReason())
+	n.turnAwayAdmitted()
+	close(n.ended)
+}
+
+const (
+	catchUpEntries = 4096
+	catchUpBytes   = 4 << 20
+)
+
+// catchUp executes what is final on disk and was not executed, or not projected, before the end
+// of the last run. It is the same path that new entries take.
+func (n *Node) catchUp() error {
+	at, final := n.cfg.Executed, n.core.Status().Committed.Index
+	for first := at; at < final; {
+		hi := min(at+1+catchUpEntries, final+1)
+		entries := n.cfg.Log.Entries(at+1, hi, catchUpBytes)
+		if len(entries) == 0 {
+			return fmt.Errorf("execute entry %d again: the log does not hold it", at+1)
+		}
+		if _, err := n.cfg.Machine.Apply(entries); err != nil {
+			return fmt.Errorf("execute entry %d again: %w", at+1, err)
+		}
+		at += juno.Index(len(entries))
+		if n.cfg.Progress != nil {
+			n.cfg.Progress(at-first, final-first)
+		}
+	}
+	hash, ok := n.cfg.Log.HashAt(at)
+	if !ok {
+		return fmt.Errorf("the state is at entry %d, which the log does not hold", at)
+	}
+	n.applied.Store(&juno.Pos{Index: at, Hash: hash})
+	n.delivered = at
+	return nil
+}
+
+// Submit takes a proposal in. The ticket's outcomes come when its entries are final and executed.
+// ErrBusy and ErrStopped say that nothing was taken. A proposal is submitted once; a retry is a
+// new proposal with the same payload.
+func (n *Node) Submit(p *Proposal) (*Ticket, error) {
+	count, size := int64(len(p.commands())), int64(p.bytes())
+	if n.commands.Add(count) > waitingCommandsMax || n.bytes.Add(size) > waitingBytesMax {
+		n.commands.Add(-count)
+		n.bytes.Add(-size)
+		return nil, ErrBusy
+	}
+	p.ticket.finished = func() {
+		n.commands.Add(-count)
+		n.bytes.Add(-size)
+	}
+	n.submitting.RLock()
+	defer n.submitting.RUnlock()
+	select {
+	case <-n.stop:
+		p.ticket.finish(nil, n.stopReason())
+		return nil, p.ticket.err
+	default:
+	}
+	select {
+	case n.admission.in <- p:
+		return p.ticket, nil
+	case <-n.stop:
+		p.ticket.finish(nil, n.stopReason())
+		return nil, p.ticket.err
+	}
+}
+
+func (n *Node) stopReason() error {
+	select {
+	case <-n.failed:
+		return fmt.Errorf("%w: %w", ErrStopped, n.failure)
+	default:
+		return ErrStopped
+	}
+}
+
+// Failed is closed when the node has stopped by itself; Err says why.
+func (n *Node) Failed() <-chan struct{} { return n.failed }
+
+// Err returns why the node stopped by itself, or nil.
+func (n *Node) Err() error {
+	select {
+	case <-n.failed:
+		return n.failure
+	default:
+		return nil
+	}
+}
+
+// Stop ends the node: a leader hands over to another one, what is in the log is made durable and
+// executed, what is not is turned away. It returns the failure of a node that had stopped by
+// itself.
+func (n *Node) Stop() error {
+	n.stopOnce.Do(func() { close(n.stop) })
+	<-n.ended
+	n.writes.close()
+	n.jobs.close()
+	n.workers.Wait()
+	n.written.close()
+	if n.transport != nil {
+		return errors.Join(n.Err(), n.transport.Close())
+	}
+	return n.Err()
+}
+
+// fail stops the node because of err.
+func (n *Node) fail(err error) {
+	n.failOnce.Do(func() {
+		n.failure = err
+		close(n.failed)
+	})
+	n.stopOnce.Do(func() { close(n.stop) })
+}
+
+// publishKeys gives admission a copy of the keyring.
+func (n *Node) publishKeys() error {
+	ring := n.judge.Keyring()
+	copied, err := juno.NewKeyring(ring.Cluster(), ring.Records())
+	if err != nil {
+		return errors.Join(errors.New("cluster: a keyring that cannot be copied"), err)
+	}
+	n.admission.ring.Store(copied)
+	if n.cfg.ClientKeys != nil {
+		n.cfg.ClientKeys(copied)
+	}
+	return nil
+}

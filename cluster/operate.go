@@ -1,0 +1,144 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+
+	"juno"
+	"juno/cluster/raft"
+)
+
+// requestLater lets the loop run something after what it is doing.
+func (n *Node) requestLater(run func()) {
+	select {
+	case n.requests <- run:
+	default:
+		go n.request(run)
+	}
+}
+
+// request lets the loop run something, unless the node ends before.
+func (n *Node) request(run func()) {
+	select {
+	case n.requests <- run:
+	case <-n.quit:
+	}
+}
+
+// call lets the loop run something and waits for it.
+func (n *Node) call(run func() error) error {
+	done := make(chan error, 1)
+	n.request(func() { done <- run() })
+	select {
+	case err := <-done:
+		return err
+	case <-n.quit:
+		return n.stopReason()
+	}
+}
+
+// executed tells the core the state at a checkpoint.
+func (n *Node) executed(index juno.Index, root juno.Hash) {
+	n.request(func() { n.core.Executed(index, root) })
+}
+
+// Halt presses the red button: what enough administrators have signed stops the ledger on every
+// node that hears of it, without a vote (consensus.md, H1). The error says why it was not obeyed
+// here.
+func (n *Node) Halt(change *juno.ModeChange) error {
+	if !change.Halted {
+		return fmt.Errorf("halt %d: it is a resume, which goes through the log", change.Nonce)
+	}
+	err := n.press(&raft.Halt{Change: change})
+	if errors.Is(err, raft.ErrObeyed) { // we have heard it from another node before
+		return nil
+	}
+	return err
+}
+
+// Revolution asks for another leader in the name of administrators (consensus.md, E6), here and
+// at all members.
+func (n *Node) Revolution(r *raft.Revolution) error {
+	if err := n.press(r); err != nil {
+		return err
+	}
+	return n.call(func() error {
+		if n.transport == nil {
+			return nil
+		}
+		frame := messageFrame(r)
+		for _, p := range n.peers.list(n.cfg.ID, n.config, n.ticks) {
+			if !n.transport.Send(p.Node, LaneEvidence, frame) {
+				n.peers.lost(p.Node)
+			}
+		}
+		return nil
+	})
+}
+
+// press gives the core what administrators have signed, as if a peer had sent it.
+func (n *Node) press(m raft.Message) error {
+	checked, err := raft.Check(m, newVerifier(n.members, n.seen))
+	if err != nil {
+		return err
+	}
+	return n.call(func() error { return n.core.Step(checked) })
+}
+
+// rebirth makes a new core on what is on disk, because what the node may say has changed: it has
+// been given a key under which it may vote, or has lost the one that it had. Everything that it
+// said before stays said: it is in the log.
+func (n *Node) rebirth() {
+	if n.mustObserve(n.config) == n.observing {
+		return
+	}
+	job := writeJob{flushed: make(chan struct{})}
+	n.writes.put(job)
+	select {
+	case <-job.flushed:
+	case <-n.failed:
+		return
+	}
+	n.life++ // what the writer still reports is of a core that is gone
+	n.unsynced = nil
+	st, err := n.cfg.Log.Stored()
+	if err == nil {
+		err = n.makeCore(st)
+	}
+	if err == nil {
+		err = n.deliverAgain()
+	}
+	if err != nil {
+		n.fail(fmt.Errorf("begin anew as %s: %w", n.cfg.ID, err))
+	}
+}
+
+// deliverAgain hands the applier what the core before has not, because it was not on disk yet. The
+// new one takes everything for delivered that is final when it begins.
+func (n *Node) deliverAgain() error {
+	for final := n.core.Status().Committed.Index; n.delivered < final; {
+		hi := min(n.delivered+1+catchUpEntries, final+1)
+		entries := n.cfg.Log.Entries(n.delivered+1, hi, catchUpBytes)
+		if len(entries) == 0 {
+			return fmt.Errorf("entry %d is final: the log does not hold it", n.delivered+1)
+		}
+		last := entries[len(entries)-1].Index
+		hash, _ := n.cfg.Log.HashAt(last)
+		n.commit(&raft.Committed{Entries: entries, Pos: juno.Pos{Index: last, Hash: hash}})
+	}
+	return nil
+}
+
+// enterQuarantine tells the operator, once, that the node says nothing any more.
+func (n *Node) enterQuarantine() {
+	if n.quarantine != "" {
+		return
+	}
+	n.quarantine = "the history or the state of this node is contradicted by others"
+	if k := len(n.alarms.all); k > 0 {
+		n.quarantine = n.alarms.all[k-1].Text
+	}
+	if n.cfg.Quarantine != nil {
+		n.cfg.Quarantine(n.quarantine)
+	}
+}

@@ -1,0 +1,55 @@
+package cluster
+
+import (
+	"crypto/sha256"
+	"sync"
+
+	"juno"
+)
+
+// seenMax is how many good signatures each of the two generations of seen remembers: those of a
+// whole window of entries (W of N1), so that what was checked is still known when it is judged.
+const seenMax = 1 << 16
+
+// seen remembers signatures that were found good, by a hash over key, message and signature, so
+// that none is checked twice: a command that its client sent to all nodes, a vote that comes again
+// in a certificate. It is safe for concurrent use.
+type seen struct {
+	mu            sync.Mutex
+	recent, older map[juno.Hash]struct{}
+}
+
+func newSeen() *seen {
+	return &seen{recent: make(map[juno.Hash]struct{}), older: make(map[juno.Hash]struct{})}
+}
+
+// signatureHash names a signature, the message that it is under, and the key.
+func signatureHash(public juno.PublicKey, message []byte, s juno.Signature) juno.Hash {
+	b := make([]byte, 0, 512)
+	b = append(append(b, public[:]...), s[:]...)
+	return sha256.Sum256(append(b, message...))
+}
+
+// has reports whether a signature was found good.
+func (c *seen) has(h juno.Hash) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.recent[h]; ok {
+		return true
+	}
+	_, ok := c.older[h]
+	return ok
+}
+
+// add remembers good signatures.
+func (c *seen) add(all ...juno.Hash) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, h := range all {
+		if len(c.recent) >= seenMax {
+			c.recent, c.older = c.older, c.recent
+			clear(c.recent)
+		}
+		c.recent[h] = struct{}{}
+	}
+}

@@ -1,0 +1,180 @@
+package sim
+
+import (
+	"juno"
+	"juno/cluster/raft"
+)
+
+// promises is what one correct node bound itself to.
+type promises struct {
+	reported juno.Term // the newest term that it reported for; older ones it has left
+	wished   juno.Term // the newest term that it wished for
+	entered  juno.Term
+	in       map[juno.Term]*word
+	asking   instant             // when it asked somebody last
+	asked    map[juno.NodeID]int // how often it asked whom at that instant
+}
+
+// instant is a tick in the life of a process.
+type instant struct {
+	life int
+	tick uint64
+}
+
+// word is what a correct node said in one term.
+type word struct {
+	accepted, prepared *block
+	muted              bool   // it said nothing of accepting any more
+	led                *block // end of the chain that it signed as leader
+}
+
+func (o *oracle) word(id juno.NodeID, t juno.Term) *word {
+	in := o.promises[id-1].in
+	if in[t] == nil {
+		in[t] = &word{}
+	}
+	return in[t]
+}
+
+// signed looks at what a correct node is about to send.
+func (o *oracle) signed(n *node, m raft.Message, to []juno.NodeID) {
+	switch m := m.(type) {
+	case *raft.Vote:
+		o.voted(n, m)
+	case *raft.Report:
+		o.reported(n.id, m)
+	case *raft.Append:
+		o.led(n.id, m)
+	case *raft.Wish:
+		p := &o.promises[n.id-1]
+		p.wished = max(p.wished, m.Term)
+	case *raft.SyncRequest:
+		o.asked(n, to)
+	}
+}
+
+// left is I5: after a report for a term nothing is signed for an older one, restarts or not.
+func (o *oracle) left(id juno.NodeID, t juno.Term, m raft.Message) {
+	if newest := o.promises[id-1].reported; t < newest {
+		o.fail("I5", "%s left for term %s and signs: %s", id, newest, raft.Describe(m))
+	}
+}
+
+// voted checks a vote against what the node said before (I3), and counts it (I7).
+func (o *oracle) voted(n *node, v *raft.Vote) {
+	id := n.id
+	o.left(id, v.Term, v)
+	said := o.word(id, v.Term)
+	committed := o.must(id, v.Committed, "says that it committed")
+	o.committed(id, committed)
+	if v.Accepted == nil {
+		said.muted = said.muted || said.accepted != nil
+		return
+	}
+	accepted := o.must(id, *v.Accepted, "accepted")
+	switch {
+	case said.muted && o.w.plan.Mutant != raft.MutantVoteAfterLeave:
+		o.fail("I3", "%s fell silent in term %s and says again: %s", id, v.Term, raft.Describe(v))
+	case said.accepted != nil && !accepted.holds(said.accepted):
+		o.fail("I3", "%s accepted %s in term %s, and now %s", id, said.accepted.pos, v.Term,
+			accepted.pos)
+	}
+	o.rooted(n, v.Term, accepted, said.accepted)
+	said.accepted = accepted
+	o.count(id, v.Term, accepted, false)
+	if v.Prepared == nil {
+		return
+	}
+	prepared := o.must(id, *v.Prepared, "prepared")
+	switch {
+	case !accepted.holds(prepared):
+		o.fail("I3", "%s prepared what it did not accept: %s", id, raft.Describe(v))
+	case said.prepared != nil && !prepared.holds(said.prepared):
+		o.fail("I3", "%s prepared %s in term %s, and now %s", id, said.prepared.pos, v.Term,
+			prepared.pos)
+	}
+	said.prepared = prepared
+	o.count(id, v.Term, prepared, true)
+}
+
+// led checks that a correct leader signs one chain only (F8), in terms that it has not left.
+func (o *oracle) led(id juno.NodeID, ae *raft.Append) {
+	if ae.Leader != id {
+		return // relayed
+	}
+	o.left(id, ae.Term, ae)
+	last := o.tree.learn(ae)
+	if last == nil {
+		o.fail("I3", "%s signs what is no history: %s", id, raft.Describe(ae))
+	}
+	said := o.word(id, ae.Term)
+	switch {
+	case said.led == nil || last.holds(said.led):
+		said.led = last
+	case !said.led.holds(last):
+		o.fail("I3", "%s leads term %s to %s and to %s", id, ae.Term, said.led.pos, last.pos)
+	}
+}
+
+// rooted is the rest of I3: what a node accepts in a term is a chain of entries of that term that
+// begins right above the base that it knows of, and nothing on it follows the end of the epoch.
+func (o *oracle) rooted(n *node, t juno.Term, accepted, before *block) {
+	at := accepted
+	for ; at != before && at.parent != nil && at.entry.Term == t; at = at.parent {
+		if at.parent.endsEpoch(t) {
+			o.fail("I10", "%s accepted %s, which follows the end of epoch %d", n.id, at.pos,
+				t.Epoch())
+		}
+	}
+	st := n.core.Status()
+	if before != nil || o.loose || st.Term != t || !st.Convinced || at.pos == st.Base {
+		return
+	}
+	final := o.must(n.id, st.Committed, "committed")
+	if final.parent != nil && final.entry.Term == t && accepted.holds(final) {
+		return // behind what the term itself decided: all that older ones did lies before that
+	}
+	o.fail("I3", "%s accepted %s in term %s, which begins at %s and not at %s", n.id, accepted.pos,
+		t, st.Base, at.pos)
+}
+
+// enteredTerm is E2: nobody leaves a term because he wants to; a quorum has to wish for it, the
+// adversary included, before the first correct node enters another one.
+func (o *oracle) enteredTerm(n *node, st *raft.Status) {
+	p := &o.promises[n.id-1]
+	p.wished = max(p.wished, st.Wish)
+	if st.Term <= p.entered {
+		return
+	}
+	p.entered = st.Term
+	config := o.config(st.Term)
+	if st.Term.Round() == 0 || config == nil {
+		return
+	}
+	wishes := o.w.byzantineIn(config)
+	for _, m := range config.Voters {
+		if !o.w.isByzantine(m.ID) && o.promises[m.ID-1].wished >= st.Term {
+			wishes++
+		}
+	}
+	if wishes < o.quorum(config) {
+		o.fail("E2", "%s enters term %s, for which %d wish", n.id, st.Term, wishes)
+	}
+}
+
+// asksMax is how many requests to the same node may leave within a tick. One is what the rule
+// allows; others may have waited for the disk, or for the beginning of an epoch.
+const asksMax = 3
+
+// asked is F15: a node asks the same one for what it misses some ticks apart only.
+func (o *oracle) asked(n *node, to []juno.NodeID) {
+	p := &o.promises[n.id-1]
+	if now := (instant{n.life, n.ticks}); p.asking != now || p.asked == nil {
+		p.asking, p.asked = now, make(map[juno.NodeID]int)
+	}
+	for _, id := range to {
+		if p.asked[id]++; p.asked[id] > asksMax {
+			o.fail("I12", "%s asks %s %d times in a tick", n.id, id, p.asked[id])
+		}
+	}
+}

@@ -1,0 +1,31 @@
+package sim
+
+import "testing"
+
+// regressions are seeds that once found a bug that no scenario of cluster/raft showed then. Most
+// bugs that the simulator found became scenarios there, which do not depend on how plans are made.
+var regressions = []struct {
+	seed uint64
+	bug  string
+}{
+	{884, "a certificate in the middle of a client batch: no term could begin there"},
+	{1_009_424, "only a liar was asked for the chain to the base of the term"},
+	{2_002_156, "entries of a term that was over stood in the way of what is final"},
+	{
+		2_004_324,
+		"of the simulator: a liar led with two elections, and what the term had decided counts",
+	},
+	{2_011_912, "of the simulator: a damaged node came late to a checkpoint and heard no other"},
+	{1_005_497, "of the simulator: a node that lost its disk voted in an epoch of before"},
+	{1_019_239, "the same, with a key that was older than the lost one"},
+}
+
+// TestRegressions runs the seeds again.
+func TestRegressions(t *testing.T) {
+	for _, r := range regressions {
+		result := Run(PlanOf(r.seed), false)
+		if err := result.check(); err != nil {
+			t.Errorf("seed %d, once %s: %v", r.seed, r.bug, err)
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package sim
+
+import (
+	"maps"
+
+	"juno"
+	"juno/cluster/raft"
+)
+
+// fetch gets the state of a checkpoint from somebody who has it (Y5).
+func (n *node) fetch(r *raft.SnapshotRequest) {
+	n.wanted = r
+	n.w.note(n, "fetch", "state at %d from %d", r.Checkpoint.Index, r.From)
+	n.later(between(n.w.rng, millisecond, 100*millisecond), func() {
+		if n.wanted == r {
+			n.wanted = nil
+			n.install(r)
+			n.advance()
+		}
+	})
+}
+
+// install makes a state our own, if it is what the checkpoint says and still needed.
+func (n *node) install(r *raft.SnapshotRequest) {
+	s := n.w.offered(n, r)
+	k := r.Checkpoint
+	if s == nil || s.pos != k.Pos() || rootOf(s.view) != k.StateRoot ||
+		n.core.Status().Committed.Index >= k.Index {
+		n.core.NotInstalled()
+		return
+	}
+	if n.snapshotAt(k.Index) == nil {
+		n.snapshots = append(n.snapshots, s)
+	}
+	maps.Copy(n.results, s.results)
+	n.loadPrefix(s.view)
+	n.app, n.executed = newApp(s, n.results), k.Index
+	n.installed = true
+	n.check(n.core.Installed())
+	n.w.count(Installed)
+	n.w.note(n, "install", "state at %s", k.Pos())
+}
+
+// offered returns the state at a checkpoint as somebody sends it. The adversary may send another
+// one.
+func (w *World) offered(to *node, r *raft.SnapshotRequest) *snapshot {
+	ids := []juno.NodeID{r.From, juno.NodeID(1 + w.rng.IntN(len(w.parties)))}
+	for _, id := range ids {
+		if id == to.id || w.links.cut[id][to.id] > w.now {
+			continue
+		}
+		p := w.parties[id-1]
+		for _, n := range p.hosts {
+			s := n.snapshotAt(r.Checkpoint.Index)
+			if s == nil || !n.up {
+				continue
+			}
+			if p.byzantine {
+				return w.adversary.forgeState(s)
+			}
+			return s
+		}
+	}
+	return nil
+}

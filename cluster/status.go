@@ -1,0 +1,257 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"juno"
+	"juno/cluster/raft"
+)
+
+// Status is a picture of a node for operators.
+type Status struct {
+	raft.Status
+	Applied juno.Pos // newest executed entry
+	Waiting int64    // commands that are not answered yet
+	// Certified is the newest checkpoint that a quorum has signed, as far as this run knows.
+	Certified juno.Index
+	// Peers are the other members, by id.
+	Peers []PeerStatus
+	// Reachable says that enough voters have spoken lately to decide anything.
+	Reachable bool
+	// Observing says that the node is a voter by its id, and does not vote: the membership names
+	// a key that it does not have, or under which it has forgotten what it promised.
+	Observing bool
+	// Quarantine is why the node says nothing any more; empty if it does (consensus.md, H2).
+	Quarantine string
+	// Evidence counts the proofs of misbehaviour that this run found.
+	Evidence int
+	// Alarms are the newest things that an operator must see, oldest first.
+	Alarms []AlarmStatus
+	// Dropped counts frames of peers that came faster than they were looked at.
+	Dropped uint64
+	// Fetching is the checkpoint whose state is being fetched from others, 0 for none.
+	Fetching juno.Index
+	// QueuedWrites and QueuedJobs are what waits for the disk and for execution.
+	QueuedWrites, QueuedJobs int
+}
+
+// PeerStatus is what a node knows of another one.
+type PeerStatus struct {
+	Node    juno.NodeID
+	Address string
+	Voting  bool
+	// Heard is how many milliseconds ago its last vote came; -1 never in this run.
+	Heard int64
+	// Term, Accepted and Committed are what that vote said.
+	Term      juno.Term
+	Accepted  juno.Index
+	Committed juno.Index
+	// Refused counts what came from it and was of no use, and Refusal says why the newest was.
+	Refused uint64
+	Refusal string
+	// Lost counts frames for it that the transport could not take.
+	Lost uint64
+}
+
+// AlarmStatus is an alarm and when it was raised.
+type AlarmStatus struct {
+	Time juno.Millis
+	Text string
+}
+
+// alarmsMax bounds the alarms that are kept.
+const alarmsMax = 100
+
+// alarms are what an operator must see. They belong to the loop.
+type alarms struct {
+	all      []AlarmStatus
+	evidence int
+}
+
+func (a *alarms) add(now juno.Millis, text string) {
+	if n := len(a.all); n > 0 && a.all[n-1].Text == text {
+		return
+	}
+	if len(a.all) == alarmsMax {
+		a.all = slices.Delete(a.all, 0, 1)
+	}
+	a.all = append(slices.Clip(a.all), AlarmStatus{now, text}) // others read the old ones
+}
+
+// peers is what the loop knows of the other members.
+type peers struct{ all map[juno.NodeID]*peer }
+
+type peer struct {
+	heard     uint64 // tick of the last vote
+	ever      bool
+	vote      juno.Claim
+	refusals  uint64
+	refusal   string
+	lostCount uint64
+}
+
+func (p *peers) get(id juno.NodeID) *peer {
+	if p.all == nil {
+		p.all = make(map[juno.NodeID]*peer)
+	}
+	if p.all[id] == nil {
+		p.all[id] = &peer{}
+	}
+	return p.all[id]
+}
+
+func (p *peers) voted(v *raft.Vote, tick uint64) {
+	q := p.get(v.Node)
+	q.heard, q.ever, q.vote = tick, true, v.Claim
+}
+
+func (p *peers) refused(id juno.NodeID, why error) {
+	q := p.get(id)
+	q.refusals++
+	q.refusal = why.Error()
+}
+
+func (p *peers) lost(id juno.NodeID) { p.get(id).lostCount++ }
+
+// reachTicks is how long a voter may be silent and count as reachable. At rest it repeats its vote
+// at every eighth heartbeat only.
+const reachTicks = 150
+
+// list returns the members of a membership as an operator sees them.
+func (p *peers) list(id juno.NodeID, config *juno.EpochConfig, now uint64) []PeerStatus {
+	var all []PeerStatus
+	for _, m := range slices.Concat(config.Voters, config.Observers) {
+		if m.ID == id {
+			continue
+		}
+		_, voting := config.Voter(m.ID)
+		q := p.get(m.ID)
+		s := PeerStatus{
+			Node: m.ID, Address: m.Address, Voting: voting, Heard: -1, Term: q.vote.Term,
+			Committed: q.vote.Committed.Index, Refused: q.refusals, Refusal: q.refusal,
+			Lost: q.lostCount,
+		}
+		if q.ever {
+			s.Heard = int64(now-q.heard) * tickEvery.Milliseconds()
+		}
+		if q.vote.Accepted != nil {
+			s.Accepted = q.vote.Accepted.Index
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b PeerStatus) int { return int(int64(a.Node) - int64(b.Node)) })
+	return all
+}
+
+// reachable reports whether a quorum of voters, ourselves included, has spoken lately.
+func (p *peers) reachable(id juno.NodeID, config *juno.EpochConfig, now uint64) bool {
+	n := 0
+	for _, m := range config.Voters {
+		q := p.all[m.ID]
+		if m.ID == id || q != nil && q.ever && now-q.heard <= reachTicks {
+			n++
+		}
+	}
+	return n >= config.Quorum()
+}
+
+// publish lets other goroutines see what the core and the validator know.
+func (n *Node) publish() {
+	s := Status{
+		Status: n.core.Status(), Certified: n.certified, Observing: n.observing,
+		Quarantine: n.quarantine, Evidence: n.alarms.evidence, Alarms: n.alarms.all,
+		Fetching: n.transfer.index(),
+	}
+	old := n.status.Load()
+	s.Reachable = n.peers.reachable(n.cfg.ID, n.config, n.ticks)
+	if old != nil && n.transport != nil && n.ticks%5 != 0 && old.Config == s.Config {
+		s.Peers = old.Peers // once in a while is enough
+	} else {
+		s.Peers = n.peers.list(n.cfg.ID, n.config, n.ticks)
+	}
+	n.status.Store(&s)
+	n.admission.tip.Store(uint64(s.Last.Index))
+	n.watchers.wake()
+}
+
+// Status returns a recent picture of the node.
+func (n *Node) Status() Status {
+	s := *n.status.Load()
+	s.Applied = *n.applied.Load()
+	s.Waiting = n.commands.Load()
+	s.Dropped = n.inbox.dropped()
+	s.QueuedWrites, s.QueuedJobs = n.writes.len(), n.jobs.len()
+	return s
+}
+
+func (n *Node) setApplied(p juno.Pos) {
+	n.applied.Store(&p)
+	n.watchers.wake()
+}
+
+// Watch waits until the node's status is what somebody waits for.
+func (n *Node) Watch(ctx context.Context, until func(*Status) bool) error {
+	for {
+		changed := n.watchers.wait()
+		s := n.Status()
+		if until(&s) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.ended:
+			if s = n.Status(); until(&s) {
+				return nil
+			}
+			return n.stopReason()
+		}
+	}
+}
+
+// watchers are those who wait for a change of the status. Where nobody does, a change costs
+// nothing.
+type watchers struct {
+	waiting atomic.Bool
+	mu      sync.Mutex
+	changed chan struct{}
+}
+
+func (w *watchers) wait() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.changed == nil {
+		w.changed = make(chan struct{})
+	}
+	w.waiting.Store(true)
+	return w.changed
+}
+
+func (w *watchers) wake() {
+	if !w.waiting.Load() {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.changed != nil {
+		close(w.changed)
+		w.changed = nil
+	}
+	w.waiting.Store(false)
+}
+
+// tellsNothing reports that a vote need not be verified: a follower of the same term knows all
+// that it says to be final already. Every peer's word is heard now and then all the same, so that
+// one who contradicts us, or is ahead, is noticed.
+func (n *Node) tellsNothing(from juno.NodeID, v *raft.Vote) bool {
+	s := n.status.Load()
+	final := s.Committed.Index
+	known := v.Term == s.Term && s.Role == raft.Follower && v.Committed.Index <= final &&
+		(v.Accepted == nil || v.Accepted.Index <= final) &&
+		(v.Prepared == nil || v.Prepared.Index <= final)
+	return known && !n.hearing.due(from)
+}

@@ -1,0 +1,95 @@
+package cluster
+
+import (
+	"fmt"
+	"sync"
+
+	"juno"
+)
+
+// Switch connects nodes of one process, for tests, examples and benchmarks. Its lines can be cut.
+type Switch struct {
+	mu    sync.RWMutex
+	ports map[juno.NodeID]*port
+	cut   map[[2]juno.NodeID]bool
+}
+
+// port is a node's end of the switch. It implements Transport.
+type port struct {
+	of   *Switch
+	link Link
+}
+
+// NewSwitch returns a switch that connects nobody yet.
+func NewSwitch() *Switch {
+	return &Switch{
+		ports: make(map[juno.NodeID]*port), cut: make(map[[2]juno.NodeID]bool),
+	}
+}
+
+// Connect is a Connector. A node that was connected before is replaced.
+func (s *Switch) Connect(link Link) (Transport, error) {
+	if link.ID == 0 || link.Deliver == nil {
+		return nil, fmt.Errorf("connect %s: want an id and somebody to deliver to", link.ID)
+	}
+	p := &port{of: s, link: link}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ports[link.ID] = p
+	return p, nil
+}
+
+// Cut lets nothing through between two nodes, in both directions.
+func (s *Switch) Cut(a, b juno.NodeID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut[[2]juno.NodeID{a, b}], s.cut[[2]juno.NodeID{b, a}] = true, true
+}
+
+// Isolate cuts a node off from all that are connected now.
+func (s *Switch) Isolate(id juno.NodeID) {
+	s.mu.RLock()
+	others := make([]juno.NodeID, 0, len(s.ports))
+	for other := range s.ports {
+		others = append(others, other)
+	}
+	s.mu.RUnlock()
+	for _, other := range others {
+		s.Cut(id, other)
+	}
+}
+
+// Heal mends all lines.
+func (s *Switch) Heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.cut)
+}
+
+// Send implements Transport. It delivers at once: what takes time, the receiver does elsewhere.
+func (p *port) Send(to juno.NodeID, _ Lane, frame []byte) bool {
+	s := p.of
+	s.mu.RLock()
+	peer := s.ports[to]
+	lost := peer == nil || s.ports[p.link.ID] != p || s.cut[[2]juno.NodeID{p.link.ID, to}]
+	s.mu.RUnlock()
+	if lost {
+		return false
+	}
+	peer.link.Deliver(p.link.ID, frame)
+	return true
+}
+
+// SetMembers implements Transport. Whoever is in the process is a member.
+func (p *port) SetMembers(*juno.EpochConfig) {}
+
+// Close implements Transport.
+func (p *port) Close() error {
+	s := p.of
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ports[p.link.ID] == p {
+		delete(s.ports, p.link.ID)
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+// Package wire connects a node to its cluster over ZeroMQ: it makes the transport that package
+// cluster wants of the endpoint that package zmq has. It is a room of its own so that whoever
+// embeds a ledger without a cluster needs no C library.
+//
+// A Wire follows the membership: it connects to whoever is a member, and where the node's own key
+// was rotated it listens anew under the new one, also if that was while the node was down. It
+// guarantees what package zmq does, and repeats nothing that was lost: the consensus does.
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"juno"
+	"juno/cluster"
+	"juno/cluster/zmq"
+)
+
+// Wire connects a node to the other members, and to clients. The fields are set before Connect.
+type Wire struct {
+	// Listen is "host:port"; see zmq.Config. Empty stands for the address that the membership
+	// gives the node.
+	Listen   string
+	Software string // of this program, shown to peers
+	// Serve gets the requests of clients; nil: no clients.
+	Serve func(client juno.PublicKey, request []byte, reply func(response []byte))
+	// Warn, if not nil, is told of peers that cannot be reached, and why.
+	Warn func(text string)
+
+	mu       sync.Mutex
+	link     cluster.Link
+	endpoint *zmq.Endpoint
+	public   juno.PublicKey // of the key that the endpoint speaks under
+	config   *juno.EpochConfig
+	clients  []juno.PublicKey
+	closed   bool
+	since    time.Time // when the endpoint was opened
+	second   bool      // it speaks under the second of our keys
+	warned   bool      // that the members will not let us in by themselves
+}
+
+// Connect is a cluster.Connector.
+func (w *Wire) Connect(link cluster.Link) (cluster.Transport, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.link, w.config, w.closed = link, link.Config, false
+	if err := w.listen(); err != nil {
+		return nil, err
+	}
+	return wireTransport{w}, nil
+}
+
+// Endpoint returns the endpoint of this moment. Another one takes its place when the node's key
+// is rotated.
+func (w *Wire) Endpoint() *zmq.Endpoint {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.endpoint
+}
+
+// SetClients says which clients may connect.
+func (w *Wire) SetClients(keys []juno.PublicKey) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.clients = keys
+	if w.endpoint != nil {
+		w.complain(w.endpoint.SetClients(keys))
+	}
+}
+
+// keys returns the keys that may be ours: the one that the membership names, and the newest that
+// was drawn for the node, which a membership may name that it has not heard of.
+func (w *Wire) keys() []juno.PrivateKey {
+	newest := w.link.Newest()
+	me, _, _ := w.config.Member(w.link.ID)
+	if key, ok := w.link.Secret(me.Public); ok && me.Public != newest.Public() {
+		return []juno.PrivateKey{key, newest}
+	}
+	return []juno.PrivateKey{newest}
+}
+
+// listen opens the endpoint, under the first of our keys or the second. The caller holds w.mu.
+func (w *Wire) listen() error {
+	me, _, known := w.config.Member(w.link.ID)
+	keys := w.keys()
+	key := keys[0]
+	if w.second {
+		key = keys[len(keys)-1]
+	}
+	listen := w.Listen
+	if listen == "" && known {
+		listen = me.Address
+	}
+	endpoint, err := zmq.Listen(zmq.Config{
+		Cluster: w.link.Cluster, ID: w.link.ID, Key: key, Software: w.Software, Listen: listen,
+		Deliver: w.link.Deliver, Serve: w.Serve,
+		Changed: func(s zmq.PeerStatus) {
+			if s.Problem != nil && !errors.Is(s.Problem, zmq.ErrClosed) {
+				w.complain(fmt.Errorf("%s: %w", s.ID, s.Problem))
+			}
+			if errors.Is(s.Problem, zmq.ErrStranger) || errors.Is(s.Problem, zmq.ErrWrongKey) {
+				go w.doubt(key.Public())
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	w.endpoint, w.public, w.since = endpoint, key.Public(), time.Now()
+	w.complain(errors.Join(endpoint.SetPeers(peersOf(w.config)), endpoint.SetClients(w.clients)))
+	return nil
+}
+
+// doubt is called when a member has another key than we know, or does not admit ours. If there are
+// so many that one of them is correct, memberships have come into force that we have not heard of.
+// Where it is our own key, there may be another one, which was drawn and which they admit: whoever
+// does tells us the rest.
+func (w *Wire) doubt(public juno.PublicKey) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || w.endpoint == nil || w.public != public {
+		return
+	}
+	refuse, changed := w.count(zmq.ErrStranger), w.count(zmq.ErrWrongKey)
+	if max(refuse, changed) <= w.config.Faulty() {
+		return
+	}
+	if wait := doubtAfter - time.Since(w.since); wait > 0 { // they may just be behind
+		time.AfterFunc(wait, func() { w.doubt(public) })
+		return
+	}
+	switch {
+	case changed > w.config.Faulty():
+		w.warnOnce("%d members have other keys than in epoch %d, the newest that %s knows: copy "+
+			"the file epochs of another node's directory into its own, and start it again",
+			changed, w.config.Epoch, w.link.ID)
+	case len(w.keys()) < 2:
+		w.warnOnce("%d members do not admit key %s of %s: no membership in force names it. If "+
+			"the directory was just made, hand the change in; if another one has taken its place, "+
+			"stop this node; if its key was rotated, start it again, or where "+
+			"keys/node-next.key is lost: juno node recover", refuse, public.ID(), w.link.ID)
+	default:
+		w.second = !w.second
+		w.reopen()
+	}
+}
+
+// reopen makes the endpoint anew, and goes on trying where that fails. The caller holds w.mu.
+func (w *Wire) reopen() {
+	if w.endpoint != nil {
+		w.complain(w.endpoint.Close())
+		w.endpoint = nil
+	}
+	err := w.listen()
+	if err == nil {
+		return
+	}
+	w.complain(err)
+	time.AfterFunc(keyGrace, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if !w.closed && w.endpoint == nil {
+			w.reopen()
+		}
+	})
+}
+
+// count returns how many voters there is that problem with. The caller holds w.mu.
+func (w *Wire) count(problem error) (n int) {
+	for _, p := range w.endpoint.Status() {
+		if _, voter := w.config.Voter(p.ID); voter && errors.Is(p.Problem, problem) {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *Wire) warnOnce(format string, args ...any) {
+	if !w.warned {
+		w.warned = true
+		w.complain(fmt.Errorf(format, args...))
+	}
+}
+
+func (w *Wire) complain(err error) {
+	if err != nil && w.Warn != nil {
+		w.Warn(err.Error())
+	}
+}
+
+func peersOf(config *juno.EpochConfig) []zmq.Peer {
+	var all []zmq.Peer
+	for _, m := range slices.Concat(config.Voters, config.Observers) {
+		if m.Address != "" {
+			all = append(all, zmq.Peer{ID: m.ID, Address: m.Address, Key: m.Public})
+		}
+	}
+	return all
+}
+
+// wireTransport is a Wire as its node sees it.
+type wireTransport struct{ w *Wire }
+
+// Send implements cluster.Transport.
+func (t wireTransport) Send(to juno.NodeID, lane cluster.Lane, frame []byte) bool {
+	endpoint := t.w.Endpoint()
+	return endpoint != nil && endpoint.Send(to, zmq.Lane(lane), frame)
+}
+
+// SetMembers implements cluster.Transport. Where the node's own key is another one the endpoint
+// is made anew under it, because the others believe no other any more.
+func (t wireTransport) SetMembers(config *juno.EpochConfig) {
+	w := t.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || config.Epoch < w.config.Epoch { // we had been told of a newer one
+		return
+	}
+	before := w.config
+	w.config = config
+	me, _, _ := config.Member(w.link.ID)
+	_, ours := w.link.Secret(me.Public)
+	w.second = w.second && !ours
+	if ours && me.Public != w.public {
+		w.reopen()
+		return
+	}
+	if w.endpoint == nil {
+		return
+	}
+	now := peersOf(config)
+	kept := slices.Clone(now)
+	for i := range kept {
+		if m, _, ok := before.Member(kept[i].ID); ok {
+			kept[i].Key = m.Public
+		}
+	}
+	w.complain(w.endpoint.SetPeers(kept))
+	if !slices.Equal(kept, now) {
+		time.AfterFunc(keyGrace, func() { t.settle(config) })
+	}
+}
+
+// keyGrace is how much longer a member is spoken to under the key before, when it has got another
+// one: it may not have heard of that yet, and hears of it over no other connection. What it says
+// is judged by the membership all the same.
+const keyGrace = time.Second
+
+// doubtAfter is how long members have to admit a key of ours: they hear of another one, their grace
+// ends, and they try again.
+const doubtAfter = 3 * keyGrace
+
+// settle ends the grace for the members that have another key.
+func (t wireTransport) settle(config *juno.EpochConfig) {
+	w := t.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed && w.config == config && w.endpoint != nil {
+		w.complain(w.endpoint.SetPeers(peersOf(config)))
+	}
+}
+
+// Close implements cluster.Transport.
+func (t wireTransport) Close() error {
+	w := t.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	if w.endpoint == nil {
+		return nil
+	}
+	err := w.endpoint.Close()
+	w.endpoint = nil
+	return err
+}

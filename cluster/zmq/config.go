@@ -1,0 +1,152 @@
+package zmq
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"juno"
+)
+
+// Limits and times that nobody has to set.
+const (
+	// FrameBytesDefault is the longest frame unless Config says otherwise: the longest message
+	// of the consensus core (24 MiB) with room to spare.
+	FrameBytesDefault = 25 << 20
+	// ClientsMax bounds the connections of clients to one endpoint. One costs about 50 KiB.
+	ClientsMax = 1024
+	// ClientConnsMax bounds the connections of one client to one endpoint: several programs may
+	// share a key, and a client that lost its connection makes another before we notice.
+	ClientConnsMax = 16
+
+	// laneFramesMax bounds a lane in frames, so that empty-ish frames do not make it endless.
+	laneFramesMax = 1 << 16
+	// downBytesMax bounds a lane of a peer that is not connected. What waits now is old by the
+	// time it comes back; the last few frames may still be of use.
+	downBytesMax = 256 << 10
+	// replyBytesMax bounds what waits for one client; replies beyond it are dropped.
+	replyBytesMax = 16 << 20
+
+	// Frames in libzmq's own queues, in which no lane can overtake another. Long enough that
+	// the two threads need not wake each other for every frame, short enough that a lane decides.
+	urgentFramesMax = 64
+	bulkFramesMax   = 16
+	doorFramesMax   = 64
+
+	retryFirst       = 10 * time.Millisecond // after a connection broke or could not be made
+	retryMost        = time.Second           // doubled up to here
+	connectTimeout   = 2 * time.Second       // for TCP
+	handshakeTimeout = 5 * time.Second       // from the beginning to the answer to our hello
+	heartbeatEvery   = time.Second           // ZMTP PING on an idle connection
+	heartbeatTimeout = 4 * time.Second       // without PONG the connection is dead
+	sweepEvery       = 15 * time.Second      // the door looks for clients that are gone
+	replyRetry       = time.Millisecond      // for a client whose queue was full
+)
+
+// laneBytesDefault bounds the lanes. A vote has a few hundred bytes; an AppendEntries of a full
+// batch has a few MiB, an answer that brings a node up to date up to 16 MiB.
+var laneBytesDefault = [LaneCount]int{1 << 20, 8 << 20, 64 << 20, 32 << 20}
+
+// Peer is another node of the cluster.
+type Peer struct {
+	ID      juno.NodeID
+	Address string         // "host:port", where it listens
+	Key     juno.PublicKey // its node key
+}
+
+// Config says what an endpoint is.
+type Config struct {
+	Cluster  juno.ClusterID
+	ID       juno.NodeID
+	Key      juno.PrivateKey // our node key
+	Software string          // of this program, shown to peers; at most SoftwareBytesMax bytes
+	// Listen is "host:port". The host is an IP address, a name that resolves to one of ours, a
+	// network interface, or nothing for all of them; port 0 picks a free one.
+	Listen string
+	Peers  []Peer // may hold ourselves, which is left out
+
+	// Deliver gets every frame of a peer, from one goroutine, and must not block it for long.
+	// The frame is Deliver's to keep.
+	Deliver func(from juno.NodeID, frame []byte)
+	// Serve gets every request of a client, from the same goroutine. reply may be called from
+	// any goroutine, now or later, any number of times; it never blocks, and does nothing once
+	// the client is gone. A response must not change afterwards. Nil: no clients.
+	Serve func(client juno.PublicKey, request []byte, reply func(response []byte))
+	// Changed, if set, is told when the connections to a peer come up, break, or fail for
+	// another reason than before; from the goroutine of Deliver.
+	Changed func(PeerStatus)
+
+	FrameBytesMax int            // 0 is FrameBytesDefault; longer frames cut the connection
+	LaneBytesMax  [LaneCount]int // 0 is a default of a few MiB, see laneBytesDefault
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.ID == 0:
+		return fmt.Errorf("zmq: listen: no node id")
+	case len(c.Software) > SoftwareBytesMax:
+		return fmt.Errorf("zmq: listen: software text of %d bytes, at most %d",
+			len(c.Software), SoftwareBytesMax)
+	case c.Deliver == nil:
+		return fmt.Errorf("zmq: listen: nobody to deliver to")
+	case c.FrameBytesMax < 0:
+		return fmt.Errorf("zmq: listen: frames of at most %d bytes", c.FrameBytesMax)
+	}
+	return nil
+}
+
+// withDefaults returns the limits, filled in.
+func withDefaults(frame int, lanes [LaneCount]int) (int, [LaneCount]int) {
+	if frame == 0 {
+		frame = FrameBytesDefault
+	}
+	// A hello must fit whatever the limit.
+	frame = max(frame, helloBytesMax)
+	for i := range lanes {
+		if lanes[i] == 0 {
+			lanes[i] = laneBytesDefault[i]
+		}
+	}
+	return frame, lanes
+}
+
+// bindAddress turns "host:port" into what libzmq binds to.
+func bindAddress(listen string) (address string, ipv6 bool, err error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", false, fmt.Errorf("zmq: listen on %q: want host:port: %w", listen, err)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", false, fmt.Errorf("zmq: listen on %q: port %q is no number up to 65535",
+			listen, port)
+	} else if n == 0 {
+		port = "*"
+	}
+	if host == "" {
+		return "tcp://*:" + port, false, nil
+	}
+	if _, err := net.InterfaceByName(host); err == nil {
+		return "tcp://" + host + ":" + port, false, nil
+	}
+	addresses, err := net.LookupIP(host)
+	if err != nil {
+		return "", false, fmt.Errorf("zmq: listen on %q: %w", listen, err)
+	}
+	address, ipv6 = tcpAddress(preferV4(addresses), port)
+	return address, ipv6, nil
+}
+
+// preferV4 picks an address; names such as localhost have one of each kind.
+func preferV4(addresses []net.IP) net.IP {
+	for _, a := range addresses {
+		if a.To4() != nil {
+			return a
+		}
+	}
+	return addresses[0]
+}
+
+func tcpAddress(ip net.IP, port string) (endpoint string, ipv6 bool) {
+	return "tcp://" + net.JoinHostPort(ip.String(), port), ip.To4() == nil
+}

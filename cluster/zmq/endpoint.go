@@ -1,0 +1,142 @@
+package zmq
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"juno"
+)
+
+// Endpoint is a node's place on the network. Its methods may be called from any goroutine, except
+// that Close must not be called from Deliver, Serve or Changed.
+type Endpoint struct {
+	cfg       Config
+	e         *engine
+	door      *door
+	admission *admission
+	address   string
+	secret    string // our curve keys, Z85
+	public    string
+
+	setting sync.Mutex // held by SetPeers and SetClients
+	peers   atomic.Pointer[map[juno.NodeID]*peer]
+}
+
+// Listen opens an endpoint, begins to listen and to connect to the peers. Nobody but the peers is
+// admitted until SetClients.
+func Listen(cfg Config) (*Endpoint, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	cfg.FrameBytesMax, cfg.LaneBytesMax = withDefaults(cfg.FrameBytesMax, cfg.LaneBytesMax)
+	n := &Endpoint{cfg: cfg, admission: &admission{}}
+	public, err := curvePublic(cfg.Key.Public())
+	if err != nil {
+		return nil, fmt.Errorf("zmq: our own key: %w", err)
+	}
+	n.secret, n.public = curveSecret(cfg.Key).z85(), public.z85()
+	if n.e, err = newEngine(cfg.FrameBytesMax, n.admission.admits); err != nil {
+		return nil, err
+	}
+	n.door, n.address, err = newDoor(n.e, &n.cfg, n.admission)
+	n.e.door = n.door
+	n.e.start()
+	n.peers.Store(&map[juno.NodeID]*peer{})
+	if err == nil {
+		err = n.SetPeers(cfg.Peers)
+	}
+	if err != nil {
+		n.e.close()
+		return nil, err
+	}
+	return n, nil
+}
+
+// Address returns "host:port" that the endpoint listens on, with the port that was picked.
+func (n *Endpoint) Address() string { return n.address }
+
+// Send puts a frame on its way to a peer and returns at once. The frame must not change
+// afterwards. False: there is no such peer, the frame is empty or too long, or the lane is full
+// (a full lane of votes makes room by dropping its oldest). True is no promise that it arrives.
+func (n *Endpoint) Send(to juno.NodeID, lane Lane, frame []byte) bool {
+	p := (*n.peers.Load())[to]
+	if p == nil || lane >= LaneCount || len(frame) == 0 || len(frame) > n.cfg.FrameBytesMax {
+		return false
+	}
+	return p.link(lane).send(lane, frame)
+}
+
+// SetPeers replaces the peers: connections to new ones are made, those to ones that are gone are
+// closed, and where address or key changed they are made again. Ourselves may be in the list.
+// A peer whose key cannot be used is left out, and the first such is the error.
+func (n *Endpoint) SetPeers(peers []Peer) error {
+	n.setting.Lock()
+	defer n.setting.Unlock()
+	others := slices.DeleteFunc(slices.Clone(peers), func(p Peer) bool { return p.ID == n.cfg.ID })
+	err := n.admission.setPeers(others)
+	old, next := *n.peers.Load(), make(map[juno.NodeID]*peer, len(others))
+	var fresh, stale []*peer
+	for _, p := range others {
+		switch before := old[p.ID]; {
+		case n.admission.who(p.Key).node != p.ID: // its key cannot be used, or is another's too
+			err = firstError(err, fmt.Errorf("zmq: %s and another peer have one key", p.ID))
+		case next[p.ID] != nil:
+			err = firstError(err, fmt.Errorf("zmq: %s is in the list of peers twice", p.ID))
+		case before != nil && before.Peer == p:
+			next[p.ID] = before
+		default:
+			next[p.ID] = n.newPeer(p)
+			fresh = append(fresh, next[p.ID])
+		}
+	}
+	for id, p := range old {
+		if next[id] != p {
+			stale = append(stale, p)
+		}
+	}
+	n.peers.Store(&next)
+	n.e.post(func() {
+		n.door.setPeers(maps.Clone(next))
+		for _, p := range stale {
+			p.close()
+		}
+		for _, p := range fresh {
+			p.start()
+		}
+	})
+	return err
+}
+
+// SetClients replaces the keys of clients that may connect. A connection of one that is not among
+// them any more is not heard from then on. A key that cannot be used is left out, and the first
+// such is the error. A key that was in the list before costs little, a new one 30 µs.
+func (n *Endpoint) SetClients(keys []juno.PublicKey) error {
+	n.setting.Lock()
+	defer n.setting.Unlock()
+	err := n.admission.setClients(keys)
+	n.e.post(n.door.recheckAll)
+	return err
+}
+
+// Status tells how it stands with every peer, sorted by id.
+func (n *Endpoint) Status() []PeerStatus {
+	var all []PeerStatus
+	for _, p := range *n.peers.Load() {
+		all = append(all, p.status())
+	}
+	slices.SortFunc(all, func(a, b PeerStatus) int { return int(a.ID) - int(b.ID) })
+	return all
+}
+
+// Refused counts the handshakes of strangers, hellos and frames that were refused.
+func (n *Endpoint) Refused() uint64 { return n.door.refused.Load() }
+
+// Close ends all connections and waits until everything has stopped. Frames that still wait are
+// lost. Nothing is delivered, served or told afterwards.
+func (n *Endpoint) Close() error {
+	n.e.close()
+	return nil
+}

@@ -1,0 +1,258 @@
+package zmq
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	zmq4 "github.com/pebbe/zmq4"
+)
+
+// engine is the loop that owns the sockets which frames go through: connections that we made
+// (links) and, on a node, the door that others come in by. Everything that touches a socket runs
+// on its goroutine; other goroutines leave frames in outboxes and calls in a list, and wake it.
+type engine struct {
+	*waker
+	ctx           *zmq4.Context
+	porter        *porter
+	frameBytesMax int
+	door          *door // nil for a client
+	background    context.Context
+	cancel        context.CancelFunc
+	helpers       sync.WaitGroup // look up names
+	stopped       chan struct{}
+
+	// Owned by the loop.
+	poller  *zmq4.Poller
+	sockets map[*zmq4.Socket]*link // of links that are polled
+	links   map[*link]bool
+	wait    time.Time // when the next timer is due; zero: none
+	serial  int       // of the last connection made
+
+	mu      sync.Mutex
+	calls   []func()
+	ready   []*link    // have frames to send
+	replies []*inbound // have frames to send
+	closing bool
+}
+
+// newEngine opens the context and its helpers. admits is nil for a client.
+func newEngine(frameBytesMax int, admits func(curveKey) bool) (*engine, error) {
+	if err := checkCurve(); err != nil {
+		return nil, err
+	}
+	ctx, err := zmq4.NewContext()
+	if err != nil {
+		return nil, fmt.Errorf("zmq: open a context: %w", err)
+	}
+	e := &engine{
+		ctx: ctx, frameBytesMax: frameBytesMax, stopped: make(chan struct{}),
+		poller: zmq4.NewPoller(), sockets: make(map[*zmq4.Socket]*link),
+		links: make(map[*link]bool),
+	}
+	e.background, e.cancel = context.WithCancel(context.Background())
+	if err = ctx.SetMaxSockets(contextSocketsMax); err == nil {
+		e.waker, err = newWaker(ctx, "inproc://loop")
+	}
+	if err == nil {
+		e.porter, err = newPorter(ctx, admits)
+	}
+	if err != nil {
+		if e.waker != nil {
+			e.waker.close()
+		}
+		e.cancel()
+		_ = ctx.Term()
+		return nil, err
+	}
+	e.poller.Add(e.recv, zmq4.POLLIN)
+	return e, nil
+}
+
+// contextSocketsMax is enough for two connections to each of a hundred voters and a thousand
+// observers, with a watcher each at both ends.
+const contextSocketsMax = 8192
+
+// start begins to serve.
+func (e *engine) start() {
+	go e.porter.run()
+	go e.run()
+}
+
+// run is the loop.
+func (e *engine) run() {
+	defer close(e.stopped)
+	for busy := true; ; {
+		e.sleep(busy)
+		if e.runCalls() {
+			break
+		}
+		e.runTimers()
+		sent := e.flush()
+		received := e.door != nil && e.door.receive()
+		busy = sent || received
+	}
+	for l := range e.links {
+		l.close(ErrClosed)
+	}
+	if e.door != nil {
+		e.door.close()
+	}
+	e.cancel()
+	e.helpers.Wait()
+	e.porter.stop()
+	e.waker.close()
+	_ = e.ctx.Term()
+}
+
+// sleep waits until there is something to do, not at all if busy. It serves the connections that
+// were polled.
+func (e *engine) sleep(busy bool) {
+	timeout := time.Duration(0)
+	if !busy {
+		e.awake.Store(false)
+		timeout = e.patience()
+	}
+	polled, err := e.poller.Poll(timeout)
+	e.awake.Store(true)
+	if err != nil {
+		// Only a closed socket or a broken context is an error here, and both are ours.
+		panic(fmt.Sprintf("zmq: poll: %v", err))
+	}
+	for _, item := range polled {
+		if item.Socket == e.recv {
+			e.drain()
+		} else if l := e.sockets[item.Socket]; l != nil {
+			l.polledFor(item.Events)
+		}
+	}
+}
+
+// patience is how long the loop may sleep: not at all if somebody left it work before it said
+// that it sleeps.
+func (e *engine) patience() time.Duration {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.calls) > 0 || len(e.ready) > 0 || len(e.replies) > 0 || e.closing {
+		return 0
+	}
+	if e.wait.IsZero() {
+		return -1
+	}
+	// Poll counts whole milliseconds and rounds down.
+	return max(0, time.Until(e.wait)+time.Millisecond)
+}
+
+// post makes the loop call f. It says no once the loop has ended or will before it gets there.
+func (e *engine) post(f func()) bool {
+	e.mu.Lock()
+	ok := !e.closing
+	if ok {
+		e.calls = append(e.calls, f)
+	}
+	e.mu.Unlock()
+	if ok {
+		e.wake()
+	}
+	return ok
+}
+
+func (e *engine) runCalls() (stop bool) {
+	e.mu.Lock()
+	calls, stop := e.calls, e.closing
+	e.calls = nil
+	e.mu.Unlock()
+	for _, call := range calls {
+		call()
+	}
+	return stop
+}
+
+// remind makes the timers run at a time, or before.
+func (e *engine) remind(at time.Time) {
+	if e.wait.IsZero() || at.Before(e.wait) {
+		e.wait = at
+	}
+}
+
+// runTimers gives every link and the door its turn when the earliest of them is due.
+func (e *engine) runTimers() {
+	if e.wait.IsZero() {
+		return
+	}
+	now := time.Now()
+	if now.Before(e.wait) {
+		return
+	}
+	e.wait = time.Time{}
+	for l := range e.links {
+		l.tick(now)
+	}
+	if e.door != nil {
+		e.door.tick(now)
+	}
+}
+
+// readyToSend and replyReady put a connection on the list of those with frames to send.
+func (e *engine) readyToSend(l *link) {
+	e.mu.Lock()
+	e.ready = append(e.ready, l)
+	e.mu.Unlock()
+	e.wake()
+}
+
+func (e *engine) replyReady(c *inbound) {
+	e.mu.Lock()
+	e.replies = append(e.replies, c)
+	e.mu.Unlock()
+	e.wake()
+}
+
+// flush sends what waits, urgent connections first, each for a limited while. It says whether
+// there is more.
+func (e *engine) flush() (more bool) {
+	e.mu.Lock()
+	ready, replies := e.ready, e.replies
+	e.ready, e.replies = nil, nil
+	e.mu.Unlock()
+	for _, urgent := range []bool{true, false} {
+		for _, l := range ready {
+			if (l.purpose == purposeUrgent) == urgent && l.flush() {
+				more = true
+				e.mu.Lock()
+				e.ready = append(e.ready, l)
+				e.mu.Unlock()
+			}
+		}
+	}
+	for _, c := range replies {
+		e.door.flush(c)
+	}
+	return more
+}
+
+// poll makes the loop wait for events of a link's socket; 0 for none.
+func (e *engine) poll(l *link, events zmq4.State) {
+	switch {
+	case l.polled == events:
+	case l.polled == 0:
+		e.poller.Add(l.sock, events)
+		e.sockets[l.sock] = l
+	case events == 0:
+		_ = e.poller.RemoveBySocket(l.sock)
+		delete(e.sockets, l.sock)
+	default:
+		_, _ = e.poller.UpdateBySocket(l.sock, events)
+	}
+	l.polled = events
+}
+
+// close ends the loop and waits for it.
+func (e *engine) close() {
+	e.mu.Lock()
+	e.closing = true
+	e.mu.Unlock()
+	e.wake()
+	<-e.stopped
+}

@@ -1,0 +1,308 @@
+package zmq
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	zmq4 "github.com/pebbe/zmq4"
+
+	"juno"
+)
+
+// raw is a socket with somebody's keys and none of our manners.
+type raw struct {
+	t   testing.TB
+	ctx *zmq4.Context
+	*zmq4.Socket
+}
+
+// newRaw makes a socket of a context of its own. With server set it takes anybody, because its
+// context has nobody to ask.
+func newRaw(t testing.TB, kind zmq4.Type, key juno.PrivateKey, server *juno.PublicKey) *raw {
+	t.Helper()
+	ctx, err := zmq4.NewContext()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ctx.NewSocket(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = s.Close()
+		_ = ctx.Term()
+	})
+	public, err := curvePublic(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(s.SetLinger(0), s.SetRcvtimeo(patience), s.SetSndtimeo(patience),
+		s.SetCurvePublickey(public.z85()), s.SetCurveSecretkey(curveSecret(key).z85()))
+	if server == nil {
+		err = errors.Join(err, s.SetCurveServer(1))
+	} else {
+		k, _ := curvePublic(*server)
+		err = errors.Join(err, s.SetCurveServerkey(k.z85()))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &raw{t, ctx, s}
+}
+
+// rawDial connects to an endpoint with a key.
+func rawDial(t testing.TB, e *Endpoint, key juno.PrivateKey) *raw {
+	server := e.cfg.Key.Public()
+	r := newRaw(t, zmq4.DEALER, key, &server)
+	if err := r.Connect("tcp://" + e.Address()); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (r *raw) say(parts ...any) {
+	r.t.Helper()
+	if _, err := r.SendMessage(parts...); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *raw) answer() answer {
+	r.t.Helper()
+	b, err := r.RecvBytes(0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	a, _, err := parseAnswer(b)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return a
+}
+
+// mallory is node 2's key in the hands of somebody who does what he likes.
+func mallory(t *testing.T) (*world, *raw, hello) {
+	w := newWorld(t, 1, func(c *Config) { c.Serve = echo })
+	w.peers = append(w.peers, Peer{ID: 2, Address: "127.0.0.1:1", Key: testKey(2).Public()})
+	if err := w.nodes[1].SetPeers(w.peers); err != nil {
+		t.Fatal(err)
+	}
+	return w, rawDial(t, w.nodes[1], testKey(2)), hello{
+		purpose: purposeBulk, cluster: testCluster, from: 2, to: 1, key: testKey(2).Public(),
+	}
+}
+
+func TestHellosThatAreRefused(t *testing.T) {
+	w, m, good := mallory(t)
+	for _, test := range []struct {
+		name string
+		bend func(*hello)
+		want verdict
+	}{
+		{"cluster", func(h *hello) { h.cluster[5]++ }, verdictCluster},
+		{"another is meant", func(h *hello) { h.to = 3 }, verdictNode},
+		{"as node 3", func(h *hello) { h.from = 3 }, verdictIdentity},
+		{"with the key of node 1", func(h *hello) { h.key = testKey(1).Public() }, verdictIdentity},
+		{"as a client", func(h *hello) { h.purpose, h.from = purposeClient, 0 }, verdictIdentity},
+	} {
+		h := good
+		test.bend(&h)
+		m.say(appendHello(nil, &h))
+		if a := m.answer(); a.verdict != test.want || a.reason == "" {
+			t.Errorf("%s: verdict %d %q, want %d", test.name, a.verdict, a.reason, test.want)
+		}
+	}
+	other := appendHello(nil, &good)
+	other[0] = 2
+	m.say(other)
+	if a := m.answer(); a.verdict != verdictVersion {
+		t.Errorf("version 2: verdict %d %q", a.verdict, a.reason)
+	}
+	m.say(appendHello(nil, &good))
+	if a := m.answer(); a.verdict != verdictWelcome {
+		t.Errorf("a good hello: verdict %d %q", a.verdict, a.reason)
+	}
+	m.say("hi")
+	w.await("the frame", func() bool { return len(w.got[1]) == 1 })
+	if d := w.got[1][0]; d.from != 2 || string(d.frame) != "hi" {
+		t.Errorf("got %q from %s", d.frame, d.from)
+	}
+}
+
+// The parts of a message that are left over must not be read as a message of somebody else: the
+// second part here would be the name of a connection.
+func TestMessagesOfSeveralParts(t *testing.T) {
+	w, m, good := mallory(t)
+	m.say("garbage", "more", "and more")
+	m.say(appendHello(nil, &good))
+	if a := m.answer(); a.verdict != verdictWelcome {
+		t.Fatalf("verdict %d %q", a.verdict, a.reason)
+	}
+	w.nodes[1].door.e.post(func() {
+		for name := range w.nodes[1].door.conns {
+			w.mu.Lock()
+			w.got[99] = append(w.got[99], delivery{0, []byte(name)})
+			w.cond.Broadcast()
+			w.mu.Unlock()
+		}
+	})
+	w.await("the name", func() bool { return len(w.got[99]) == 1 })
+	m.say("x", w.got[99][0].frame, "forged")
+	m.say("true")
+	w.await("the true frame", func() bool { return len(w.got[1]) > 0 })
+	if got := string(w.got[1][0].frame); got != "true" {
+		t.Errorf("delivered %q", got)
+	}
+	if w.nodes[1].Refused() < 2 {
+		t.Errorf("%d refused, want 2", w.nodes[1].Refused())
+	}
+}
+
+// A frame beyond the limit cuts the connection, and nobody else's.
+func TestOversizeFrame(t *testing.T) {
+	w := newWorld(t, 3, func(c *Config) {
+		if c.ID != 2 {
+			c.FrameBytesMax = 1000
+		}
+	})
+	w.connected(1, 2, 3)
+	if w.nodes[1].Send(2, LaneEntries, make([]byte, 1001)) {
+		t.Error("a frame beyond our own limit is accepted")
+	}
+	w.send(2, 1, LaneEntries, strings.Repeat("x", 1001))
+	t.Log(w.problem(2, 1, ErrLost))
+	w.mu.Lock()
+	delete(w.told[2], 1)
+	w.mu.Unlock()
+	w.send(3, 1, LaneEntries, "short")
+	w.await("3's frame", func() bool { return len(w.got[1]) > 0 })
+	w.connected(1, 2, 3)
+	w.send(2, 1, LaneEntries, strings.Repeat("x", 1000))
+	w.await("2's frame", func() bool { return len(w.got[1]) == 2 })
+	if got := w.got[1][1]; got.from != 2 || len(got.frame) != 1000 {
+		t.Errorf("got %d bytes from %s", len(got.frame), got.from)
+	}
+}
+
+// Bytes that are no ZMTP end their connection and touch nobody else.
+func TestGarbageOnTheWire(t *testing.T) {
+	w := newWorld(t, 2, nil)
+	w.connected(1, 2)
+	for _, garbage := range []string{
+		"GET / HTTP/1.0\r\n\r\n",
+		strings.Repeat("\xff", 100),
+		"\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f\x03\x00NULL" + strings.Repeat("\x00", 100),
+	} {
+		c, err := net.Dial("tcp", w.nodes[1].Address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, garbage); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, c); errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+		_ = c.Close()
+	}
+	w.send(2, 1, LaneVotes, "still here")
+	w.await("the frame", func() bool { return len(w.got[1]) == 1 })
+}
+
+// A node of another version, and one that answers nonsense, are told apart from a wrong key.
+func TestAnswersThatAreRefused(t *testing.T) {
+	welcome := answer{cluster: testCluster, from: 2, software: "other"}
+	newer := appendAnswer(nil, &welcome)
+	newer[0] = 9
+	elsewhere := welcome
+	elsewhere.from = 7
+	for _, test := range []struct {
+		name  string
+		parts []any
+		want  error
+	}{
+		{"version 9", []any{newer}, ErrVersion},
+		{"nonsense", []any{"what?"}, ErrVersion},
+		{"several parts", []any{"a", "b"}, ErrVersion},
+		{"node 7", []any{appendAnswer(nil, &elsewhere)}, ErrIdentity},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			fake := newRaw(t, zmq4.ROUTER, testKey(2), nil)
+			if err := fake.Bind("tcp://127.0.0.1:*"); err != nil {
+				t.Fatal(err)
+			}
+			endpoint, err := fake.GetLastEndpoint()
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWorld(t, 1, nil)
+			err = w.nodes[1].SetPeers([]Peer{{
+				ID: 2, Address: endpoint[len("tcp://"):], Key: testKey(2).Public(),
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			from, err := fake.RecvMessageBytes(0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fake.say(append([]any{from[0]}, test.parts...)...)
+			t.Log(w.problem(1, 2, test.want))
+		})
+	}
+}
+
+// Clients that always have hundreds of requests under way delay a vote and do not stop it.
+func TestFloodOfClients(t *testing.T) {
+	var served atomic.Int64
+	w := newWorld(t, 2, func(c *Config) {
+		c.Serve = func(_ juno.PublicKey, _ []byte, reply func([]byte)) {
+			served.Add(1)
+			reply([]byte("more"))
+		}
+	})
+	const clients, window = 2, 500
+	var keys []juno.PublicKey
+	for i := range clients {
+		keys = append(keys, testKey(clientSeed+i).Public())
+	}
+	if err := w.nodes[1].SetClients(keys); err != nil {
+		t.Fatal(err)
+	}
+	w.connected(1, 2)
+	request := make([]byte, 4<<10)
+	for i := range clients {
+		var c atomic.Pointer[Conn]
+		flood := dial(t, w.nodes[1], func(cfg *DialConfig) {
+			cfg.Key = testKey(clientSeed + i)
+			cfg.Receive = func([]byte) { c.Load().Send(request) }
+		})
+		c.Store(flood.Conn)
+		flood.await(t, "up", func() bool {
+			return len(flood.problems) > 0 && flood.problems[0] == nil
+		})
+		for range window {
+			flood.Send(request)
+		}
+	}
+	var times []time.Duration
+	for i := range 100 {
+		start := time.Now()
+		w.send(2, 1, LaneVotes, fmt.Sprint(i))
+		w.await("the vote", func() bool { return len(w.got[1]) == i+1 })
+		times = append(times, time.Since(start))
+	}
+	slices.Sort(times)
+	t.Logf("while %d requests were served, a vote took %s, at most %s",
+		served.Load(), times[len(times)/2], times[len(times)-1])
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"strings"
+
+	"juno"
+	"juno/db/sql"
+	"juno/db/state"
+	"juno/shell"
+)
+
+// languages implements shell.Text over the readers that the ledger has.
+type languages struct{}
+
+// sqlWords begin SQL statements, those that are refused too: the engine says why better than a
+// ledger that takes them for a program.
+var sqlWords = map[string]bool{
+	"select": true, "with": true, "values": true, "explain": true,
+	"pragma": true, "insert": true, "update": true, "delete": true, "replace": true,
+	"create": true, "drop": true, "alter": true, "attach": true, "detach": true, "begin": true,
+	"commit": true, "end": true, "rollback": true, "savepoint": true, "release": true,
+	"vacuum": true, "analyze": true, "reindex": true,
+}
+
+// Detect implements shell.Text.
+func (languages) Detect(text string) shell.Detection {
+	word := text
+	if i := strings.IndexFunc(text, notLetter); i >= 0 {
+		word = text[:i]
+	}
+	if sqlWords[strings.ToLower(word)] || strings.HasPrefix(text, "--") ||
+		strings.HasPrefix(text, "/*") {
+		return shell.Detection{}
+	}
+	language := state.Detect(text)
+	program := language == juno.LanguageHopper
+	if program && !strings.HasPrefix(text, "(") && !strings.HasPrefix(text, ";") {
+		return shell.Detection{}
+	}
+	return shell.Detection{Command: true, Language: language, Open: openBrackets(text) > 0}
+}
+
+func notLetter(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }
+
+// openBrackets counts brackets that are not closed, of a program; other commands are one line.
+func openBrackets(text string) int {
+	if _, program, ok := strings.Cut(text, "##CODE"); ok {
+		text = program
+	}
+	if !strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "(") {
+		return 0
+	}
+	open, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && c == '(':
+			open++
+		case !quoted && c == ')':
+			open--
+		}
+	}
+	return open
+}
+
+// Split implements shell.Text.
+func (languages) Split(text string) []shell.Statement {
+	var all []shell.Statement
+	for _, s := range sql.Split(text) {
+		all = append(all, shell.Statement{Text: s.Text, Offset: s.Offset, Complete: s.Complete})
+	}
+	return all
+}
+
+// Schema implements shell.Text.
+func (languages) Schema() shell.Schema {
+	var schema shell.Schema
+	for _, t := range sql.Tables() {
+		table := shell.Table{Name: t.Name, Comment: t.Doc}
+		for _, c := range t.Columns {
+			table.Columns = append(table.Columns,
+				shell.Column{Name: c.Name, Type: kindName(c.Kind), Comment: c.Doc})
+		}
+		schema.Tables = append(schema.Tables, table)
+	}
+	for _, f := range sql.FunctionUsages() {
+		schema.Functions = append(
+			schema.Functions,
+			shell.Function{Name: f.Name, Signature: f.Usage},
+		)
+	}
+	return schema
+}
+
+// kindName says what a column holds, for \d.
+func kindName(k juno.ValueKind) string {
+	switch k {
+	case juno.Integer:
+		return "integer"
+	case juno.Text:
+		return "text"
+	case juno.Exact:
+		return "exact"
+	case juno.Float:
+		return "inexact"
+	case juno.Blob:
+		return "bytes"
+	}
+	return "any"
+}

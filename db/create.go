@@ -1,0 +1,176 @@
+package db
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+
+	"juno"
+	"juno/db/state"
+)
+
+// Base is a state to begin with: a snapshot, which may come from a stranger. What it says of
+// itself is checked against its elements.
+type Base struct {
+	Pos       juno.Pos
+	StateHash juno.Hash
+	// Elements yields all elements of the state in the order of their keys, session elements
+	// included. Keys and values are used only until the next one.
+	Elements iter.Seq2[state.Element, error]
+}
+
+const identityVersion = 1
+
+// identity says what ledger a store is of. Bytes: version (1), cluster (32), base position (40).
+type identity struct {
+	cluster juno.ClusterID
+	base    juno.Pos
+}
+
+// identity returns what the store is of, nil if it is empty.
+func (s *store) identity() (*identity, error) {
+	value, _, err := s.get(keyIdentity, 1)
+	if err != nil || value == nil {
+		return nil, err
+	}
+	if value[0] > identityVersion {
+		return nil, fmt.Errorf("%w: %s has version %d, this program knows %d", ErrVersion, s.dir,
+			value[0], identityVersion)
+	}
+	d := juno.NewDecoder(value)
+	d.Version(identityVersion, "store")
+	id := &identity{cluster: d.Hash(), base: d.Pos()}
+	if err := d.Done(); err != nil {
+		return nil, damaged(s.dir, err)
+	}
+	return id, nil
+}
+
+// createRecords is how many elements are written at a time.
+const createRecords = 16 << 10
+
+// create fills an empty store with the state that the log begins with. A crash in between leaves
+// no sync point, and Open begins again with an empty store.
+func (s *store) create(o *Options, cluster juno.ClusterID) (*identity, Point, error) {
+	base, err := beginning(o, cluster)
+	if err != nil {
+		return nil, Point{}, err
+	}
+	at := version(base.Pos.Index)
+	hash := &state.SetHash{}
+	var progress *state.Progress
+	var records []record
+	var before []byte
+	for e, err := range base.Elements {
+		if err != nil {
+			return nil, Point{}, fmt.Errorf("%w: %w", ErrBase, err)
+		}
+		if string(before) >= string(e.Key) {
+			return nil, Point{}, fmt.Errorf("%w: element %.80q after %.80q", ErrBase, e.Key, before)
+		}
+		if progress, err = checkElement(&e, progress); err != nil {
+			return nil, Point{}, fmt.Errorf("%w: %w", ErrBase, err)
+		}
+		before = append(before[:0], e.Key...)
+		hash.Add(e.Key, e.Value)
+		records = append(records, record{slices.Clone(e.Key), slices.Clone(e.Value), at})
+		if len(records) == createRecords {
+			if err := s.write(records); err != nil {
+				return nil, Point{}, err
+			}
+			records = records[:0]
+		}
+	}
+	if err := checkBase(base, progress, hash); err != nil {
+		return nil, Point{}, err
+	}
+	records = append(records, record{keyLanes, hash.AppendBytes(nil), at})
+	if err := s.write(records); err != nil {
+		return nil, Point{}, err
+	}
+	return s.settle(&identity{cluster, base.Pos}, Point{base.Pos, progress.Time, hash.Hash()})
+}
+
+// settle ends a creation: the identity and the first sync point appear when all else is durable.
+func (s *store) settle(id *identity, point Point) (*identity, Point, error) {
+	b := append([]byte{identityVersion}, id.cluster[:]...)
+	err := s.sync()
+	if err == nil {
+		err = s.write([]record{{keyIdentity, juno.AppendPos(b, id.base), 1}})
+	}
+	if err == nil {
+		err = s.write([]record{{keyPoint, appendPoint(nil, &point), version(point.Pos.Index)}})
+	}
+	if err == nil {
+		err = s.sync()
+	}
+	return id, point, err
+}
+
+// beginning returns the state that the log begins with.
+func beginning(o *Options, cluster juno.ClusterID) (*Base, error) {
+	start := o.Log.Start()
+	if start.Index == 0 {
+		all, err := state.Genesis(o.Genesis)
+		if err != nil {
+			return nil, err
+		}
+		elements := func(yield func(state.Element, error) bool) {
+			for _, e := range all {
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}
+		return &Base{Pos: juno.Pos{Hash: cluster}, Elements: elements}, nil
+	}
+	var base *Base
+	if o.Base != nil {
+		var err error
+		if base, err = o.Base(); err != nil {
+			return nil, err
+		}
+	}
+	if base == nil {
+		return nil, fmt.Errorf("%w: the first entry that is held is %d", ErrNoBase, start.Index+1)
+	}
+	if base.Pos.Index < start.Index || base.Pos.Index > o.Log.LastIndex() {
+		return nil, fmt.Errorf("%w: it is at %s, the log holds %d to %d", ErrBase, base.Pos,
+			start.Index+1, o.Log.LastIndex())
+	}
+	return base, nil
+}
+
+// checkElement parses the key of an element, and notes the progress.
+func checkElement(e *state.Element, progress *state.Progress) (*state.Progress, error) {
+	k, err := state.ParseKey(e.Key)
+	if err != nil {
+		return nil, err
+	}
+	if len(e.Value) == 0 {
+		return nil, fmt.Errorf("element %.80q is empty", e.Key)
+	}
+	if k.Kind != state.KindProgress {
+		return progress, nil
+	}
+	p, err := state.ParseProgress(e.Value)
+	return &p, err
+}
+
+// checkBase reports what is wrong with a base whose elements were all seen.
+func checkBase(base *Base, progress *state.Progress, hash *state.SetHash) error {
+	switch {
+	case progress == nil:
+		return fmt.Errorf("%w: its elements lack the progress", ErrBase)
+	case progress.Index != base.Pos.Index:
+		return fmt.Errorf("%w: it is at %s, its elements are of entry %d", ErrBase, base.Pos,
+			progress.Index)
+	case progress.BatchLeft != 0:
+		return fmt.Errorf("%w: it is inside a client's batch", ErrBase)
+	}
+	if got := hash.Hash(); base.StateHash != (juno.Hash{}) && got != base.StateHash {
+		return fmt.Errorf("%w: it names state hash %s, its elements give %s", ErrBase,
+			base.StateHash, got)
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package embedded
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"juno/cluster"
+	"juno/cluster/raft"
+)
+
+// Who begins with the genesis must be able to follow the membership, also where the log that the
+// changes are in was dropped.
+func TestEpochsOutliveTheLog(t *testing.T) {
+	w := &town{t: t, lines: cluster.NewSwitch(), limits: raft.DefaultLimits(), drops: true}
+	w.build(4, CreateOptions{Admins: []string{"ann"}, CheckpointEvery: 100})
+	w.change(1, Demote(4), nil)
+	w.change(2, Promote(4), nil)
+	for range 10 {
+		w.submit(2, 200, Single)
+	}
+	const id = 1
+	if first := w.nodes[id-1].log.First(); first < 100 {
+		t.Fatalf("node%d still holds entry %d: nothing to be seen here", id, first)
+	}
+	check := func(when string) {
+		t.Helper()
+		all, err := w.nodes[id-1].Epochs(0)
+		if err != nil || len(all) != 2 {
+			t.Errorf("%s: proofs of %d epochs, want 2: %v", when, len(all), err)
+		}
+		configs, err := w.nodes[id-1].dir.memberships()
+		if err != nil || len(configs) != 3 {
+			t.Errorf("%s: the directory knows %d memberships, want 3: %v", when, len(configs), err)
+		}
+	}
+	check("running")
+	w.close(id)
+	w.open(id)
+	check("opened again")
+	w.change(2, Demote(4), nil)
+	w.settle()
+	if all, err := w.nodes[id-1].Epochs(1); err != nil || len(all) != 2 {
+		t.Errorf("proofs of %d epochs after the first, want 2: %v", len(all), err)
+	}
+}
+
+// The file of another node may know more than the log: who has missed that all others have other
+// keys is told to take it. Where the log has dropped epochs it is not for more than those.
+func TestEpochsOfAnotherNode(t *testing.T) {
+	w := &town{t: t, lines: cluster.NewSwitch(), limits: raft.DefaultLimits(), drops: true}
+	w.build(5, CreateOptions{Admins: []string{"ann"}, CheckpointEvery: 100})
+	w.change(1, Demote(5), nil)
+	for range 10 {
+		w.submit(2, 200, Single)
+	}
+	w.settle()
+	const id = 4
+	if first := w.nodes[id-1].log.First(); first < 100 {
+		t.Fatalf("node%d still holds entry %d: nothing to be seen here", id, first)
+	}
+	w.close(id)
+	w.change(2, Promote(5), nil)
+	if err := w.nodes[0].log.noteEpochs(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(filepath.Join(w.places[0].Path, epochsName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = os.WriteFile(filepath.Join(w.places[id-1].Path, epochsName), file, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.open(id)
+	w.settle()
+	if all, err := w.nodes[id-1].Epochs(0); err != nil || len(all) != 2 {
+		t.Errorf("proofs of %d epochs, want 2: %v", len(all), err)
+	}
+}
