@@ -29,7 +29,7 @@ func TestNodesExchangeFrames(t *testing.T) {
 	})
 	for id := range w.nodes {
 		next := make(map[juno.NodeID]int)
-		for _, d := range w.got[id] {
+		for _, d := range w.arrived(id) {
 			want := fmt.Sprintf("%s %d", d.from, next[d.from])
 			if got := string(d.frame); got != want {
 				t.Fatalf("%s got %q, want %q", id, got, want)

@@ -131,7 +131,7 @@ func TestHellosThatAreRefused(t *testing.T) {
 	}
 	m.say("hi")
 	w.await("the frame", func() bool { return len(w.got[1]) == 1 })
-	if d := w.got[1][0]; d.from != 2 || string(d.frame) != "hi" {
+	if d := w.arrived(1)[0]; d.from != 2 || string(d.frame) != "hi" {
 		t.Errorf("got %q from %s", d.frame, d.from)
 	}
 }
@@ -154,10 +154,10 @@ func TestMessagesOfSeveralParts(t *testing.T) {
 		}
 	})
 	w.await("the name", func() bool { return len(w.got[99]) == 1 })
-	m.say("x", w.got[99][0].frame, "forged")
+	m.say("x", w.arrived(99)[0].frame, "forged")
 	m.say("true")
 	w.await("the true frame", func() bool { return len(w.got[1]) > 0 })
-	if got := string(w.got[1][0].frame); got != "true" {
+	if got := string(w.arrived(1)[0].frame); got != "true" {
 		t.Errorf("delivered %q", got)
 	}
 	if w.nodes[1].Refused() < 2 {
@@ -186,7 +186,7 @@ func TestOversizeFrame(t *testing.T) {
 	w.connected(1, 2, 3)
 	w.send(2, 1, LaneEntries, strings.Repeat("x", 1000))
 	w.await("2's frame", func() bool { return len(w.got[1]) == 2 })
-	if got := w.got[1][1]; got.from != 2 || len(got.frame) != 1000 {
+	if got := w.arrived(1)[1]; got.from != 2 || len(got.frame) != 1000 {
 		t.Errorf("got %d bytes from %s", len(got.frame), got.from)
 	}
 }

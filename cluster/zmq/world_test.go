@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -149,6 +150,13 @@ func (w *world) problem(at, with juno.NodeID, kind error) (problem error) {
 		return errors.Is(problem, kind)
 	})
 	return problem
+}
+
+// arrived returns what has been delivered to a node so far. More may be on its way.
+func (w *world) arrived(at juno.NodeID) []delivery {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.got[at])
 }
 
 func (w *world) send(from, to juno.NodeID, lane Lane, frame string) {
