@@ -79,29 +79,32 @@ func (a *admission) verify(waiting []*Proposal) []*Proposal {
 	good := make([]*Proposal, 0, len(waiting))
 	signed := make([]*Proposal, 0, len(waiting))
 	envelopes := make([]juno.Envelope, 0, len(waiting))
-	ring := a.ring.Load()
+	hashes := make([]juno.Hash, 0, len(waiting))
+	ring, at := a.ring.Load(), juno.Index(a.tip.Load()+1)
 	for _, p := range waiting {
-		switch {
-		case p.byAdmins():
+		if p.byAdmins() {
 			if err := a.approve(p); err != nil {
 				p.ticket.finish(nil, err)
 				continue
 			}
 			good = append(good, p)
-		case a.known(&p.envelope, ring):
-			good = append(good, p)
-		default:
-			signed, envelopes = append(signed, p), append(envelopes, p.envelope)
+			continue
 		}
+		hash, known := a.known(&p.envelope, ring, at)
+		if known {
+			good = append(good, p)
+			continue
+		}
+		signed, envelopes = append(signed, p), append(envelopes, p.envelope)
+		hashes = append(hashes, hash)
 	}
-	at := juno.Index(a.tip.Load() + 1)
 	for i, o := range ring.OpenAllWith(a.batch, envelopes, at) {
 		if o.Err != nil {
 			signed[i].ticket.finish(nil, o.Err)
 			continue
 		}
 		if a.seen != nil {
-			a.seen.add(a.signatureHash(&envelopes[i], o.Verified.Signer().Public))
+			a.seen.add(hashes[i])
 		}
 		good = append(good, signed[i])
 	}
@@ -109,13 +112,22 @@ func (a *admission) verify(waiting []*Proposal) []*Proposal {
 }
 
 // known reports whether a client's signature was found good before, under a key that is still
-// valid: its command came twice, from an impatient client or from other nodes as well.
-func (a *admission) known(e *juno.Envelope, ring *juno.Keyring) bool {
+// valid: its command came twice, from an impatient client or from other nodes as well. The hash
+// is what it is remembered by.
+func (a *admission) known(
+	e *juno.Envelope, ring *juno.Keyring, at juno.Index,
+) (hash juno.Hash, known bool) {
 	if a.seen == nil {
-		return false
+		return hash, false
 	}
-	signer, err := ring.Signer(e.Key, juno.Index(a.tip.Load()+1))
-	return err == nil && a.seen.has(a.signatureHash(e, signer.Public))
+	signer, err := ring.Signer(e.Key, at)
+	if err != nil {
+		return hash, false // the ring will say so again
+	}
+	message := juno.AppendSigningBytes(make([]byte, 0, 64+len(e.Body)), e.Kind, ring.Cluster(),
+		e.Body)
+	hash = signatureHash(signer.Public, message, e.Signature)
+	return hash, a.seen.has(hash)
 }
 
 // approve checks what administrators have signed against the membership in force. The log's
@@ -126,12 +138,6 @@ func (a *admission) approve(p *Proposal) error {
 		return p.membership.Judge(config, cluster)
 	}
 	return p.mode.Judge(config, cluster, 0)
-}
-
-func (a *admission) signatureHash(e *juno.Envelope, public juno.PublicKey) juno.Hash {
-	message := juno.AppendSigningBytes(make([]byte, 0, 64+len(e.Body)), e.Kind,
-		a.ring.Load().Cluster(), e.Body)
-	return signatureHash(public, message, e.Signature)
 }
 
 // drain turns away what nobody will look at any more.

@@ -191,9 +191,14 @@ func (b *bench) inFlight(c *benchCluster, name string, clients int) *gauge {
 			"acknowledged by f+1 nodes; keys of clients, each with its own connections: %d",
 			min(clients, len(c.clients))),
 	}
-	return b.elsewhere(r, clients, func(i int, draw *pairs) (int, error) {
+	return b.elsewhere(r, clients, b.oneByOne(c))
+}
+
+// oneByOne is one command of a client, signed by itself and acknowledged.
+func (b *bench) oneByOne(c *benchCluster) loopOp {
+	return func(i int, draw *pairs) (int, error) {
 		return 1, c.submit(b.ctx, i, draw.text(benchAccounts))
-	})
+	}
 }
 
 // elsewhere is a gauge of clients whose work is done by other processes: the processor time of

@@ -35,9 +35,7 @@ func (b *bench) soak() error {
 	var rate float64
 	go func() {
 		var err error
-		rate, err = b.run(load, b.plan.soak, func(i int, draw *pairs) (int, error) {
-			return 1, c.submit(b.ctx, i, draw.text(benchAccounts))
-		}, false)
+		rate, err = b.run(load, b.plan.soak, b.oneByOne(c), false)
 		ended <- err
 	}()
 	r.Samples, err = b.watchMemory(c)
