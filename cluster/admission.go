@@ -30,15 +30,16 @@ type admission struct {
 	seen *seen
 }
 
-// run works until stop is closed; proposals that are still waiting then are turned away.
-func (a *admission) run(stop <-chan struct{}) {
+// run works until stop is closed; proposals that are still waiting then are turned away, for the
+// reason that the node stops for.
+func (a *admission) run(stop <-chan struct{}, reason func() error) {
 	waiting := make([]*Proposal, 0, verifyBatchMax)
 	for {
 		select {
 		case p := <-a.in:
 			waiting = append(waiting[:0], p)
 		case <-stop:
-			a.drain(ErrStopped)
+			a.drain(reason())
 			return
 		}
 		waiting = a.gather(waiting)
@@ -46,8 +47,8 @@ func (a *admission) run(stop <-chan struct{}) {
 			select {
 			case a.out <- good:
 			case <-stop:
-				turnAway(good, ErrStopped)
-				a.drain(ErrStopped)
+				turnAway(good, reason())
+				a.drain(reason())
 				return
 			}
 		}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"sync"
 
 	"juno"
@@ -35,6 +36,15 @@ func (k *keys) newest() juno.PrivateKey {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.all[len(k.all)-1]
+}
+
+// newestFirst returns all keys, beginning with the one that was added last.
+func (k *keys) newestFirst() []juno.PrivateKey {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	all := slices.Clone(k.all)
+	slices.Reverse(all)
+	return all
 }
 
 // AddKey gives the node another key, which it signs with as soon as a membership names it.

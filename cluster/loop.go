@@ -17,8 +17,9 @@ func (n *Node) loop() {
 	ticker := time.NewTicker(tickEvery)
 	defer ticker.Stop()
 	stop := n.stop
-	n.advance()
+	n.advance(true)
 	for {
+		news := true
 		select {
 		case all := <-n.admitted:
 			n.enqueue(all)
@@ -28,7 +29,7 @@ func (n *Node) loop() {
 		case <-n.written.wake:
 			n.persisted()
 		case <-ticker.C:
-			n.tick()
+			news = n.tickSome()
 		case run := <-n.requests:
 			run()
 		case <-stop:
@@ -38,12 +39,41 @@ func (n *Node) loop() {
 			n.abandon()
 			return
 		}
-		n.advance()
+		n.advance(news)
 		if stop == nil && n.settled() {
 			n.abandon()
 			return
 		}
+		n.pace(ticker)
 	}
+}
+
+// pace makes a node at rest take its ticks restTicks at a time: where nothing is written and
+// nothing waits, nearly all that it does is to wake up.
+func (n *Node) pace(ticker *time.Ticker) {
+	resting := n.idle && n.pool.idle() && n.status.Load().Convinced
+	if resting == n.resting {
+		return
+	}
+	n.resting = resting
+	every := tickEvery
+	if resting {
+		every *= restTicks
+	}
+	ticker.Reset(every)
+}
+
+// tickSome takes the ticks that have passed, and says whether others should look at the node.
+func (n *Node) tickSome() (news bool) {
+	count := uint64(1)
+	if n.resting {
+		count = restTicks
+	}
+	before := n.ticks
+	for range count {
+		n.tick()
+	}
+	return n.ticks/publishTicks != before/publishTicks
 }
 
 // stepAll gives the core a message, and all others that are waiting: what they prove together is
@@ -84,7 +114,7 @@ func (n *Node) settled() bool {
 	if others && s.Role == raft.Leader && !n.resigned {
 		n.resigned = true
 		n.core.Resign()
-		n.advance()
+		n.advance(true)
 	}
 	final := n.pool.idle() && s.Committed.Index == s.Last.Index
 	if others {
@@ -246,14 +276,19 @@ func (n *Node) synced(upTo uint64) {
 	n.unsynced = n.unsynced[done:]
 }
 
-// advance carries out everything that the core asks for.
-func (n *Node) advance() {
+// advance carries out everything that the core asks for. Without that, and without news, the node
+// looks as it did before.
+func (n *Node) advance(news bool) {
 	for {
 		rd, ok := n.core.Ready()
 		if !ok {
 			break
 		}
 		n.handle(&rd)
+		news = true
+	}
+	if !news {
+		return
 	}
 	n.publish()
 	if n.transport != nil {

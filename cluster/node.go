@@ -23,6 +23,10 @@ const (
 	admissionQueue = 8192
 	// idleTicks is the pause after which the log is told that nothing is coming.
 	idleTicks = 100
+	// restTicks is how many ticks a node at rest takes at a time: those of a heartbeat.
+	restTicks = 5
+	// publishTicks is after how many ticks in which nothing happened the status is made anew.
+	publishTicks = 5
 	// stopTicksMax is how long a node that ends waits for what it has proposed, and for another
 	// leader: two seconds.
 	stopTicksMax = 200
@@ -127,6 +131,7 @@ type Node struct {
 	fresh      []*Proposal // to be forwarded
 	lastWork   uint64      // tick of the last write
 	idle       bool
+	resting    bool   // ticks are taken several at a time
 	stopping   uint64 // tick at which the end was asked for
 	resigned   bool
 	alarms     alarms
@@ -235,8 +240,7 @@ func (n *Node) connect() (err error) {
 	}
 	n.transport, err = n.cfg.Connect(Link{
 		ID: n.cfg.ID, Cluster: n.cfg.Cluster, Config: config, Secret: n.keys.secret,
-		Newest:  n.keys.newest,
-		Deliver: n.Receive,
+		Keys: n.keys.newestFirst, Deliver: n.Receive,
 	})
 	if err != nil {
 		return fmt.Errorf("connect %s: %w", n.cfg.ID, err)
@@ -269,7 +273,7 @@ func (n *Node) run() {
 	}
 	n.workers.Go(w.run)
 	n.workers.Go(a.run)
-	n.done.Go(func() { n.admission.run(n.stop) })
+	n.done.Go(func() { n.admission.run(n.stop, n.stopReason) })
 	n.done.Go(n.loop)
 	go n.end()
 }

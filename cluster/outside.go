@@ -34,7 +34,7 @@ func (n *Node) Flush(ctx context.Context) error {
 	case <-n.failed:
 		return n.failure
 	case <-n.stop:
-		return ErrStopped
+		return n.stopReason()
 	case <-ctx.Done():
 		return ctx.Err()
 	}

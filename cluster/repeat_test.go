@@ -20,7 +20,7 @@ func (h *house) sendAll(propose bool, all ...*Proposal) {
 			h.n.enqueue([]*Proposal{p})
 			if propose {
 				h.n.core.Propose(h.n.cfg.Clock())
-				h.n.advance()
+				h.n.advance(true)
 			}
 		}
 		h.n.core.Propose(h.n.cfg.Clock())

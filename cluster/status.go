@@ -117,8 +117,8 @@ func (p *peers) refused(id juno.NodeID, why error) {
 func (p *peers) lost(id juno.NodeID) { p.get(id).lostCount++ }
 
 // reachTicks is how long a voter may be silent and count as reachable. At rest it repeats its vote
-// at every eighth heartbeat only.
-const reachTicks = 150
+// at every twentieth heartbeat only.
+const reachTicks = 300
 
 // list returns the members of a membership as an operator sees them.
 func (p *peers) list(id juno.NodeID, config *juno.EpochConfig, now uint64) []PeerStatus {
@@ -167,7 +167,7 @@ func (n *Node) publish() {
 	}
 	old := n.status.Load()
 	s.Reachable = n.peers.reachable(n.cfg.ID, n.config, n.ticks)
-	if old != nil && n.transport != nil && n.ticks%5 != 0 && old.Config == s.Config {
+	if old != nil && n.transport != nil && n.ticks%publishTicks != 0 && old.Config == s.Config {
 		s.Peers = old.Peers // once in a while is enough
 	} else {
 		s.Peers = n.peers.list(n.cfg.ID, n.config, n.ticks)

@@ -36,9 +36,8 @@ type Link struct {
 	// Secret returns the node's own key with that public half, if it has it. Which one is in
 	// force the membership says; it changes when the key is rotated.
 	Secret func(juno.PublicKey) (juno.PrivateKey, bool)
-	// Newest returns the key that the node was given last: what it speaks under where the
-	// membership names none of its keys.
-	Newest func() juno.PrivateKey
+	// Keys returns all keys that the node has, beginning with the one that it was given last.
+	Keys func() []juno.PrivateKey
 	// Deliver takes a frame from an authenticated member. It may be called from any goroutine,
 	// and returns soon.
 	Deliver func(from juno.NodeID, frame []byte)

@@ -208,6 +208,12 @@ func (w *town) replaceDisk(id juno.NodeID) {
 	if m.Public, err = dir.NodePublic(); err != nil {
 		w.t.Fatal(err)
 	}
+	// A state that it fetches already now is its own snapshot.
+	if ring, err := w.nodes[id-1].nodeKeys(); err != nil {
+		w.t.Error(err)
+	} else if _, known := ring.Lookup(m.Public.ID()); !known {
+		w.t.Errorf("node%d would not believe a snapshot that it has signed itself", id)
+	}
 	w.change(2, Replace(m), dir.Possess)
 	w.await(id, "its vote", func(s *cluster.Status) bool {
 		return !s.Observing && s.Role == raft.Follower

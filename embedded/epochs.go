@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"juno"
+	"juno/cluster"
 	"juno/cluster/raft"
 	"juno/internal/vfs"
 	"juno/wal"
@@ -114,14 +115,25 @@ func (d *Directory) Epochs() ([]juno.EpochChange, error) {
 // entered is told that another membership is in force.
 func (l *Ledger) entered() {
 	l.snapshots.put(func(ctx context.Context) {
-		err := l.node.Flush(ctx)
-		if err == nil {
-			err = errors.Join(l.log.noteEpochs(), l.adoptNodeKey())
-		}
-		if err != nil && ctx.Err() == nil {
-			l.warn(fmt.Sprintf("note the membership: %v", err))
-		}
+		l.snapshots.beside.Go(func() {
+			err := l.follow(ctx)
+			if err != nil && ctx.Err() == nil && !errors.Is(err, cluster.ErrStopped) {
+				l.warn(fmt.Sprintf("note the membership: %v", err))
+			}
+		})
 	})
+}
+
+// follow brings the files that depend on the membership up to date: that of its proofs at once, and
+// that of the node's key when a quorum knows of it.
+func (l *Ledger) follow(ctx context.Context) error {
+	if err := errors.Join(l.node.Flush(ctx), l.log.noteEpochs()); err != nil {
+		return err
+	}
+	if err := l.node.Watch(ctx, decided); err != nil {
+		return err
+	}
+	return l.adoptNodeKey()
 }
 
 // memberships returns all memberships that the directory knows, each proven by those before it.

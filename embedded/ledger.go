@@ -73,6 +73,7 @@ type Ledger struct {
 	spareKeys []juno.PrivateKey
 	readOnly  bool // there is no node key: nothing can be added, and node is nil
 
+	adopting sync.Mutex // held by adoptNodeKey
 	// changing is held while keys change, one change at a time, and is taken before any other
 	// lock; it guards undecided, the key changes by name whose outcome nobody waited for.
 	changing  sync.Mutex
@@ -145,10 +146,11 @@ func Open(path string, o Options) (_ *Ledger, err error) {
 		return nil, err
 	}
 	close(l.started)
-	if err := errors.Join(l.log.noteEpochs(), l.adoptNodeKey()); err != nil {
+	if err := l.log.noteEpochs(); err != nil {
 		l.warn(fmt.Sprintf("note the membership: %v", err))
 	}
 	l.snapshots.start()
+	l.entered()
 	return l, nil
 }
 

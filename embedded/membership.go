@@ -203,18 +203,28 @@ func (l *Ledger) findNodeKey(public juno.PublicKey) (juno.PrivateKey, bool) {
 	return key, err == nil && key.Public() == public
 }
 
-// adoptNodeKey puts a key that has come into force in the place of the one before, which nobody
-// believes any more.
+// adoptNodeKey puts a key that is in force in the place of the one before, as soon as nobody can
+// need that any more.
 func (l *Ledger) adoptNodeKey() error {
+	l.adopting.Lock()
+	defer l.adopting.Unlock()
 	key, err := readKey(l.fsys, l.dir.Path, nodeKeyName+nextSuffix)
 	if errors.Is(err, ErrNoKey) {
 		return nil
 	}
-	m, _, ok := l.Membership().Member(l.id)
-	if err != nil || !ok || m.Public != key.Public() {
+	s := l.node.Status()
+	m, _, ok := s.Config.Member(l.id)
+	if err != nil || !ok || m.Public != key.Public() || !decided(&s) {
 		return err
 	}
 	return l.dir.AdoptKey(nodeKeyName)
+}
+
+// decided reports whether something is final in the newest epoch, so that a quorum of its voters
+// knows of it. Until then this node may be the only one that does, and the others may know it by
+// the key before.
+func decided(s *cluster.Status) bool {
+	return s.Convinced && s.Term.Epoch() == s.Config.Epoch && s.Committed.Index > s.Base.Index
 }
 
 // PrepareNode makes the directory of a node that is to join a cluster, or to take the place of one

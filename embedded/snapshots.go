@@ -125,8 +125,32 @@ func (l *Ledger) signSnapshot(body []byte) (juno.KeyID, juno.Signature) {
 	return e.Key, e.Signature
 }
 
-// nodeKeys returns the keys that may sign snapshots.
-func (l *Ledger) nodeKeys() (*juno.Keyring, error) { return l.dir.nodeKeys() }
+// nodeKeys returns the keys that may have signed our snapshots: those that a membership names, and
+// our own. A new disk begins with a fetched state before it has heard of the membership that names
+// its key, and could never use that otherwise. Who verifies the directory needs the former.
+func (l *Ledger) nodeKeys() (*juno.Keyring, error) {
+	named, err := l.dir.nodeKeys()
+	if err != nil {
+		return nil, err
+	}
+	records := named.Records()
+	for _, name := range []string{nodeKeyName, nodeKeyName + nextSuffix} {
+		key, err := readKey(l.fsys, l.dir.Path, name)
+		if errors.Is(err, ErrNoKey) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		public := key.Public()
+		if _, known := named.Lookup(public.ID()); !known {
+			records = append(records, juno.KeyRecord{
+				ID: public.ID(), Subject: l.id.String(), Role: juno.RoleNode, Public: public,
+			})
+		}
+	}
+	return juno.NewKeyring(l.cluster, records)
+}
 
 // Snapshots returns the snapshots of a directory, oldest first, the damaged ones with the reason.
 func (d *Directory) Snapshots() ([]SnapshotInfo, error) {
@@ -239,6 +263,7 @@ type snapshotter struct {
 	work   chan func(context.Context)
 	cancel context.CancelFunc
 	done   chan struct{}
+	beside sync.WaitGroup // what must not hold up the others
 	ledger *Ledger
 }
 
@@ -307,5 +332,6 @@ func (s *snapshotter) stop() {
 	if s.cancel != nil {
 		s.cancel()
 		<-s.done
+		s.beside.Wait()
 	}
 }

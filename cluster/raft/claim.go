@@ -80,7 +80,7 @@ type said struct {
 
 // Repetitions are due at heartbeats 1, 2, 4, ... and then every so many.
 const (
-	repeatAtRest  = 8 // everything that we accepted is final
+	repeatAtRest  = 20 // everything that we accepted is final
 	repeatInDoubt = 2
 )
 
@@ -99,6 +99,14 @@ func (s *said) due(most int) bool {
 	}
 	s.next = s.beats + min(s.beats, most)
 	return true
+}
+
+// recall makes a claim due at the next heartbeat, if it has been the same for a while: somebody who
+// speaks to us does not seem to know it.
+func (s *said) recall() {
+	if s.beats >= repeatInDoubt {
+		s.next = s.beats + 1
+	}
 }
 
 // repeatClaim is the part of a heartbeat (N7) for what may have been lost.

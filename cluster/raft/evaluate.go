@@ -23,6 +23,9 @@ func (c *Core) stepVote(v *Vote) error {
 	c.checkVoter(voter, &v.SignedClaim)
 	c.claims[voter].add(v.SignedClaim, c.ringClaims(), c.limits.RingTerms)
 	c.acknowledged(v)
+	if v.Committed.Index < c.commit.Index {
+		c.said.recall()
+	}
 	c.evaluate()
 	if c.role != Quarantined {
 		c.checkContradiction(v)

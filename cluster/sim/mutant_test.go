@@ -19,7 +19,7 @@ var killers = map[raft.Mutant]uint64{
 	raft.MutantVoteEarly: 1, raft.MutantAdoptUnchecked: 4, raft.MutantAcceptAfter: 203,
 	raft.MutantOverwrite: 249, raft.MutantWishLeaves: 1, raft.MutantUnthrottled: 4,
 	raft.MutantOpenGate: 93, raft.MutantStay: 22, raft.MutantAnyBase: 359,
-	raft.MutantLeadTwice: 59, raft.MutantReportEarly: 6, raft.MutantNoSeal: 45,
+	raft.MutantLeadTwice: 59, raft.MutantReportEarly: 6, raft.MutantNoSeal: 249,
 	raft.MutantForgetMuted: 2,
 }
 

@@ -38,7 +38,7 @@ type Wire struct {
 	clients  []juno.PublicKey
 	closed   bool
 	since    time.Time // when the endpoint was opened
-	second   bool      // it speaks under the second of our keys
+	which    int       // of our keys it speaks under, see keys
 	warned   bool      // that the members will not let us in by themselves
 }
 
@@ -71,25 +71,33 @@ func (w *Wire) SetClients(keys []juno.PublicKey) {
 	}
 }
 
-// keys returns the keys that may be ours: the one that the membership names, and the newest that
-// was drawn for the node, which a membership may name that it has not heard of.
+// keysMax is how many of its keys a node tries: the one in force, the one that may be next, and the
+// one before.
+const keysMax = 3
+
+// keys returns the keys that members may know us by, the likeliest first: the one that the newest
+// membership names, and then the others from the newest on. One that was drawn may be in force
+// where we have not heard of that; and if we alone have heard that it is in force, the others know
+// us by the one before, and we must tell them.
 func (w *Wire) keys() []juno.PrivateKey {
-	newest := w.link.Newest()
+	var all []juno.PrivateKey
 	me, _, _ := w.config.Member(w.link.ID)
-	if key, ok := w.link.Secret(me.Public); ok && me.Public != newest.Public() {
-		return []juno.PrivateKey{key, newest}
+	if key, ok := w.link.Secret(me.Public); ok {
+		all = append(all, key)
 	}
-	return []juno.PrivateKey{newest}
+	for _, key := range w.link.Keys() {
+		if key.Public() != me.Public && len(all) < keysMax {
+			all = append(all, key)
+		}
+	}
+	return all
 }
 
-// listen opens the endpoint, under the first of our keys or the second. The caller holds w.mu.
+// listen opens the endpoint, under the key whose turn it is. The caller holds w.mu.
 func (w *Wire) listen() error {
 	me, _, known := w.config.Member(w.link.ID)
 	keys := w.keys()
-	key := keys[0]
-	if w.second {
-		key = keys[len(keys)-1]
-	}
+	key := keys[w.which%len(keys)]
 	listen := w.Listen
 	if listen == "" && known {
 		listen = me.Address
@@ -116,8 +124,8 @@ func (w *Wire) listen() error {
 
 // doubt is called when a member has another key than we know, or does not admit ours. If there are
 // so many that one of them is correct, memberships have come into force that we have not heard of.
-// Where it is our own key, there may be another one, which was drawn and which they admit: whoever
-// does tells us the rest.
+// Where it is our own key, there may be another one that they admit, see keys: whoever does tells
+// us the rest, or hears it from us.
 func (w *Wire) doubt(public juno.PublicKey) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -137,14 +145,17 @@ func (w *Wire) doubt(public juno.PublicKey) {
 		w.warnOnce("%d members have other keys than in epoch %d, the newest that %s knows: copy "+
 			"the file epochs of another node's directory into its own, and start it again",
 			changed, w.config.Epoch, w.link.ID)
-	case len(w.keys()) < 2:
-		w.warnOnce("%d members do not admit key %s of %s: no membership in force names it. If "+
-			"the directory was just made, hand the change in; if another one has taken its place, "+
-			"stop this node; if its key was rotated, start it again, or where "+
-			"keys/node-next.key is lost: juno node recover", refuse, public.ID(), w.link.ID)
 	default:
-		w.second = !w.second
-		w.reopen()
+		w.which = (w.which + 1) % len(w.keys())
+		if w.which == 0 {
+			w.warnOnce("%d members do not admit key %s of %s: no membership in force names it. If "+
+				"the directory was just made, hand the change in; if another one has taken its "+
+				"place, stop this node; if its key was rotated, start it again, or where "+
+				"keys/node-next.key is lost: juno node recover", refuse, public.ID(), w.link.ID)
+		}
+		if len(w.keys()) > 1 {
+			w.reopen()
+		}
 	}
 }
 
@@ -221,13 +232,6 @@ func (t wireTransport) SetMembers(config *juno.EpochConfig) {
 	}
 	before := w.config
 	w.config = config
-	me, _, _ := config.Member(w.link.ID)
-	_, ours := w.link.Secret(me.Public)
-	w.second = w.second && !ours
-	if ours && me.Public != w.public {
-		w.reopen()
-		return
-	}
 	if w.endpoint == nil {
 		return
 	}
@@ -239,26 +243,39 @@ func (t wireTransport) SetMembers(config *juno.EpochConfig) {
 		}
 	}
 	w.complain(w.endpoint.SetPeers(kept))
-	if !slices.Equal(kept, now) {
+	if !slices.Equal(kept, now) || w.renamed() {
 		time.AfterFunc(keyGrace, func() { t.settle(config) })
 	}
 }
 
-// keyGrace is how much longer a member is spoken to under the key before, when it has got another
-// one: it may not have heard of that yet, and hears of it over no other connection. What it says
-// is judged by the membership all the same.
+// renamed reports whether the membership gives us another key than the endpoint speaks under. The
+// caller holds w.mu.
+func (w *Wire) renamed() bool {
+	me, _, _ := w.config.Member(w.link.ID)
+	_, ours := w.link.Secret(me.Public)
+	return ours && me.Public != w.public
+}
+
+// keyGrace is how much longer a member is spoken to under the key before, and we speak under ours,
+// when it has got another one: some may not have heard of that yet, and hear of it over no other
+// connection. What is said is judged by the membership all the same.
 const keyGrace = time.Second
 
 // doubtAfter is how long members have to admit a key of ours: they hear of another one, their grace
 // ends, and they try again.
 const doubtAfter = 3 * keyGrace
 
-// settle ends the grace for the members that have another key.
+// settle ends the grace for those that have another key.
 func (t wireTransport) settle(config *juno.EpochConfig) {
 	w := t.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.closed && w.config == config && w.endpoint != nil {
+	switch {
+	case w.closed || w.config != config || w.endpoint == nil:
+	case w.renamed():
+		w.which = 0
+		w.reopen()
+	default:
 		w.complain(w.endpoint.SetPeers(peersOf(config)))
 	}
 }

@@ -38,8 +38,10 @@ const (
 	retryMost        = time.Second           // doubled up to here
 	connectTimeout   = 2 * time.Second       // for TCP
 	handshakeTimeout = 5 * time.Second       // from the beginning to the answer to our hello
-	heartbeatEvery   = time.Second           // ZMTP PING on an idle connection
-	heartbeatTimeout = 4 * time.Second       // without PONG the connection is dead
+	heartbeatEvery   = 2 * time.Second       // ZMTP PING by whoever made the connection
+	heartbeatTimeout = 3 * time.Second       // without PONG the connection is dead
+	heartbeatTTL     = 5 * time.Second       // without PING the connection is dead
+	lookEvery        = time.Second           // a link looks whether the peer still hears it
 	sweepEvery       = 15 * time.Second      // the door looks for clients that are gone
 	replyRetry       = time.Millisecond      // for a client whose queue was full
 )

@@ -49,7 +49,8 @@
 // A frame is one ZeroMQ message of one part. The first frame on a connection is the hello of
 // whoever connected, the first one back is the answer; see hello and answer for the bytes. What
 // follows is the user's, except that an empty frame means nothing: a node sends one now and then
-// to learn whether a client is still there.
+// to learn whether a client is still there, and that another answer may come back to a node later,
+// when its key is not admitted any more: then it connects anew, and learns how it stands.
 //
 // # Guarantees
 //

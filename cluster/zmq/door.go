@@ -20,6 +20,7 @@ type door struct {
 	cfg       *Config
 	admission *admission
 	sock      *zmq4.Socket
+	watch     *watch
 	peers     map[juno.NodeID]*peer
 	conns     map[string]*inbound // by the name that the socket gave the connection
 	blocked   []*inbound          // their queues were full when we last tried
@@ -81,13 +82,15 @@ func newDoor(e *engine, cfg *Config, a *admission) (*door, string, error) {
 		return nil, "", fmt.Errorf("zmq: listen on %s: %w", cfg.Listen, err)
 	}
 	address, err := d.sock.GetLastEndpoint()
+	if err == nil {
+		d.watch, err = newWatch(d.sock, e.wake)
+	}
 	if err != nil {
 		_ = d.sock.Close()
 		return nil, "", fmt.Errorf("zmq: listen on %s: %w", cfg.Listen, err)
 	}
 	d.sweep = time.Now().Add(sweepEvery)
 	e.remind(d.sweep)
-	e.poller.Add(d.sock, zmq4.POLLIN)
 	return d, address[len("tcp://"):], nil
 }
 
@@ -225,13 +228,22 @@ func (d *door) enroll(name string, h *hello) {
 	}
 }
 
-// recheck decides anew whether what a connection sends is heard.
+// recheck decides anew whether what a connection sends is heard. A node that is not heard any more
+// is told, because it would go on talking; libzmq has no way to close one connection of many.
 func (d *door) recheck(c *inbound) {
-	m := d.admission.who(c.key)
+	m, before := d.admission.who(c.key), c.admits
 	c.peer, c.admits = nil, m.client
 	if c.purpose != purposeClient {
 		c.peer = d.peers[c.node]
 		c.admits = c.peer != nil && m.node == c.node
+		if before && !c.admits {
+			_ = d.send(c.name, appendAnswer(nil, &answer{
+				cluster: d.cfg.Cluster, from: d.cfg.ID, software: d.cfg.Software,
+				verdict: verdictIdentity,
+				reason: fmt.Sprintf("key %s is not the key of %s here any more",
+					c.key.ID(), c.node),
+			}))
+		}
 	}
 }
 
@@ -385,5 +397,6 @@ func (d *door) flush(c *inbound) {
 }
 
 func (d *door) close() {
+	d.watch.close()
 	_ = d.sock.Close()
 }

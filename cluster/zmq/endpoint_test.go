@@ -1,7 +1,9 @@
 package zmq
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"juno"
@@ -116,4 +118,23 @@ func TestProblemsAreToldApart(t *testing.T) {
 	}
 	t.Log(w.problem(1, 3, ErrStranger))
 	w.connected(1, 2)
+}
+
+// A node whose key is exchanged for another one is told, and does not go on talking to nobody.
+func TestDismissedPeerIsTold(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	w.connected(1, 2, 3)
+	peers := slices.Clone(w.peers)
+	peers[2].Key = testKey(99).Public()
+	if err := w.nodes[1].SetPeers(peers); err != nil {
+		t.Fatal(err)
+	}
+	w.await("node3 learns that it is not admitted", func() bool {
+		return errors.Is(w.told[3][1].Problem, ErrStranger)
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p := w.told[3][2]; !p.Connected || p.Problem != nil {
+		t.Errorf("node3 and node2: %+v", p)
+	}
 }

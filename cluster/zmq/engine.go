@@ -13,8 +13,8 @@ import (
 // (links) and, on a node, the door that others come in by. Everything that touches a socket runs
 // on its goroutine; other goroutines leave frames in outboxes and calls in a list, and wake it.
 type engine struct {
-	*waker
 	ctx           *zmq4.Context
+	wakes         chan struct{} // capacity 1: look at the lists
 	porter        *porter
 	frameBytesMax int
 	door          *door // nil for a client
@@ -24,11 +24,11 @@ type engine struct {
 	stopped       chan struct{}
 
 	// Owned by the loop.
-	poller  *zmq4.Poller
-	sockets map[*zmq4.Socket]*link // of links that are polled
+	watched map[*link]*watch // that wait for something on their sockets
 	links   map[*link]bool
 	wait    time.Time // when the next timer is due; zero: none
-	serial  int       // of the last connection made
+	timer   *time.Timer
+	serial  int // of the last connection made
 
 	mu      sync.Mutex
 	calls   []func()
@@ -48,25 +48,18 @@ func newEngine(frameBytesMax int, admits func(curveKey) bool) (*engine, error) {
 	}
 	e := &engine{
 		ctx: ctx, frameBytesMax: frameBytesMax, stopped: make(chan struct{}),
-		poller: zmq4.NewPoller(), sockets: make(map[*zmq4.Socket]*link),
-		links: make(map[*link]bool),
+		wakes: make(chan struct{}, 1), timer: time.NewTimer(0),
+		watched: make(map[*link]*watch), links: make(map[*link]bool),
 	}
 	e.background, e.cancel = context.WithCancel(context.Background())
 	if err = ctx.SetMaxSockets(contextSocketsMax); err == nil {
-		e.waker, err = newWaker(ctx, "inproc://loop")
-	}
-	if err == nil {
 		e.porter, err = newPorter(ctx, admits)
 	}
 	if err != nil {
-		if e.waker != nil {
-			e.waker.close()
-		}
 		e.cancel()
 		_ = ctx.Term()
 		return nil, err
 	}
-	e.poller.Add(e.recv, zmq4.POLLIN)
 	return e, nil
 }
 
@@ -102,46 +95,58 @@ func (e *engine) run() {
 	e.cancel()
 	e.helpers.Wait()
 	e.porter.stop()
-	e.waker.close()
 	_ = e.ctx.Term()
 }
 
-// sleep waits until there is something to do, not at all if busy. It serves the connections that
-// were polled.
-func (e *engine) sleep(busy bool) {
-	timeout := time.Duration(0)
-	if !busy {
-		e.awake.Store(false)
-		timeout = e.patience()
-	}
-	polled, err := e.poller.Poll(timeout)
-	e.awake.Store(true)
-	if err != nil {
-		// Only a closed socket or a broken context is an error here, and both are ours.
-		panic(fmt.Sprintf("zmq: poll: %v", err))
-	}
-	for _, item := range polled {
-		if item.Socket == e.recv {
-			e.drain()
-		} else if l := e.sockets[item.Socket]; l != nil {
-			l.polledFor(item.Events)
-		}
+// wake ends the loop's sleep, or keeps it from the next one; what it shall find is there before the
+// call.
+func (e *engine) wake() {
+	select {
+	case e.wakes <- struct{}{}:
+	default:
 	}
 }
 
-// patience is how long the loop may sleep: not at all if somebody left it work before it said
-// that it sleeps.
-func (e *engine) patience() time.Duration {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.calls) > 0 || len(e.ready) > 0 || len(e.replies) > 0 || e.closing {
-		return 0
+// sleep waits until there is something to do, not at all if busy. It serves the links on which
+// something came before.
+func (e *engine) sleep(busy bool) {
+	if e.serveLinks() || busy {
+		return
 	}
-	if e.wait.IsZero() {
-		return -1
+	// Nothing is done with any socket from here on, so that no note of libzmq's gets lost: the door
+	// was read until there was nothing, and that was the last that was done with it.
+	for _, w := range e.watched {
+		w.arm()
 	}
-	// Poll counts whole milliseconds and rounds down.
-	return max(0, time.Until(e.wait)+time.Millisecond)
+	if e.door != nil {
+		e.door.watch.arm()
+	}
+	var due <-chan time.Time
+	if !e.wait.IsZero() {
+		e.timer.Reset(time.Until(e.wait))
+		due = e.timer.C
+	}
+	select {
+	case <-e.wakes:
+	case <-due:
+	}
+}
+
+// serveLinks serves the links that wait for something which has come, and says whether there were
+// any.
+func (e *engine) serveLinks() (served bool) {
+	for l := range e.watched {
+		events, err := l.sock.GetEvents()
+		if err != nil {
+			// Only a closed socket or a broken context is an error here, and both are ours.
+			panic(fmt.Sprintf("zmq: events of a socket: %v", err))
+		}
+		if events &= l.polled; events != 0 {
+			l.polledFor(events)
+			served = true
+		}
+	}
+	return served
 }
 
 // post makes the loop call f. It says no once the loop has ended or will before it gets there.
@@ -233,19 +238,21 @@ func (e *engine) flush() (more bool) {
 }
 
 // poll makes the loop wait for events of a link's socket; 0 for none.
-func (e *engine) poll(l *link, events zmq4.State) {
-	switch {
-	case l.polled == events:
-	case l.polled == 0:
-		e.poller.Add(l.sock, events)
-		e.sockets[l.sock] = l
-	case events == 0:
-		_ = e.poller.RemoveBySocket(l.sock)
-		delete(e.sockets, l.sock)
-	default:
-		_, _ = e.poller.UpdateBySocket(l.sock, events)
-	}
+func (e *engine) poll(l *link, events zmq4.State) error {
 	l.polled = events
+	w := e.watched[l]
+	switch {
+	case events == 0 && w != nil:
+		w.close()
+		delete(e.watched, l)
+	case events != 0 && w == nil:
+		w, err := newWatch(l.sock, e.wake)
+		if err != nil {
+			return err
+		}
+		e.watched[l] = w
+	}
+	return nil
 }
 
 // close ends the loop and waits for it.

@@ -109,7 +109,7 @@ func (l *link) connect(endpoint string, ipv6 bool) {
 		l.fail(err)
 		return
 	}
-	l.e.poll(l, zmq4.POLLIN)
+	l.poll()
 }
 
 func (l *link) open(endpoint string, ipv6 bool) (err error) {
@@ -122,7 +122,7 @@ func (l *link) open(endpoint string, ipv6 bool) (err error) {
 	}
 	s := l.sock
 	err = errors.Join(
-		setCommon(s, l.e.frameBytesMax),
+		setCommon(s, l.e.frameBytesMax), setHeartbeat(s),
 		s.SetSndhwm(queueMax), s.SetRcvhwm(0), // no bound, for the reason at the door
 		s.SetReconnectIvl(-1), s.SetConnectTimeout(connectTimeout),
 		s.SetIpv6(ipv6),
@@ -147,7 +147,11 @@ func (l *link) open(endpoint string, ipv6 bool) (err error) {
 	if err := s.Connect(endpoint); err != nil {
 		return fmt.Errorf("%w: connect to %s: %w", ErrUnreachable, endpoint, err)
 	}
-	if _, err := s.SendBytes(appendHello(nil, &l.hello), zmq4.DONTWAIT); err != nil {
+	switch _, err := s.SendBytes(appendHello(nil, &l.hello), zmq4.DONTWAIT); {
+	case errors.Is(err, zmq4.Errno(eagain)): // it was refused already, and the queue with it
+		return fmt.Errorf("%w: connect to %s: refused; is the address right, and does the node "+
+			"run?", ErrUnreachable, endpoint)
+	case err != nil:
 		return fmt.Errorf("zmq: send hello: %w", err)
 	}
 	return nil
@@ -161,9 +165,16 @@ const curveBytes = 33
 func setCommon(s *zmq4.Socket, frameBytesMax int) error {
 	return errors.Join(
 		s.SetLinger(0), s.SetMaxmsgsize(int64(frameBytesMax+curveBytes)),
-		s.SetHandshakeIvl(handshakeTimeout),
+		s.SetHandshakeIvl(handshakeTimeout))
+}
+
+// setHeartbeat lets whoever made a connection ask whether the other end is there. A question says
+// for how long the next one may keep the other end waiting (TTL), so one side that asks is enough
+// for both to notice.
+func setHeartbeat(s *zmq4.Socket) error {
+	return errors.Join(
 		s.SetHeartbeatIvl(heartbeatEvery), s.SetHeartbeatTimeout(heartbeatTimeout),
-		s.SetHeartbeatTtl(heartbeatTimeout))
+		s.SetHeartbeatTtl(heartbeatTTL))
 }
 
 func (l *link) enter(s linkState, patience time.Duration) {
@@ -233,6 +244,11 @@ func (l *link) tick(now time.Time) {
 	case linkShake, linkGreet:
 		l.fail(fmt.Errorf("%w: it accepts connections and says nothing for %s; is it stopped, "+
 			"overloaded, or no Juno node?", ErrUnreachable, handshakeTimeout))
+	case linkUp:
+		l.receiveSome()
+		if l.up() {
+			l.enter(linkUp, lookEvery)
+		}
 	}
 }
 
@@ -278,7 +294,7 @@ func (l *link) pause() {
 func (l *link) drop() {
 	l.attempt++ // whatever the old socket still says is not heard
 	if l.sock != nil {
-		l.e.poll(l, 0)
+		_ = l.e.poll(l, 0)
 		_ = l.sock.Close()
 		l.sock = nil
 	}
@@ -322,7 +338,9 @@ func (l *link) poll() {
 	if l.blocked {
 		events |= zmq4.POLLOUT
 	}
-	l.e.poll(l, events)
+	if err := l.e.poll(l, events); err != nil {
+		l.fail(err)
+	}
 }
 
 // receiveSome takes what came back: the answer to our hello first.
@@ -342,7 +360,9 @@ func (l *link) receiveSome() {
 		switch {
 		case !l.up():
 			l.greeted(frame)
-		case len(frame) > 0 && l.receive != nil:
+		case l.receive == nil:
+			l.dismissed(frame)
+		case len(frame) > 0:
 			l.receive(frame)
 		}
 	}
@@ -369,11 +389,22 @@ func (l *link) greeted(frame []byte) {
 	l.heard = false
 	l.problem = nil
 	l.enter(linkUp, 0)
+	if l.receive == nil {
+		l.enter(linkUp, lookEvery)
+	}
 	l.poll()
 	if l.box.connected() {
 		l.e.readyToSend(l)
 	}
 	l.changed()
+}
+
+// dismissed reads what a peer says when it has welcomed us before: that it does not hear us any
+// more, and why.
+func (l *link) dismissed(frame []byte) {
+	if a, _, err := parseAnswer(frame); err == nil && a.verdict != verdictWelcome {
+		l.fail(l.judge(&a))
+	}
 }
 
 // judge returns why the answer is none that we can live with.

@@ -174,7 +174,12 @@ func TestHostile(t *testing.T) {
 		if q != nil && strings.Contains(q.Message, "engine failed") {
 			t.Errorf("%.100q: %v", text, err)
 		}
-		if got, err := ask(e, "SELECT count(*) FROM log"); err != nil || got != "300\n" {
+		got, err := ask(e, "SELECT count(*) FROM log")
+		for start := time.Now(); err != nil && strings.Contains(err.Error(), "ran longer") &&
+			time.Since(start) < hostileTimeMax; {
+			got, err = ask(e, "SELECT count(*) FROM log") // the machine is busy with other work
+		}
+		if err != nil || got != "300\n" {
 			t.Fatalf("after %.100q: %q, %v", text, got, err)
 		}
 	}
