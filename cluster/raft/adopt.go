@@ -59,7 +59,7 @@ func (c *Core) stepHint(m *SyncReply) error {
 		return fmt.Errorf("hint of %s without a certificate of epoch %d", m.Node,
 			c.epoch.config.Epoch)
 	}
-	if m.Proof.Pos.Index > c.log.tip().Index {
+	if m.Proof.Pos.Index > c.commit.Index && !c.log.has(m.Proof.Pos) {
 		c.missing(m.Node)
 		return nil
 	}

@@ -13,7 +13,10 @@ type syncing struct {
 	fragments []*fragment
 	// lagging is whom we are catching up from, as long as that helps; 0 nobody.
 	lagging juno.NodeID
-	stuck   int // heartbeats in a row at which others were ahead and we did not move
+	// told says that somebody seemed to be ahead in a way that nothing we can read shows, and has
+	// not been asked yet.
+	told  bool
+	stuck int // heartbeats in a row at which others were ahead and we did not move
 	// needless counts requests in a row whose answer came too late to be of use.
 	needless int
 	tip      juno.Index
@@ -128,6 +131,7 @@ func (c *Core) missing(peer juno.NodeID) {
 	if c.sync.lagging == 0 {
 		c.sync.lagging = peer
 	}
+	c.sync.told = true
 }
 
 // Behind tells that a peer speaks in an epoch whose members we do not know (ErrUnknownEpoch).
@@ -229,6 +233,7 @@ func (c *Core) tickSync() {
 		base := c.term.base
 		c.ask(c.holderOf(base), &base)
 	case c.sync.lagging != 0:
+		c.sync.told = false
 		c.ask(c.sync.lagging, nil)
 	}
 }

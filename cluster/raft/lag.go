@@ -50,7 +50,10 @@ func (c *Core) checkLag() {
 		s.lagging = c.randomPeer()
 		return
 	case !behind:
-		s.stuck, s.lagging = 0, 0
+		s.stuck = 0
+		if !s.told {
+			s.lagging = 0
+		}
 		return
 	case moved:
 		s.stuck = 0

@@ -12,6 +12,7 @@ func (n *node) fetch(r *raft.SnapshotRequest) {
 	n.wanted = r
 	n.w.note(n, "fetch", "state at %d from %d", r.Checkpoint.Index, r.From)
 	n.later(between(n.w.rng, millisecond, 100*millisecond), func() {
+		n.advance() // a crowd of messages may have brought the offer of another one
 		if n.wanted == r {
 			n.wanted = nil
 			n.install(r)

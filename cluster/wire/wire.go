@@ -33,13 +33,13 @@ type Wire struct {
 	mu       sync.Mutex
 	link     cluster.Link
 	endpoint *zmq.Endpoint
-	public   juno.PublicKey // of the key that the endpoint speaks under
+	key      juno.PrivateKey // what the endpoint speaks under
 	config   *juno.EpochConfig
 	clients  []juno.PublicKey
 	closed   bool
-	since    time.Time // when the endpoint was opened
-	which    int       // of our keys it speaks under, see keys
-	warned   bool      // that the members will not let us in by themselves
+	doubting bool // it will be looked again whether the members know us
+	tried    int  // how many keys were tried in vain
+	warned   bool // that the members will not let us in by themselves
 }
 
 // Connect is a cluster.Connector.
@@ -47,6 +47,7 @@ func (w *Wire) Connect(link cluster.Link) (cluster.Transport, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.link, w.config, w.closed = link, link.Config, false
+	w.key = w.keys()[0]
 	if err := w.listen(); err != nil {
 		return nil, err
 	}
@@ -93,70 +94,88 @@ func (w *Wire) keys() []juno.PrivateKey {
 	return all
 }
 
-// listen opens the endpoint, under the key whose turn it is. The caller holds w.mu.
+// listen opens the endpoint. The caller holds w.mu.
 func (w *Wire) listen() error {
 	me, _, known := w.config.Member(w.link.ID)
-	keys := w.keys()
-	key := keys[w.which%len(keys)]
 	listen := w.Listen
 	if listen == "" && known {
 		listen = me.Address
 	}
 	endpoint, err := zmq.Listen(zmq.Config{
-		Cluster: w.link.Cluster, ID: w.link.ID, Key: key, Software: w.Software, Listen: listen,
+		Cluster: w.link.Cluster, ID: w.link.ID, Key: w.key, Software: w.Software, Listen: listen,
 		Deliver: w.link.Deliver, Serve: w.Serve,
 		Changed: func(s zmq.PeerStatus) {
 			if s.Problem != nil && !errors.Is(s.Problem, zmq.ErrClosed) {
 				w.complain(fmt.Errorf("%s: %w", s.ID, s.Problem))
 			}
 			if errors.Is(s.Problem, zmq.ErrStranger) || errors.Is(s.Problem, zmq.ErrWrongKey) {
-				go w.doubt(key.Public())
+				go w.doubt()
 			}
 		},
 	})
 	if err != nil {
 		return err
 	}
-	w.endpoint, w.public, w.since = endpoint, key.Public(), time.Now()
+	w.endpoint = endpoint
 	w.complain(errors.Join(endpoint.SetPeers(peersOf(w.config)), endpoint.SetClients(w.clients)))
 	return nil
 }
 
-// doubt is called when a member has another key than we know, or does not admit ours. If there are
-// so many that one of them is correct, memberships have come into force that we have not heard of.
-// Where it is our own key, there may be another one that they admit, see keys: whoever does tells
-// us the rest, or hears it from us.
-func (w *Wire) doubt(public juno.PublicKey) {
+// doubt is called when a member has another key than we know, or does not admit ours. If so many do
+// that one of them is correct, memberships may have come into force that we have not heard of, or
+// one that they have not heard of. It is seen again whether that stays so.
+func (w *Wire) doubt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed || w.endpoint == nil || w.public != public {
-		return
+	if refuse, changed := w.strangers(); !w.doubting && max(refuse, changed) > w.config.Faulty() {
+		w.doubting = true
+		time.AfterFunc(doubtAfter, w.resolve)
 	}
-	refuse, changed := w.count(zmq.ErrStranger), w.count(zmq.ErrWrongKey)
+}
+
+// resolve tries the next of our keys, where there is one: whoever admits it tells us the rest, or
+// hears it from us.
+func (w *Wire) resolve() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	refuse, changed := w.strangers()
 	if max(refuse, changed) <= w.config.Faulty() {
+		w.doubting, w.tried, w.warned = false, 0, false
 		return
 	}
-	if wait := doubtAfter - time.Since(w.since); wait > 0 { // they may just be behind
-		time.AfterFunc(wait, func() { w.doubt(public) })
-		return
+	time.AfterFunc(doubtAfter, w.resolve)
+	keys := w.keys()
+	if refuse > w.config.Faulty() {
+		at := slices.IndexFunc(keys, func(k juno.PrivateKey) bool {
+			return k.Public() == w.key.Public()
+		})
+		w.key = keys[(at+1)%len(keys)]
+		if len(keys) > 1 {
+			w.reopen()
+		}
+		if w.tried++; w.tried < len(keys) {
+			return
+		}
 	}
-	switch {
-	case changed > w.config.Faulty():
+	if changed > w.config.Faulty() {
 		w.warnOnce("%d members have other keys than in epoch %d, the newest that %s knows: copy "+
 			"the file epochs of another node's directory into its own, and start it again",
 			changed, w.config.Epoch, w.link.ID)
-	default:
-		w.which = (w.which + 1) % len(w.keys())
-		if w.which == 0 {
-			w.warnOnce("%d members do not admit key %s of %s: no membership in force names it. If "+
-				"the directory was just made, hand the change in; if another one has taken its "+
-				"place, stop this node; if its key was rotated, start it again, or where "+
-				"keys/node-next.key is lost: juno node recover", refuse, public.ID(), w.link.ID)
-		}
-		if len(w.keys()) > 1 {
-			w.reopen()
-		}
+	} else {
+		w.warnOnce("%d members do not admit key %s of %s: no membership in force names it. If "+
+			"the directory was just made, hand the change in; if another one has taken its place, "+
+			"stop this node; if its key was rotated, start it again, or where "+
+			"keys/node-next.key is lost: juno node recover", refuse, w.key.Public().ID(), w.link.ID)
 	}
+}
+
+// strangers returns how many voters do not admit us, and how many have another key than we know.
+// The caller holds w.mu.
+func (w *Wire) strangers() (refuse, changed int) {
+	if w.closed || w.endpoint == nil {
+		return 0, 0
+	}
+	return w.count(zmq.ErrStranger), w.count(zmq.ErrWrongKey)
 }
 
 // reopen makes the endpoint anew, and goes on trying where that fails. The caller holds w.mu.
@@ -233,6 +252,7 @@ func (t wireTransport) SetMembers(config *juno.EpochConfig) {
 	before := w.config
 	w.config = config
 	if w.endpoint == nil {
+		w.key = w.keys()[0]
 		return
 	}
 	now := peersOf(config)
@@ -253,7 +273,7 @@ func (t wireTransport) SetMembers(config *juno.EpochConfig) {
 func (w *Wire) renamed() bool {
 	me, _, _ := w.config.Member(w.link.ID)
 	_, ours := w.link.Secret(me.Public)
-	return ours && me.Public != w.public
+	return ours && me.Public != w.key.Public()
 }
 
 // keyGrace is how much longer a member is spoken to under the key before, and we speak under ours,
@@ -273,7 +293,7 @@ func (t wireTransport) settle(config *juno.EpochConfig) {
 	switch {
 	case w.closed || w.config != config || w.endpoint == nil:
 	case w.renamed():
-		w.which = 0
+		w.key = w.keys()[0]
 		w.reopen()
 	default:
 		w.complain(w.endpoint.SetPeers(peersOf(config)))

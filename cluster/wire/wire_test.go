@@ -132,7 +132,7 @@ func (h *hill) awaitKey(id juno.NodeID, want juno.PublicKey) {
 	defer tick.Stop()
 	for {
 		w.mu.Lock()
-		got := w.public
+		got := w.key.Public()
 		w.mu.Unlock()
 		if got == want {
 			return

@@ -400,10 +400,14 @@ func (l *link) greeted(frame []byte) {
 }
 
 // dismissed reads what a peer says when it has welcomed us before: that it does not hear us any
-// more, and why.
+// more, and why. It has nothing else to say, and whatever it sends waits here without a bound.
 func (l *link) dismissed(frame []byte) {
-	if a, _, err := parseAnswer(frame); err == nil && a.verdict != verdictWelcome {
+	a, _, err := parseAnswer(frame)
+	switch {
+	case err == nil && a.verdict != verdictWelcome:
 		l.fail(l.judge(&a))
+	default:
+		l.fail(fmt.Errorf("%w: it sends frames on a connection of ours", ErrVersion))
 	}
 }
 

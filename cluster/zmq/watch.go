@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	zmq4 "github.com/pebbe/zmq4"
 	"golang.org/x/sys/unix"
@@ -40,7 +41,10 @@ func newWatch(s *zmq4.Socket, fired func()) (*watch, error) {
 	w := &watch{
 		file: os.NewFile(uintptr(fd), "ZMQ_FD"), fired: fired, arms: make(chan struct{}, 1),
 	}
-	if w.notes, err = w.file.SyscallConn(); err != nil {
+	if w.notes, err = w.file.SyscallConn(); err == nil {
+		err = w.file.SetReadDeadline(time.Time{}) // no: Go's poller does not take it
+	}
+	if err != nil {
 		_ = w.file.Close()
 		return nil, fmt.Errorf("zmq: watch a socket: %w", err)
 	}
