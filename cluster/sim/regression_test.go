@@ -20,8 +20,8 @@ var regressions = []struct {
 	{1_019_239, "the same, with a key that was older than the lost one"},
 	{
 		5_006_827,
-		"a leader did not ask for the end of its epoch, which was another entry than its own; what " +
-			"it could not read made it want to ask, and its next heartbeat forget",
+		"a leader did not ask for the end of its epoch, which was another entry than its own; " +
+			"what it could not read made it want to ask, and its next heartbeat forget",
 	},
 	{5_016_990, "of the simulator: a state was installed after a newer one had been offered"},
 }

@@ -224,19 +224,25 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	welcome := answer{cluster: testCluster, from: 2, software: "other"}
 	newer := appendAnswer(nil, &welcome)
 	newer[0] = 9
-	elsewhere := welcome
+	elsewhere, dismissal := welcome, welcome
 	elsewhere.from = 7
+	dismissal.verdict, dismissal.reason = verdictIdentity, "not any more"
 	for _, test := range []struct {
 		name  string
 		parts []any
+		late  bool // after a welcome
 		want  error
 	}{
-		{"version 9", []any{newer}, ErrVersion},
-		{"nonsense", []any{"what?"}, ErrVersion},
-		{"several parts", []any{"a", "b"}, ErrVersion},
-		{"node 7", []any{appendAnswer(nil, &elsewhere)}, ErrIdentity},
+		{"version 9", []any{newer}, false, ErrVersion},
+		{"nonsense", []any{"what?"}, false, ErrVersion},
+		{"several parts", []any{"a", "b"}, false, ErrVersion},
+		{"node 7", []any{appendAnswer(nil, &elsewhere)}, false, ErrIdentity},
+		{"nonsense later", []any{"what?"}, true, ErrVersion},
+		{"a second welcome", []any{appendAnswer(nil, &welcome)}, true, ErrVersion},
+		{"dismissed", []any{appendAnswer(nil, &dismissal)}, true, ErrIdentity},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			fake := newRaw(t, zmq4.ROUTER, testKey(2), nil)
 			if err := fake.Bind("tcp://127.0.0.1:*"); err != nil {
 				t.Fatal(err)
@@ -255,6 +261,10 @@ func TestAnswersThatAreRefused(t *testing.T) {
 			from, err := fake.RecvMessageBytes(0)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if test.late {
+				fake.say(from[0], appendAnswer(nil, &welcome))
+				w.await("it is welcome", func() bool { return w.told[1][2].Software == "other" })
 			}
 			fake.say(append([]any{from[0]}, test.parts...)...)
 			t.Log(w.problem(1, 2, test.want))
