@@ -13,8 +13,8 @@ type syncing struct {
 	fragments []*fragment
 	// lagging is whom we are catching up from, as long as that helps; 0 nobody.
 	lagging juno.NodeID
-	// told says that somebody seemed to be ahead in a way that nothing we can read shows, and has
-	// not been asked yet.
+	// told says that since the last heartbeat somebody seemed to be ahead in a way that nothing we
+	// can read shows.
 	told  bool
 	stuck int // heartbeats in a row at which others were ahead and we did not move
 	// needless counts requests in a row whose answer came too late to be of use.
@@ -233,7 +233,6 @@ func (c *Core) tickSync() {
 		base := c.term.base
 		c.ask(c.holderOf(base), &base)
 	case c.sync.lagging != 0:
-		c.sync.told = false
 		c.ask(c.sync.lagging, nil)
 	}
 }

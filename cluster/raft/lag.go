@@ -44,16 +44,16 @@ func (c *Core) checkLag() {
 	s.tip, s.commit = c.log.tip().Index, c.commit.Index
 	entries, commits := c.othersReach()
 	behind := entries > s.tip || commits > s.commit || len(c.term.waiting) > 0 || c.recovering()
+	told := s.told
+	s.told = false
 	switch {
-	case c.quiet():
-		// Nobody speaks to us. Perhaps there is a new membership that we have not heard of.
+	case c.quiet() || told && c.role == Leader:
+		// Nobody speaks to us, or nobody whom we understand; a leader need not wait for another one
+		// to speak. Perhaps there is a new membership that we have not heard of.
 		s.lagging = c.randomPeer()
 		return
 	case !behind:
-		s.stuck = 0
-		if !s.told {
-			s.lagging = 0
-		}
+		s.stuck, s.lagging = 0, 0
 		return
 	case moved:
 		s.stuck = 0

@@ -23,6 +23,7 @@ var regressions = []struct {
 		"a leader did not ask for the end of its epoch, which was another entry than its own; " +
 			"what it could not read made it want to ask, and its next heartbeat forget",
 	},
+	{6_006_485, "the same, and it asked a liar alone"},
 	{5_016_990, "of the simulator: a state was installed after a newer one had been offered"},
 }
 
