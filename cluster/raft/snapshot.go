@@ -177,8 +177,7 @@ func (c *Core) NotInstalled() { c.sync.offered = nil }
 
 // Installed tells that the state of the newest SnapshotRequest is ours, durably, and that the
 // Validator has become the one of that state. No Ready waits to be taken, because it might hold a
-// newer request. The log begins anew behind the checkpoint: the next
-// Ready says so in Reset.
+// newer request. The log begins anew behind the checkpoint: the next Ready says so in Reset.
 func (c *Core) Installed() error {
 	o := c.sync.offered
 	c.sync.offered = nil

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"juno"
 	"juno/cluster"
+	"juno/internal/ports"
 )
 
 // patience is how long a test waits for what must happen.
@@ -76,12 +76,11 @@ func newHill(t *testing.T, n int) (*hill, *juno.EpochConfig) {
 }
 
 func freeAddress(t *testing.T) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := ports.Free(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return address
 }
 
 // say sends a text again and again until it has arrived.

@@ -388,9 +388,10 @@ func (l *link) greeted(frame []byte) {
 	l.delay = 0
 	l.heard = false
 	l.problem = nil
-	l.enter(linkUp, 0)
 	if l.receive == nil {
 		l.enter(linkUp, lookEvery)
+	} else {
+		l.enter(linkUp, 0) // what comes is read at once
 	}
 	l.poll()
 	if l.box.connected() {
@@ -403,12 +404,11 @@ func (l *link) greeted(frame []byte) {
 // more, and why. It has nothing else to say, and whatever it sends waits here without a bound.
 func (l *link) dismissed(frame []byte) {
 	a, _, err := parseAnswer(frame)
-	switch {
-	case err == nil && a.verdict != verdictWelcome:
-		l.fail(l.judge(&a))
-	default:
+	if err != nil || a.verdict == verdictWelcome {
 		l.fail(fmt.Errorf("%w: it sends frames on a connection of ours", ErrVersion))
+		return
 	}
+	l.fail(l.judge(&a))
 }
 
 // judge returns why the answer is none that we can live with.
