@@ -109,7 +109,7 @@ func (c *Core) adoptChain(proof *juno.Certificate, f *fragment) error {
 	if err := c.replace(f.start.Index, entries, hashes); err != nil {
 		return c.adoptFailed(proof, err)
 	}
-	if c.hasTaken() && !c.log.has(c.accepted.Pos) && !c.muted() {
+	if c.hasTaken() && !c.keepsAccepted() && !c.muted() {
 		c.hard.Muted, c.hard.EverMuted = c.hard.Term, true
 		c.out.dirtyHard, c.out.dirtyVote = true, true
 		c.prepared = nil
@@ -151,7 +151,7 @@ func (c *Core) enterTermOf(proof *juno.Certificate) {
 // accepted of it (Y3).
 func (c *Core) advanceAccepted(proof *juno.Certificate) {
 	if c.hasTaken() && !c.muted() && proof.Term == c.hard.Term &&
-		proof.Pos.Index > c.accepted.Pos.Index && c.log.has(c.accepted.Pos) {
+		proof.Pos.Index > c.accepted.Pos.Index && c.keepsAccepted() {
 		c.accept(proof.Pos)
 	}
 }

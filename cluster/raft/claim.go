@@ -24,6 +24,13 @@ func (c *Core) accept(pos juno.Pos) {
 // hasTaken reports whether something was accepted in the present term.
 func (c *Core) hasTaken() bool { return c.takes && c.accepted.Term == c.hard.Term }
 
+// keepsAccepted reports whether what we accepted in the present term is on our log. Where the log
+// does not reach back so far any more, it was: who takes another chain than the one that it
+// accepted, or begins its log anew, is muted.
+func (c *Core) keepsAccepted() bool {
+	return c.archived(c.accepted.Pos) || c.log.has(c.accepted.Pos)
+}
+
 // muted reports whether we may not accept any more in this term (F10).
 func (c *Core) muted() bool {
 	return c.hard.EverMuted && c.hard.Muted == c.hard.Term && !c.broken(MutantForgetMuted)

@@ -113,7 +113,7 @@ func (c *Core) checkRestored() error {
 		!c.archived(c.high.Pos) && !c.broken(MutantKeepHigh):
 		return fmt.Errorf("log: the highest certificate is at %s, the log ends at %s",
 			c.high.Pos, c.log.tip())
-	case c.hasTaken() && !c.muted() && !c.log.has(c.accepted.Pos):
+	case c.hasTaken() && !c.muted() && !c.keepsAccepted():
 		return fmt.Errorf("log: accepted %s, the log ends at %s", c.accepted.Pos, c.log.tip())
 	}
 	if c.high.Pos.Index+1 == c.log.lowest() {

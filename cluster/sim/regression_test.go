@@ -25,6 +25,10 @@ var regressions = []struct {
 	},
 	{6_006_485, "the same, and it asked a liar alone"},
 	{5_016_990, "of the simulator: a state was installed after a newer one had been offered"},
+	{
+		7_013_105,
+		"a node that had executed and archived more than it had accepted did not start again",
+	},
 }
 
 // TestRegressions runs the seeds again.
