@@ -19,12 +19,22 @@ type Base struct {
 	Elements iter.Seq2[state.Element, error]
 }
 
-const identityVersion = 1
+// Versions of a store. The first one has no runs: this program reads it, makes it one of the newest
+// when it opens it, and older programs refuse it from then on.
+const (
+	identityVersionPlain = 1
+	identityVersion      = 2
+)
 
 // identity says what ledger a store is of. Bytes: version (1), cluster (32), base position (40).
 type identity struct {
+	version byte
 	cluster juno.ClusterID
 	base    juno.Pos
+}
+
+func appendIdentity(b []byte, id *identity) []byte {
+	return juno.AppendPos(append(append(b, id.version), id.cluster[:]...), id.base)
 }
 
 // identity returns what the store is of, nil if it is empty.
@@ -33,17 +43,33 @@ func (s *store) identity() (*identity, error) {
 	if err != nil || value == nil {
 		return nil, err
 	}
-	if value[0] > identityVersion {
-		return nil, fmt.Errorf("%w: %s has version %d, this program knows %d", ErrVersion, s.dir,
-			value[0], identityVersion)
-	}
 	d := juno.NewDecoder(value)
-	d.Version(identityVersion, "store")
-	id := &identity{cluster: d.Hash(), base: d.Pos()}
+	id := &identity{version: d.U8()}
+	if id.version > identityVersion {
+		return nil, fmt.Errorf("%w: %s has version %d, this program knows %d to %d", ErrVersion,
+			s.dir, id.version, identityVersionPlain, identityVersion)
+	}
+	id.cluster, id.base = d.Hash(), d.Pos()
+	if id.version < identityVersionPlain {
+		d.Fail("store of version %d", id.version)
+	}
 	if err := d.Done(); err != nil {
 		return nil, damaged(s.dir, err)
 	}
 	return id, nil
+}
+
+// upgrade makes a store of an older version one of the newest. It is durable before anything is
+// written in the newer form. A crash before leaves the older version, which is as good.
+func (s *store) upgrade(held *identity) error {
+	if held.version == identityVersion {
+		return nil
+	}
+	held.version = identityVersion
+	if err := s.write([]record{{keyIdentity, appendIdentity(nil, held), 1}}); err != nil {
+		return err
+	}
+	return s.sync()
 }
 
 // createRecords is how many elements are written at a time.
@@ -88,15 +114,15 @@ func (s *store) create(o *Options, cluster juno.ClusterID) (*identity, Point, er
 	if err := s.write(records); err != nil {
 		return nil, Point{}, err
 	}
-	return s.settle(&identity{cluster, base.Pos}, Point{base.Pos, progress.Time, hash.Hash()})
+	id := &identity{identityVersion, cluster, base.Pos}
+	return s.settle(id, Point{base.Pos, progress.Time, hash.Hash()})
 }
 
 // settle ends a creation: the identity and the first sync point appear when all else is durable.
 func (s *store) settle(id *identity, point Point) (*identity, Point, error) {
-	b := append([]byte{identityVersion}, id.cluster[:]...)
 	err := s.sync()
 	if err == nil {
-		err = s.write([]record{{keyIdentity, juno.AppendPos(b, id.base), 1}})
+		err = s.write([]record{{keyIdentity, appendIdentity(nil, id), 1}})
 	}
 	if err == nil {
 		err = s.write([]record{{keyPoint, appendPoint(nil, &point), version(point.Pos.Index)}})

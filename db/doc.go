@@ -30,7 +30,8 @@
 // rest any part. Either way the newest record of a sync point stands for what was synced before it
 // was written. Above it, versions may be there or not. Those that are there were made by entries
 // of the log that come again, and come again the same: applying is a function of the log, so
-// writing them once more changes nothing. Until then nobody reads them, because readers name the
+// writing them once more changes nothing. Only which changes share a run may differ, so what the
+// log held when the store was opened is written without runs, over each of them. Until then nobody reads them, because readers name the
 // version that they want, and Apply reads at the version of the entry before.
 //
 // For this the store must never be ahead of the log. Callers apply only entries that are durable
@@ -46,9 +47,11 @@
 //	a… c… e g k… m   the element, version of the entry that changed it
 //	b…               a balance: its changes 1 to 1024, and the changes 1025, 2049, 3073, …
 //	p w…             session elements, at sync points
-//	B b… 0 n(4)      the other changes of a balance: number 1024n+2 to 1024n+1024
+//	B b… 0 n(4)      the other changes of a balance: number 1024n+2 to 1024n+1024; here and under
+//	                 b… several that came together are one record, a run
 //	L                lanes of the state hash, at sync points
-//	M                version (1), cluster (32), base position (40); written when all of it is
+//	M                version (1: 2; 1 has no runs), cluster (32), base position (40); written
+//	                 when all of it is
 //	N                position up to which a batch is about to be written
 //	Q client 0 n(8)  index (uvarint) of the first request with an id from 256n on; not there where
 //	                 a client left out all 256
@@ -59,7 +62,9 @@
 //
 // A balance that changed often has buckets because badger keeps all versions of a key in one
 // table, which it writes again whenever it compacts it. The change counter in the value that the
-// balance's own key shows tells which bucket to look into: a read costs one look-up, or two.
+// balance's own key shows tells which bucket to look into: a read costs one look-up, or two. A
+// balance that changed often in what was projected at once has a run: up to 128 changes in one
+// record, at the version of the first.
 //
 // Transfers, postings, commands and the log are not stored again: their rows are made from the
 // entries. The index of the transfers of an account is the history of its balances. A transfer is

@@ -14,19 +14,20 @@ import (
 // entry that gave it that value; nil if it did not exist. It costs one read of the store, two for
 // a balance that has changed more than bucketChanges times.
 func (s *store) element(key []byte, at juno.Index) (value []byte, changed juno.Index, err error) {
-	value, found, err := s.get(key, version(at))
-	if err != nil || value == nil || !isBalance(key) {
-		return value, indexOf(found), err
+	c, err := s.latest(key, at)
+	if err != nil || c.value == nil || !isBalance(key) {
+		return c.value, c.index, err
 	}
-	bucket := bucketOf(changesOf(value))
-	if bucket == 0 {
-		return value, indexOf(found), nil
+	if bucket := bucketOf(changesOf(c.value)); bucket > 0 {
+		later, err := s.latest(appendBucketKey(nil, key, bucket), at)
+		if err != nil {
+			return nil, 0, err
+		}
+		if later.value != nil {
+			c = later
+		}
 	}
-	later, foundLater, err := s.get(appendBucketKey(nil, key, bucket), version(at))
-	if err != nil || later == nil {
-		return value, indexOf(found), err
-	}
-	return later, indexOf(foundLater), nil
+	return c.value, c.index, nil
 }
 
 // elementRecord returns where a changed element is written.
@@ -110,8 +111,13 @@ func (w *walk) take() (bool, error) {
 	if w.value, err = item.ValueCopy(w.value[:0]); err != nil {
 		return false, fmt.Errorf("db: read %.40q of %s: %w", w.key, w.s.dir, err)
 	}
-	w.changed = indexOf(item.Version())
-	if !isBalance(w.key) || bucketOf(changesOf(w.value)) == 0 {
+	c, err := w.s.latestOf(w.key, change{indexOf(item.Version()), w.value}, w.at)
+	if err != nil {
+		return false, err
+	}
+	w.changed = c.index
+	if !isBalance(w.key) || bucketOf(changesOf(c.value)) == 0 {
+		w.value = append(w.value[:0], c.value...) // of a run it is a part
 		return true, nil
 	}
 	value, changed, err := w.s.element(w.key, w.at)

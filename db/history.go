@@ -135,22 +135,31 @@ func (s *store) versions(
 	met := false
 	for it.Seek(key); it.Valid(); it.Next() {
 		item := it.Item()
-		if item.Version() < version(from) {
-			break
-		}
 		value, err := item.ValueCopy(nil)
 		if err != nil {
 			return nil, fmt.Errorf("db: read %.40q of %s: %w", key, s.dir, err)
 		}
-		c := change{indexOf(item.Version()), value}
-		if wanted != nil && !wanted(c) {
-			if met {
-				break
+		record := change{indexOf(item.Version()), value}
+		held := []change{record}
+		if holdsRuns(key) && isRun(value) {
+			if held, err = parseRun(nil, value, record.index); err != nil {
+				return nil, damaged(s.dir, fmt.Errorf("changes of %.80q from entry %d: %w", key,
+					record.index, err))
 			}
-			continue
 		}
-		met = true
-		all = append(all, c)
+		for _, c := range slices.Backward(held) {
+			switch {
+			case c.index < from || c.index >= to:
+			case wanted == nil || wanted(c):
+				met = true
+				all = append(all, c)
+			case met:
+				return all, nil
+			}
+		}
+		if record.index < from {
+			break
+		}
 	}
 	return all, nil
 }

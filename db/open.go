@@ -103,7 +103,8 @@ func openFrom(s *store, o Options) (*Ledger, error) {
 	if held == nil || !found {
 		return nil, errEmpty
 	}
-	return begin(s, o, held, &point)
+	// What a crash may have left above the sync point was in the log before.
+	return begin(s, o, held, &point, o.Log.LastIndex())
 }
 
 // createFrom makes a ledger in an empty store.
@@ -112,16 +113,23 @@ func createFrom(s *store, o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return begin(s, o, held, &point)
+	return begin(s, o, held, &point, 0)
 }
 
-// begin starts a ledger at a sync point.
-func begin(s *store, o Options, held *identity, point *Point) (*Ledger, error) {
+// begin starts a ledger at a sync point. Up to the entry plain, the store may have been written
+// before (see runs).
+func begin(
+	s *store, o Options, held *identity, point *Point, plain juno.Index,
+) (*Ledger, error) {
 	if err := s.checkAgainst(o.Log, point); err != nil {
 		return nil, err
 	}
 	l := newLedger(s, o, held)
 	if err := l.load(point); err != nil {
+		return nil, err
+	}
+	l.projector.runs.plain = plain
+	if err := s.upgrade(held); err != nil {
 		return nil, err
 	}
 	failed := func(err error) { _ = l.fail(err) }

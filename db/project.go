@@ -14,10 +14,15 @@ func (p *projector) project(batches []*batch) error {
 	}
 	first := record{keyReach, juno.AppendPos(nil, reach), version(last.last)}
 	p.records = append(p.records[:0], first)
+	p.runs.reset()
 	for _, b := range batches {
 		for i := range b.writes {
 			w := &b.writes[i]
-			p.records = append(p.records, elementRecord(w.Key, w.After, b.indexes[i]))
+			if isBalance(w.Key) {
+				p.records = p.runs.add(p.records, w.Key, w.After, b.indexes[i])
+			} else {
+				p.records = append(p.records, elementRecord(w.Key, w.After, b.indexes[i]))
+			}
 		}
 		p.records = append(p.records, b.others...)
 		p.records = append(p.records, p.l.times.add(b.first, b.times)...)

@@ -91,9 +91,22 @@ func (p *Prefix) Committed(index juno.Index) {
 	if index = min(index, p.last); index <= p.committed {
 		return
 	}
-	p.journal = p.journal[index-p.committed:]
+	p.forget(int(index - p.committed))
 	p.committed = index
 	p.ring.Forget(index)
+}
+
+// forget drops the oldest n undos. Where that is most of them the rest moves to the front, so that
+// the journal does not have to grow into new memory for ever.
+func (p *Prefix) forget(n int) {
+	rest := p.journal[n:]
+	if len(rest) > n {
+		p.journal = rest
+		return
+	}
+	kept := copy(p.journal, rest)
+	clear(p.journal[kept:])
+	p.journal = p.journal[:kept]
 }
 
 // Lookup returns the entry that a client's request stands in. Index 0 with used true says that the
