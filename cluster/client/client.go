@@ -40,8 +40,8 @@ type Client struct {
 	settled  []juno.RequestID // in commands, for late answers; oldest first
 	units    []*unit          // under way, as they were sent
 	latency  time.Duration    // of commands, usual
-	answered time.Time        // when the leader alone last brought a unit to its end
-	reached  time.Time        // when the latest such unit was sent
+	awaited  time.Time        // until when what only the leader has is left in its queue
+	reached  time.Time        // when the latest one was sent that the leader alone answered
 	head     juno.Head        // the newest that is believed
 }
 

@@ -271,15 +271,19 @@ func (c *Client) believe(k *command, s *juno.AnswerSheet) {
 
 // pace takes from a unit that is answered how long things take. What was sent to all counts as
 // well: a latency that forgot the slow ones would have everything sent to all, and that would make
-// it slow. The caller holds mu.
+// it slow. It also shows that somebody leads: what only the leader has may be next, and is given a
+// little time more. The caller holds mu.
 func (c *Client) pace(u *unit, now time.Time) {
 	c.latency += (min(now.Sub(u.sent), hedgeMax) - c.latency) / 8
-	if u.attempts > 0 {
-		return
+	patience := hedgeMin
+	if u.attempts == 0 {
+		patience = c.hedge()
+		if u.sent.After(c.reached) {
+			c.reached = u.sent
+		}
 	}
-	c.answered = now
-	if u.sent.After(c.reached) {
-		c.reached = u.sent
+	if until := now.Add(patience); until.After(c.awaited) {
+		c.awaited = until
 	}
 }
 

@@ -18,6 +18,13 @@ const (
 	hedgeMax = 2 * time.Second
 	// queuedMax is how long a leader that goes on answering what was sent before is waited for.
 	queuedMax = 5 * time.Second
+	// askedMax is how many commands all voters are asked for at a time, the oldest first. If the
+	// leader drops commands those few are enough for its followers to depose it; if it is only
+	// slow, thousands of copies at every node would keep the cluster from ever catching up.
+	askedMax = 256
+	// askedRounds is how often a command is sent to all before it makes room for others all the
+	// same: what never gets an outcome must not be in the way of what would.
+	askedRounds = 3
 	// retryTick is how often what is under way is looked at.
 	retryTick = 20 * time.Millisecond
 	// busyPause, doubled up to busyShiftMax times, is how long a busy node is left alone.
@@ -37,8 +44,10 @@ type unit struct {
 	count    int
 	left     int // commands without an outcome
 	sent     time.Time
-	next     time.Time // to be sent again
-	attempts int       // 0: to the leader; then to all voters
+	next     time.Time   // to be sent again
+	leader   juno.NodeID // who it was sent to alone
+	attempts int         // 0: for the leader; then for all voters
+	rounds   int         // how often it was sent to all voters
 	busy     int
 	refusals map[rpc.Code]*voterSet
 }
@@ -50,8 +59,7 @@ func (c *Client) hedge() time.Duration { return min(max(2*c.latency, hedgeMin), 
 // answers, in the order of sending, and has not come to what was sent after this one. Then to ask
 // everybody would only make a busy cluster busier, which checks every copy. The caller holds mu.
 func (c *Client) queued(u *unit, now time.Time) bool {
-	patience := c.hedge()
-	return now.Sub(c.answered) < patience && c.reached.Sub(u.sent) < patience &&
+	return now.Before(c.awaited) && c.reached.Sub(u.sent) < c.hedge() &&
 		now.Sub(u.sent) < queuedMax
 }
 
@@ -91,31 +99,47 @@ func (c *Client) retry() {
 
 // sendDue sends the units whose time has come.
 func (c *Client) sendDue(now time.Time) {
-	var one, all []*unit
 	c.mu.Lock()
-	for _, u := range c.units {
-		if u.left == 0 || u.next.After(now) {
-			continue
-		}
-		if u.attempts == 0 && u.busy > 0 && now.Sub(u.sent) < c.hedge() {
-			one = append(one, u) // it was only busy
-			u.next = now.Add(busyPause << u.busy)
-			continue
-		}
-		if u.attempts == 0 && c.queued(u, now) {
-			u.next = now.Add(retryTick)
-			continue
-		}
-		u.attempts++
-		u.next = now.Add(min(c.hedge()<<min(u.attempts, 6), hedgeMax))
-		all = append(all, u)
-	}
 	leader, voters := c.leaderLink(), c.voters()
+	one, all := c.due(now, leader)
 	c.mu.Unlock()
 	if leader != nil {
 		c.sendUnits([]*link{leader}, one)
 	}
 	c.sendUnits(voters, all)
+}
+
+// due returns the units that are to be sent to the leader, and those to all voters. The caller
+// holds mu.
+func (c *Client) due(now time.Time, leader *link) (one, all []*unit) {
+	asked := 0
+	for _, u := range c.units {
+		if u.rounds > 0 && u.rounds <= askedRounds {
+			asked += u.left
+		}
+	}
+	for _, u := range c.units {
+		switch {
+		case u.left == 0 || u.next.After(now):
+		case u.attempts == 0 && u.busy > 0 && now.Sub(u.sent) < c.hedge():
+			one = append(one, u) // it was only busy
+			u.next = now.Add(busyPause << u.busy)
+		case u.rounds == 0 && leader != nil && u.leader != leader.node.ID:
+			one = append(one, u) // whoever had it does not lead any more
+			u.leader, u.attempts = leader.node.ID, 0
+			u.sent, u.next = now, now.Add(c.hedge())
+		case u.attempts == 0 && c.queued(u, now), u.rounds == 0 && asked >= askedMax:
+			u.next = now.Add(retryTick)
+		default:
+			u.attempts++
+			if u.rounds++; u.rounds == 1 {
+				asked += u.left
+			}
+			u.next = now.Add(min(c.hedge()<<min(u.attempts, 6), hedgeMax))
+			all = append(all, u)
+		}
+	}
+	return one, all
 }
 
 // leaderLink returns the link to the leader, or nil. The caller holds mu.

@@ -359,8 +359,12 @@ func (c *Client) launch(
 ) {
 	now := time.Now()
 	c.mu.Lock()
+	leader, voters := c.leaderLink(), c.voters()
 	for _, u := range units {
 		u.sent, u.next = now, now.Add(c.hedge())
+		if leader != nil {
+			u.leader = leader.node.ID
+		}
 		for i := range u.count {
 			k := &command{
 				request: u.first + juno.RequestID(i), asked: asked[i], unit: u,
@@ -385,7 +389,6 @@ func (c *Client) launch(
 		asked, at = asked[u.count:], at+u.count
 		c.units = append(c.units, u)
 	}
-	leader, voters := c.leaderLink(), c.voters()
 	c.mu.Unlock()
 	c.wakeRetry()
 	if leader != nil {

@@ -184,6 +184,52 @@ func TestQueue(t *testing.T) {
 	})
 }
 
+// TestSilentLeader has a whole window at a leader that is correct and says nothing for longer than
+// anybody is patient. Others are asked for a few of the commands only, and all have their outcome.
+func TestSilentLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4)
+		w.commit = hedgeMax + 700*time.Millisecond
+		c := w.open()
+		outcomes, err := c.Submit(context.Background(), adds(4000), Single, nil)
+		wantSums(t, outcomes, err, 4000)
+		for _, n := range w.nodes {
+			w.mu.Lock()
+			if n.id != 1 && (n.asked == 0 || n.asked > askedMax) {
+				t.Errorf("%s was asked for %d commands, want up to %d", n.id, n.asked, askedMax)
+			}
+			w.mu.Unlock()
+		}
+	})
+}
+
+// TestNewLeader lets a leader die with a whole window: what it had goes to the next one, and not
+// to everybody.
+func TestNewLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4)
+		w.change(1, func(n *fakeNode) { n.drops = 1 })
+		c := w.open()
+		time.AfterFunc(time.Second, func() {
+			w.change(1, func(n *fakeNode) { n.dead = true })
+			w.elect(2)
+		})
+		begin := time.Now()
+		outcomes, err := c.Submit(context.Background(), adds(4000), Single, nil)
+		wantSums(t, outcomes, err, 4000)
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		for _, n := range w.nodes {
+			w.mu.Lock()
+			if n.id > 2 && n.asked > 3*askedMax {
+				t.Errorf("%s was asked for %d commands, want up to %d", n.id, n.asked, 3*askedMax)
+			}
+			w.mu.Unlock()
+		}
+	})
+}
+
 // TestCensor lets the leader drop every third command and answer the others: those are not queued
 // behind anything, and everybody is asked for them soon.
 func TestCensor(t *testing.T) {
