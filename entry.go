@@ -90,6 +90,9 @@ func (l Link) Chain(prev Hash, index Index) Hash {
 // entryHeaderBytes is what an encoded entry takes without its payload and the payload's length.
 const entryHeaderBytes = 8 + 8 + 8 + 1
 
+// EntryBytesMin is how long the canonical bytes of an entry are at least: those without payload.
+const EntryBytesMin = entryHeaderBytes + 1
+
 // AppendEntry appends the canonical bytes of e: index, term, time (eight bytes each, big-endian),
 // type (one), payload (length-prefixed).
 func AppendEntry(b []byte, e *Entry) []byte {

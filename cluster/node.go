@@ -130,6 +130,7 @@ type Node struct {
 	leader     juno.NodeID // whom fresh proposals were sent to last
 	fresh      []*Proposal // to be forwarded
 	lastWork   uint64      // tick of the last write
+	listNext   uint64      // tick from which on the peers are listed again
 	idle       bool
 	resting    bool   // ticks are taken several at a time
 	stopping   uint64 // tick at which the end was asked for

@@ -122,8 +122,9 @@ const reachTicks = 300
 
 // list returns the members of a membership as an operator sees them.
 func (p *peers) list(id juno.NodeID, config *juno.EpochConfig, now uint64) []PeerStatus {
-	var all []PeerStatus
-	for _, m := range slices.Concat(config.Voters, config.Observers) {
+	members := slices.Concat(config.Voters, config.Observers)
+	all := make([]PeerStatus, 0, len(members))
+	for _, m := range members {
 		if m.ID == id {
 			continue
 		}
@@ -167,9 +168,10 @@ func (n *Node) publish() {
 	}
 	old := n.status.Load()
 	s.Reachable = n.peers.reachable(n.cfg.ID, n.config, n.ticks)
-	if old != nil && n.transport != nil && n.ticks%publishTicks != 0 && old.Config == s.Config {
+	if old != nil && n.transport != nil && n.ticks < n.listNext && old.Config == s.Config {
 		s.Peers = old.Peers // once in a while is enough
 	} else {
+		n.listNext = n.ticks + publishTicks
 		s.Peers = n.peers.list(n.cfg.ID, n.config, n.ticks)
 	}
 	n.status.Store(&s)

@@ -88,7 +88,10 @@ func decodeAppend(d *juno.Decoder) Message {
 
 // decodeEntries reads n entries. It allocates as it reads: a count alone costs nothing.
 func decodeEntries(d *juno.Decoder, n int) []juno.Entry {
-	var entries []juno.Entry
+	if n == 0 {
+		return nil
+	}
+	entries := make([]juno.Entry, 0, min(n, d.Rest()/juno.EntryBytesMin))
 	for range n {
 		if d.Err() != nil {
 			return nil

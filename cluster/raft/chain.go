@@ -2,6 +2,7 @@ package raft
 
 import (
 	"fmt"
+	"slices"
 
 	"juno"
 )
@@ -67,8 +68,8 @@ func (l *chain) append(e juno.Entry) {
 	if e.Index != tip.Index+1 {
 		panic(fmt.Sprintf("append entry %d after %s", e.Index, tip))
 	}
-	l.entries = append(l.entries, e)
-	l.hashes = append(l.hashes, e.ChainHash(tip.Hash))
+	l.entries = append(roomFor(l.entries, 1), e)
+	l.hashes = append(roomFor(l.hashes, 1), e.ChainHash(tip.Hash))
 	l.unfinal += len(e.Payload)
 }
 
@@ -77,11 +78,20 @@ func (l *chain) appendAll(entries []juno.Entry, hashes []juno.Hash) {
 	if len(entries) > 0 && entries[0].Index != l.tip().Index+1 {
 		panic(fmt.Sprintf("append entry %d after %s", entries[0].Index, l.tip()))
 	}
-	l.entries = append(l.entries, entries...)
-	l.hashes = append(l.hashes, hashes...)
+	l.entries = append(roomFor(l.entries, len(entries)), entries...)
+	l.hashes = append(roomFor(l.hashes, len(hashes)), hashes...)
 	for i := range entries {
 		l.unfinal += len(entries[i].Payload)
 	}
+}
+
+// roomFor makes room for n more elements. The log grows behind and shrinks in front for ever, and
+// append alone, which adds a quarter of the length, would copy each entry several times.
+func roomFor[T any](all []T, n int) []T {
+	if cap(all)-len(all) < n {
+		all = slices.Grow(all, len(all)+n)
+	}
+	return all
 }
 
 // newest returns the entry at the tip, which must not be changed.

@@ -72,30 +72,41 @@ func (c *Core) claim() {
 		c.out.ready.Now = append(c.out.ready.Now, Out{To: c.epoch.peers, Self: true, Message: v})
 		return
 	}
-	c.said.note(&v.Claim)
+	c.said.note(&v.Claim, c.said.patience(&c.limits))
 	c.sendAfter(c.epoch.peers, v, true)
 }
 
 // said is what we claimed last, and when it is due again. A claim may be lost, so it is repeated;
 // but one that goes on saying the same is worth less every time, and in an idle cluster the
-// repetitions are all that there is to do, n² of them.
+// repetitions are all that there is to do, n² of them. In a busy one an answer is late, not lost.
 type said struct {
 	body  []byte
-	beats int // heartbeats since it changed
-	next  int // at which of them it is due
+	beats int    // heartbeats since it changed
+	next  int    // at which of them it is due
+	usual uint64 // ticks that it took lately until what we accepted was final, the longest
 }
 
-// Repetitions are due at heartbeats 1, 2, 4, ... and then every so many.
+// Repetitions are due some heartbeats after the claim, the double of that, and so on, and then
+// every so many.
 const (
 	repeatAtRest  = 20 // everything that we accepted is final
-	repeatInDoubt = 2
+	repeatInDoubt = 2  // or twice as many as a decision takes
 )
 
 // note takes in a claim that leaves now.
-func (s *said) note(claim *juno.Claim) {
+func (s *said) note(claim *juno.Claim, first int) {
 	if body := claim.Body(); !bytes.Equal(body, s.body) {
-		s.body, s.beats, s.next = body, 0, 1
+		s.body, s.beats, s.next = body, 0, first
 	}
+}
+
+// decided notes how long it took until something was final.
+func (s *said) decided(ticks uint64) { s.usual = max(ticks, s.usual-s.usual/4) }
+
+// patience returns how many heartbeats a claim is left alone that may help a decision.
+func (s *said) patience(l *Limits) int {
+	usual := min(2*s.usual, l.ElectionTicks/2)
+	return max(repeatInDoubt, int(usual/max(1, l.HeartbeatTicks)))
 }
 
 // due reports whether the claim is to be repeated at this heartbeat.
@@ -108,17 +119,20 @@ func (s *said) due(most int) bool {
 	return true
 }
 
+// within makes a claim due after at most so many heartbeats.
+func (s *said) within(beats int) { s.next = min(s.next, s.beats+beats) }
+
 // recall makes a claim due at the next heartbeat, if it has been the same for a while: somebody who
 // speaks to us does not seem to know it.
 func (s *said) recall() {
 	if s.beats >= repeatInDoubt {
-		s.next = s.beats + 1
+		s.within(1)
 	}
 }
 
 // repeatClaim is the part of a heartbeat (N7) for what may have been lost.
 func (c *Core) repeatClaim() {
-	most := repeatInDoubt
+	most := c.said.patience(&c.limits)
 	if c.hasTaken() && !c.stalled() {
 		most = repeatAtRest
 	}

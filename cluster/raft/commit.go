@@ -15,7 +15,9 @@ func (c *Core) commitTo(pos juno.Pos, proof *juno.Certificate) {
 	before := c.commit
 	c.commit = pos
 	c.log.finalized(before.Index, pos.Index)
-	c.out.dirtyVote = true
+	// Most find out for themselves what is final. So it is said with what we say next, or else when
+	// nothing was said for a while: saying it at once would make three of two rounds of claims.
+	c.said.within(c.said.patience(&c.limits) - 1)
 	if proof != nil {
 		c.note(proofRecord(proof))
 		c.proofs, c.newestProof = append(c.proofs, proof), proof
@@ -28,6 +30,7 @@ func (c *Core) commitTo(pos juno.Pos, proof *juno.Certificate) {
 		c.out.lazyHard = true
 	}
 	head, _ := c.log.entry(pos.Index)
+	c.said.decided(c.ticks - c.timers.commit)
 	c.timers.committed(c, head.Term == c.hard.Term)
 	if head.Term == c.hard.Term {
 		c.term.commits += uint64(pos.Index - before.Index)

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"juno"
@@ -199,7 +200,11 @@ func (b *sheetBatch) add(o openSheet, item juno.AnswerItem) {
 	}
 	size := 64 + len(item.Result.Value) + len(item.Result.Message)
 	if known && len(b.sheets[at].Items) < juno.AnswersMax && b.bytes[at]+size <= sheetBytesMax {
-		b.sheets[at].Items = append(b.sheets[at].Items, item)
+		items := b.sheets[at].Items
+		if len(items) == cap(items) {
+			items = slices.Grow(items, len(items)+1) // append alone adds a quarter
+		}
+		b.sheets[at].Items = append(items, item)
 		b.bytes[at] += size
 		return
 	}

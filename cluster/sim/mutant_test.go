@@ -16,8 +16,8 @@ var killers = map[raft.Mutant]uint64{
 	raft.MutantNaiveQuorum: 3, raft.MutantNoTermMatch: 1, raft.MutantAfterConfig: 2,
 	raft.MutantCountMessages: 1, raft.MutantNoElection: 1, raft.MutantLosePrepare: 1,
 	raft.MutantVoteAfterLeave: 2, raft.MutantUnverifiedClaim: 98, raft.MutantKeepHigh: 1,
-	raft.MutantVoteEarly: 1, raft.MutantAdoptUnchecked: 4, raft.MutantAcceptAfter: 203,
-	raft.MutantOverwrite: 249, raft.MutantWishLeaves: 1, raft.MutantUnthrottled: 4,
+	raft.MutantVoteEarly: 1, raft.MutantAdoptUnchecked: 4, raft.MutantAcceptAfter: 17,
+	raft.MutantWishLeaves: 1, raft.MutantUnthrottled: 4,
 	raft.MutantOpenGate: 93, raft.MutantStay: 22, raft.MutantAnyBase: 359,
 	raft.MutantLeadTwice: 59, raft.MutantReportEarly: 6, raft.MutantNoSeal: 249,
 	raft.MutantForgetMuted: 2,
@@ -32,8 +32,9 @@ const killersMax = 150
 var rare = map[raft.Mutant]string{
 	raft.MutantMaxByIndex: "f2_rank", // one of 720 seeds once, none of 1500 later
 	raft.MutantNewestOnly: "f11_ring",
-	raft.MutantAskHolders: "y2_only_liar",     // once by seed 1,009,424
-	raft.MutantKeepStale:  "y2_stale_entries", // once by seed 2,002,156
+	raft.MutantOverwrite:  "r6_too_many_liars", // two of 720 seeds once, none of 1200 later
+	raft.MutantAskHolders: "y2_only_liar",      // once by seed 1,009,424
+	raft.MutantKeepStale:  "y2_stale_entries",  // once by seed 2,002,156
 	raft.MutantBaseOnly:   "n4_other_base",
 }
 
