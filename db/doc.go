@@ -31,8 +31,9 @@
 // was written. Above it, versions may be there or not. Those that are there were made by entries
 // of the log that come again, and come again the same: applying is a function of the log, so
 // writing them once more changes nothing. Only which changes share a run may differ, so what the
-// log held when the store was opened is written without runs, over each of them. Until then nobody reads them, because readers name the
-// version that they want, and Apply reads at the version of the entry before.
+// log held when the store was opened is written without runs, over each of them. Until then nobody
+// reads them, because readers name the version that they want, and Apply reads at the version of
+// the entry before.
 //
 // For this the store must never be ahead of the log. Callers apply only entries that are durable
 // there; before each batch the position that it reaches is noted, and Open compares that note, and
