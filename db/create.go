@@ -60,7 +60,9 @@ func (s *store) identity() (*identity, error) {
 }
 
 // upgrade makes a store of an older version one of the newest. It is durable before anything is
-// written in the newer form. A crash before leaves the older version, which is as good.
+// written in the newer form. A crash before leaves the older version, which is as good. Badger may
+// show the older record again, after it has merged tables: then this is done again, and only an
+// older program would be misled that is used on the store after that.
 func (s *store) upgrade(held *identity) error {
 	if held.version == identityVersion {
 		return nil

@@ -147,6 +147,9 @@ func (s *store) versions(
 					record.index, err))
 			}
 		}
+		// Of two writes of one version badger may show the earlier one after it has merged tables:
+		// a run that a crash left, in the place of the change that was written over it. What it
+		// says of that change is right. The rest of it is told by the records above.
 		for _, c := range slices.Backward(held) {
 			switch {
 			case c.index < from || c.index >= to:
@@ -160,6 +163,7 @@ func (s *store) versions(
 		if record.index < from {
 			break
 		}
+		to = min(to, record.index)
 	}
 	return all, nil
 }

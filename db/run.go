@@ -136,8 +136,9 @@ type openRun struct {
 type runs struct {
 	// plain is the newest entry whose changes are each stored alone. What a crash left in the
 	// store above the sync point can hold runs with other ends than those that come now, and one
-	// inside of another would hide what comes after it. Up to what the log held when the store was
-	// opened, each change therefore is written over whatever begins with it.
+	// inside of another would hide what comes after it. So up to what the log held when the store
+	// was opened, each change has a record of its own: whatever a run there says beyond its first
+	// change, later records say too, and they come first.
 	plain juno.Index
 
 	open map[string]int // by key of the balance: its newest run

@@ -6,6 +6,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -219,6 +220,51 @@ func TestRunsLeftByACrash(t *testing.T) {
 		b := mustOpen(t, w.options(t.TempDir()))
 		mustApply(t, b, entries...)
 		compareStores(t, again, b)
+	}
+}
+
+// TestStaleRunOnTop puts a run on top of the changes that were written over it, as badger may.
+func TestStaleRunOnTop(t *testing.T) {
+	w := newWriter()
+	l := mustOpen(t, w.options(t.TempDir()))
+	l.projector.runs.plain = 1 << 40
+	busyEntries(w, 1500)
+	m := newModel(t, w.genesis, true)
+	m.apply(t, w.log.entries...)
+	mustApply(t, l, w.log.entries...)
+	if err := l.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	key := state.AppendBalanceKey(nil, "hub", state.DefaultCurrency)
+	for _, bucket := range []uint64{0, 1} {
+		all, err := l.store.bucketVersions(key, bucket, 0, 1501)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Reverse(all)
+		r := &runs{open: make(map[string]int)}
+		var records []record
+		for _, c := range all[20:90] {
+			records = r.add(records, key, c.value, c.index)
+		}
+		if len(records) != 1 || !isRun(records[0].value) {
+			t.Fatalf("%d records", len(records))
+		}
+		if err := l.store.write(records); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := juno.Index(1); i <= 1500; i++ {
+		value, _, err := l.store.element(key, i)
+		if err != nil || string(value) != m.balances[i][string(key)] {
+			t.Fatalf("balance at %d is %x, %v, want %x", i, value, err, m.balances[i][string(key)])
+		}
+	}
+	for _, descending := range []bool{false, true} {
+		ranges := [][2]juno.Index{{1, 1501}, {25, 60}, {80, 100}, {1000, 1100}, {1050, 1060}}
+		for _, r := range ranges {
+			checkHistory(t, l, m, key, r[0], r[1], descending)
+		}
 	}
 }
 

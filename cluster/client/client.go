@@ -23,6 +23,7 @@ type Client struct {
 	stop    context.Context
 	halt    context.CancelFunc
 	wake    chan struct{} // the retrying goroutine has something to do
+	queued  chan struct{} // the sending goroutine has; capacity 1
 
 	evidenceMu sync.Mutex
 	evidence   []Evidence
@@ -39,6 +40,7 @@ type Client struct {
 	commands map[juno.RequestID]*command
 	settled  []juno.RequestID // in commands, for late answers; oldest first
 	units    []*unit          // under way, as they were sent
+	queue    []*unit          // those that were not sent yet
 	latency  time.Duration    // of commands, usual
 	awaited  time.Time        // until when what only the leader has is left in its queue
 	reached  time.Time        // when the latest one was sent that the leader alone answered
@@ -56,7 +58,8 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	c := &Client{
 		cfg: cfg, key: cfg.Key.Public().ID(), session: cfg.Session,
-		wake: make(chan struct{}, 1), links: make(map[juno.NodeID]*link),
+		wake: make(chan struct{}, 1), queued: make(chan struct{}, 1),
+		links: make(map[juno.NodeID]*link),
 		calls: make(map[uint64]*call), changed: make(chan struct{}),
 		commands: make(map[juno.RequestID]*command), latency: latencyFirst,
 	}
@@ -74,6 +77,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	c.wait.Go(c.keepAlive)
 	c.wait.Go(c.retry)
+	c.wait.Go(c.sendQueued)
 	if err := c.await(ctx, func() bool { return c.members != nil }); err != nil {
 		c.Close()
 		return nil, fmt.Errorf("no node has shown the genesis of ledger %s: %w", cfg.Cluster, err)

@@ -20,8 +20,11 @@ const (
 	queuedMax = 5 * time.Second
 	// askedMax is how many commands all voters are asked for at a time, the oldest first. If the
 	// leader drops commands those few are enough for its followers to depose it; if it is only
-	// slow, thousands of copies at every node would keep the cluster from ever catching up.
-	askedMax = 256
+	// slow, thousands of copies at every node would keep the cluster from ever catching up. It
+	// doubles for every hedgeMax that a command has waited: a leader may serve just what its
+	// followers know of.
+	askedMax      = 256
+	askedShiftMax = 6
 	// askedRounds is how often a command is sent to all before it makes room for others all the
 	// same: what never gets an outcome must not be in the way of what would.
 	askedRounds = 3
@@ -32,9 +35,6 @@ const (
 	busyShiftMax = 6
 	// noLeaderPause is how long an election is given before the next try.
 	noLeaderPause = 50 * time.Millisecond
-	// submitBytesMax and submitItemsMax bound one frame of commands, apart from a single batch.
-	submitBytesMax = 256 << 10
-	submitItemsMax = 1024
 )
 
 // unit is what one signature covers, under way.
@@ -47,7 +47,8 @@ type unit struct {
 	next     time.Time   // to be sent again
 	leader   juno.NodeID // who it was sent to alone
 	attempts int         // 0: for the leader; then for all voters
-	rounds   int         // how often it was sent to all voters
+	rounds   int         // how often it was sent to all voters, patiently
+	asked    time.Time   // when the last of those rounds began
 	busy     int
 	refusals map[rpc.Code]*voterSet
 }
@@ -55,12 +56,17 @@ type unit struct {
 // hedge is how long the leader is waited for. The caller holds mu.
 func (c *Client) hedge() time.Duration { return min(max(2*c.latency, hedgeMin), hedgeMax) }
 
-// queued reports whether a unit that only the leader has is still on its way there: the leader
+// inQueue reports whether a unit that only the leader has is still on its way there: the leader
 // answers, in the order of sending, and has not come to what was sent after this one. Then to ask
 // everybody would only make a busy cluster busier, which checks every copy. The caller holds mu.
-func (c *Client) queued(u *unit, now time.Time) bool {
+func (c *Client) inQueue(u *unit, now time.Time) bool {
 	return now.Before(c.awaited) && c.reached.Sub(u.sent) < c.hedge() &&
 		now.Sub(u.sent) < queuedMax
+}
+
+// askedMost returns of how many commands, this one included, all voters are asked at a time.
+func (u *unit) askedMost(now time.Time) int {
+	return askedMax << min(now.Sub(u.sent)/hedgeMax, askedShiftMax)
 }
 
 func (c *Client) wakeRetry() {
@@ -128,46 +134,20 @@ func (c *Client) due(now time.Time, leader *link) (one, all []*unit) {
 			one = append(one, u) // whoever had it does not lead any more
 			u.leader, u.attempts = leader.node.ID, 0
 			u.sent, u.next = now, now.Add(c.hedge())
-		case u.attempts == 0 && c.queued(u, now), u.rounds == 0 && asked >= askedMax:
+		case u.attempts == 0 && c.inQueue(u, now), u.rounds == 0 && asked >= u.askedMost(now):
 			u.next = now.Add(retryTick)
 		default:
-			u.attempts++
-			if u.rounds++; u.rounds == 1 {
+			if u.rounds == 0 {
 				asked += u.left
 			}
+			if u.rounds == 0 || now.Sub(u.asked) >= c.hedge() {
+				u.rounds++ // a node that is busy, or says so, does not bring the next one forward
+				u.asked = now
+			}
+			u.attempts++
 			u.next = now.Add(min(c.hedge()<<min(u.attempts, 6), hedgeMax))
 			all = append(all, u)
 		}
 	}
 	return one, all
-}
-
-// leaderLink returns the link to the leader, or nil. The caller holds mu.
-func (c *Client) leaderLink() *link {
-	if c.members == nil || c.closed {
-		return nil
-	}
-	return c.links[c.leader()]
-}
-
-// sendUnits sends units in their order, as few frames as it takes.
-func (c *Client) sendUnits(to []*link, units []*unit) {
-	for len(units) > 0 {
-		n, size := 0, 0
-		s := &rpc.Submit{}
-		for n < len(units) && n < submitItemsMax {
-			size += rpc.SubmissionBytes(&units[n].item)
-			if n > 0 && size > submitBytesMax {
-				break
-			}
-			s.Items = append(s.Items, units[n].item)
-			n++
-		}
-		units = units[n:]
-		frame := c.frame(s, 0)
-		for _, l := range to {
-			// What does not get on its way is sent again like what gets lost.
-			l.conn.Send(frame)
-		}
-	}
 }

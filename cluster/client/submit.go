@@ -105,7 +105,7 @@ func (c *Client) SubmitKey(ctx context.Context, payload []byte) (Outcome, error)
 		item:  rpc.Submission{Type: juno.EntryKeyOp, Payload: payload},
 		first: ask.Request, count: 1,
 	}
-	c.launch(ctx, w, 0, []*unit{u}, []juno.Hash{ask.Hash})
+	c.launch(w, 0, []*unit{u}, []juno.Hash{ask.Hash})
 	c.finish(ctx, w)
 	return w.outcomes[0], nil
 }
@@ -245,7 +245,7 @@ func (s *submission) send(ctx context.Context) {
 			return
 		}
 		units, asked := s.sign(first, part)
-		s.client.launch(ctx, s.wait, from, units, asked)
+		s.client.launch(s.wait, from, units, asked)
 		from += len(part)
 	}
 }
@@ -351,51 +351,6 @@ func (s *submission) sign(first juno.RequestID, part []juno.Command) ([]*unit, [
 	}
 	wg.Wait()
 	return units, asked
-}
-
-// launch enters the commands of units, whose outcomes go to w from at on, and sends them.
-func (c *Client) launch(
-	ctx context.Context, w *waiting, at int, units []*unit, asked []juno.Hash,
-) {
-	now := time.Now()
-	c.mu.Lock()
-	leader, voters := c.leaderLink(), c.voters()
-	for _, u := range units {
-		u.sent, u.next = now, now.Add(c.hedge())
-		if leader != nil {
-			u.leader = leader.node.ID
-		}
-		for i := range u.count {
-			k := &command{
-				request: u.first + juno.RequestID(i), asked: asked[i], unit: u,
-				wanted: []target{{w, at + i}}, floor: c.head.Index,
-			}
-			if c.closed {
-				k.unit = nil
-				c.settle(k, Outcome{Request: k.request, Err: ErrClosed})
-				continue
-			}
-			// A number that is under way already, by SubmitAt: this is another signature for it,
-			// and whoever waited for the first waits for this one.
-			if old := c.commands[k.request]; old != nil && !old.settled {
-				k.wanted = append(k.wanted, old.wanted...)
-				if old.unit != nil {
-					old.unit.left--
-				}
-			}
-			c.commands[k.request] = k
-			u.left++
-		}
-		asked, at = asked[u.count:], at+u.count
-		c.units = append(c.units, u)
-	}
-	c.mu.Unlock()
-	c.wakeRetry()
-	if leader != nil {
-		c.sendUnits([]*link{leader}, units)
-	} else if ctx.Err() == nil {
-		c.sendUnits(voters, units)
-	}
 }
 
 // Ask asks what became of requests that had no outcome in time. It executes nothing. An outcome

@@ -195,8 +195,8 @@ func TestSilentLeader(t *testing.T) {
 		wantSums(t, outcomes, err, 4000)
 		for _, n := range w.nodes {
 			w.mu.Lock()
-			if n.id != 1 && (n.asked == 0 || n.asked > askedMax) {
-				t.Errorf("%s was asked for %d commands, want up to %d", n.id, n.asked, askedMax)
+			if n.id != 1 && (n.asked == 0 || n.asked > 2*askedMax) {
+				t.Errorf("%s was asked for %d commands, want up to %d", n.id, n.asked, 2*askedMax)
 			}
 			w.mu.Unlock()
 		}
@@ -224,6 +224,55 @@ func TestNewLeader(t *testing.T) {
 			w.mu.Lock()
 			if n.id > 2 && n.asked > 3*askedMax {
 				t.Errorf("%s was asked for %d commands, want up to %d", n.id, n.asked, 3*askedMax)
+			}
+			w.mu.Unlock()
+		}
+	})
+}
+
+// TestDrip has a leader that drops all that it is sent, and serves what its followers know of just
+// before they complain. They have to know of everything in time.
+func TestDrip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4)
+		w.change(1, func(n *fakeNode) { n.drops = 1 })
+		w.commit = 4800 * time.Millisecond
+		c := w.open()
+		outcomes, err := c.Submit(context.Background(), adds(4000), Single, nil)
+		wantSums(t, outcomes, err, 4000)
+	})
+}
+
+// TestLeaderOutOfReach has a leader that this client cannot reach, and others can.
+func TestLeaderOutOfReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4)
+		w.change(1, func(n *fakeNode) { n.drops = 1 })
+		w.commit = 700 * time.Millisecond
+		c := w.open()
+		begin := time.Now()
+		outcomes, err := c.Submit(context.Background(), adds(12000), Single, nil)
+		wantSums(t, outcomes, err, 12000)
+		if took := time.Since(begin); took > 25*time.Second {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+// TestBusyLiar has a follower that calls itself busy whatever it is asked, and a slow leader: the
+// others are not asked for more because of that.
+func TestBusyLiar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 4)
+		w.change(3, func(n *fakeNode) { n.busy = 1 << 30 })
+		w.commit = hedgeMax + 700*time.Millisecond
+		c := w.open()
+		outcomes, err := c.Submit(context.Background(), adds(4000), Single, nil)
+		wantSums(t, outcomes, err, 4000)
+		for _, n := range w.nodes {
+			w.mu.Lock()
+			if n.id > 3 && n.asked > 16*askedMax {
+				t.Errorf("%s was asked for %d copies", n.id, n.asked)
 			}
 			w.mu.Unlock()
 		}
