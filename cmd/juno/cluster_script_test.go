@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -40,14 +41,16 @@ func scriptServe(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 1 {
 		words = append(words, "--listen", args[1])
 	}
+	var says bytes.Buffer // to be read when it has ended
 	go func() {
-		ended <- run(ctx, console{out: out, err: io.Discard}, words)
+		code := run(ctx, console{out: out, err: &says}, words)
 		out.Close()
+		ended <- code
 	}()
 	ts.Defer(func() {
 		stop()
 		if code := <-ended; code != exitOK {
-			ts.Fatalf("juno server %s ended with code %d", args[0], code)
+			ts.Fatalf("juno server %s ended with code %d: %s", args[0], code, says.String())
 		}
 	})
 	if _, err := reading.Read(make([]byte, 1)); err != nil {

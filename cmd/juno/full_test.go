@@ -8,15 +8,15 @@ import (
 )
 
 // fullScript runs in a mount namespace of its own, on a disk of 131 MiB. The computed state wants
-// 128 of them free, so that the disk is full after some thousand payments. What was acknowledged
-// is the calls of which the shell said so.
+// 128 of them free, so that the disk is full after some ten thousand payments. What was
+// acknowledged is the calls of which the shell said so.
 const fullScript = `
 mount -t tmpfs -o size=131m none "$1" || exit 77
 cd "$1"
 echo mounted
 juno init books --open >out.txt
 juno shell books -c 'CreateAccount a' -c 'CreateAccount b' -c 'AdjustAccount a 1000000%1' >out.txt
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+for i in $(seq 100); do
 	echo 'batch test:2000 transfer(a->b, 1%1)'
 done >pay
 juno shell books -f pay >out.txt 2>err.txt

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync/atomic"
 )
 
 const (
@@ -17,11 +18,18 @@ const (
 	tries = 100
 )
 
+// Ports are given out in a row, from a random one on; handed is how many there were so far.
+var (
+	start  = rand.IntN(to - from)
+	handed atomic.Int64
+)
+
 // Free returns a loopback address from which on n ports are free, each the next one. They are not
-// kept: who asks at the same time may get the same, which is one of many thousands.
+// kept. Who asks in this process gets others, until all have had their turn; another process may
+// get the same at the same time, of many thousands.
 func Free(n int) (string, error) {
 	for range tries {
-		first := from + rand.IntN(to-from)
+		first := from + (start+int(handed.Add(int64(n)))-n)%(to-from-n)
 		free := true
 		for i := range n {
 			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+i)))

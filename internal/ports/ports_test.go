@@ -29,3 +29,35 @@ func TestFree(t *testing.T) {
 		defer l.Close()
 	}
 }
+
+// TestFreeAtOnce asks from many goroutines, none of which listens yet: no port is given twice.
+func TestFreeAtOnce(t *testing.T) {
+	const askers, each = 40, 6
+	found := make(chan string, askers)
+	for range askers {
+		go func() {
+			address, err := ports.Free(each)
+			if err != nil {
+				t.Error(err)
+			}
+			found <- address
+		}()
+	}
+	taken := make(map[int]bool)
+	for range askers {
+		_, port, err := net.SplitHostPort(<-found)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := strconv.Atoi(port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range each {
+			if taken[first+i] {
+				t.Errorf("port %d was given twice", first+i)
+			}
+			taken[first+i] = true
+		}
+	}
+}
