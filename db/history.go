@@ -140,12 +140,9 @@ func (s *store) versions(
 			return nil, fmt.Errorf("db: read %.40q of %s: %w", key, s.dir, err)
 		}
 		record := change{indexOf(item.Version()), value}
-		held := []change{record}
-		if holdsRuns(key) && isRun(value) {
-			if held, err = parseRun(nil, value, record.index); err != nil {
-				return nil, damaged(s.dir, fmt.Errorf("changes of %.80q from entry %d: %w", key,
-					record.index, err))
-			}
+		held, err := s.changesIn(key, record)
+		if err != nil {
+			return nil, err
 		}
 		// Of two writes of one version badger may show the earlier one after it has merged tables:
 		// a run that a crash left, in the place of the change that was written over it. What it

@@ -275,18 +275,10 @@ func TestBusyBalanceUsesBuckets(t *testing.T) {
 	for i := range n {
 		w.transfer("hub", fmt.Sprintf("a%d", i%3), 1)
 	}
-	m := newModel(t, w.genesis, true)
-	m.apply(t, w.log.entries...)
-	mustApply(t, l, w.log.entries...)
-	if err := l.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	m := mustProject(t, l, w)
 	key := state.AppendBalanceKey(nil, "hub", state.DefaultCurrency)
 	for i := juno.Index(0); i <= n; i++ {
-		value, changed, err := l.store.element(key, i)
-		if err != nil || string(value) != m.balances[i][string(key)] {
-			t.Fatalf("balance at %d is %x, %v, want %x", i, value, err, m.balances[i][string(key)])
-		}
+		changed := checkBalance(t, l, m, key, i)
 		if i > 0 && changed != i {
 			t.Fatalf("balance at %d changed at %d", i, changed)
 		}
@@ -297,6 +289,28 @@ func TestBusyBalanceUsesBuckets(t *testing.T) {
 			checkHistory(t, l, m, key, r[0], r[1], descending)
 		}
 	}
+}
+
+// mustProject lets a ledger, and a model that it returns, apply all that was written.
+func mustProject(t *testing.T, l *Ledger, w *writer) *model {
+	t.Helper()
+	m := newModel(t, w.genesis, true)
+	m.apply(t, w.log.entries...)
+	mustApply(t, l, w.log.entries...)
+	if err := l.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// checkBalance compares a balance at an index with the model, and returns which entry gave it.
+func checkBalance(t *testing.T, l *Ledger, m *model, key []byte, at juno.Index) juno.Index {
+	t.Helper()
+	value, changed, err := l.store.element(key, at)
+	if want := m.balances[at][string(key)]; err != nil || string(value) != want {
+		t.Fatalf("balance %q at %d is %x, %v, want %x", key, at, value, err, want)
+	}
+	return changed
 }
 
 func checkHistory(t *testing.T, l *Ledger, m *model, key []byte, from, to juno.Index, down bool) {

@@ -75,7 +75,6 @@ func newProjector(l *Ledger) *projector {
 		l: l, queue: make(chan *batch, queueBatches), requests: make(chan request),
 		nudge: make(chan struct{}, 1), done: make(chan struct{}),
 		sessions: make(map[string][]byte), unsynced: make(map[string]bool),
-		runs: runs{open: make(map[string]int)},
 	}
 	p.cond = sync.NewCond(&p.mu)
 	return p

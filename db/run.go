@@ -33,10 +33,12 @@ const (
 // A run always fits a record.
 const _ = uint(valueBytesMax - 1 - runChangesMax*(10+2+balanceBytesMax))
 
-// holdsRuns reports whether records under a key of the store may be runs.
-func holdsRuns(key []byte) bool { return isBalance(key) || len(key) > 0 && key[0] == spaceBucket }
+// holdsRun reports whether a record of the store is a run: of a balance, or in a bucket of one.
+func holdsRun(key, value []byte) bool {
+	return isRun(value) && (isBalance(key) || len(key) > 0 && key[0] == spaceBucket)
+}
 
-// isRun reports whether a record under a key that holdsRuns is one.
+// isRun reports whether what is stored of a balance is a run.
 func isRun(value []byte) bool { return len(value) > 0 && value[0] == runTag }
 
 // appendRunChange appends one change to a run, which begins with runTag.
@@ -112,15 +114,28 @@ func (s *store) latest(key []byte, at juno.Index) (change, error) {
 
 // latestOf returns the newest change up to the entry at index of what a record holds.
 func (s *store) latestOf(key []byte, record change, at juno.Index) (change, error) {
-	if !holdsRuns(key) || !isRun(record.value) {
+	if !holdsRun(key, record.value) {
 		return record, nil
 	}
 	c, err := latestInRun(record.value, record.index, at)
-	if err != nil {
-		return c, damaged(s.dir, fmt.Errorf("changes of %.80q from entry %d: %w", key,
-			record.index, err))
+	return c, s.badRun(key, record, err)
+}
+
+// changesIn returns all changes that a record holds, ascending.
+func (s *store) changesIn(key []byte, record change) ([]change, error) {
+	if !holdsRun(key, record.value) {
+		return []change{record}, nil
 	}
-	return c, nil
+	all, err := parseRun(nil, record.value, record.index)
+	return all, s.badRun(key, record, err)
+}
+
+// badRun says where a run is damaged, if err is not nil.
+func (s *store) badRun(key []byte, record change, err error) error {
+	if err == nil {
+		return nil
+	}
+	return damaged(s.dir, fmt.Errorf("changes of %.80q from entry %d: %w", key, record.index, err))
 }
 
 // openRun is a run that may go on while its stretch is gathered.
@@ -165,6 +180,9 @@ func (r *runs) add(records []record, key, value []byte, index juno.Index) []reco
 	if alone {
 		delete(r.open, string(key))
 		return records
+	}
+	if r.open == nil {
+		r.open = make(map[string]int)
 	}
 	n := len(r.all)
 	if n == cap(r.all) {

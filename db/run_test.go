@@ -25,7 +25,7 @@ func balanceBytes(amount int64, changes uint64) []byte {
 // TestGoldenRun holds the bytes of a run: they are on disks.
 func TestGoldenRun(t *testing.T) {
 	key := state.AppendBalanceKey(nil, "A", "XXX")
-	r := &runs{open: make(map[string]int)}
+	r := &runs{}
 	var records []record
 	records = r.add(records, key, balanceBytes(1, 5), 0x10)
 	records = r.add(records, key, balanceBytes(-2, 6), 0x11)
@@ -70,10 +70,7 @@ func TestRunIsStrict(t *testing.T) {
 func TestRunsGiveEveryChange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := &store{dir: "nowhere"}
-		r := &runs{
-			plain: juno.Index(rapid.IntRange(0, 40).Draw(t, "plain")),
-			open:  make(map[string]int),
-		}
+		r := &runs{plain: juno.Index(rapid.IntRange(0, 40).Draw(t, "plain"))}
 		start := rapid.SampledFrom([]uint64{0, 1000, 2040}).Draw(t, "start")
 		counts := map[string]uint64{}
 		wrote := map[string][]change{} // by balance
@@ -210,11 +207,7 @@ func TestRunsLeftByACrash(t *testing.T) {
 		for _, name := range []string{"hub", "a0", "a3"} {
 			key := state.AppendBalanceKey(nil, name, state.DefaultCurrency)
 			for i := juno.Index(0); i <= 400; i++ {
-				value, _, err := again.store.element(key, i)
-				if want := m.balances[i][string(key)]; err != nil || string(value) != want {
-					t.Fatalf("round %d: balance of %s at %d is %x, %v, want %x", round, name, i,
-						value, err, want)
-				}
+				checkBalance(t, again, m, key, i)
 			}
 		}
 		b := mustOpen(t, w.options(t.TempDir()))
@@ -229,12 +222,7 @@ func TestStaleRunOnTop(t *testing.T) {
 	l := mustOpen(t, w.options(t.TempDir()))
 	l.projector.runs.plain = 1 << 40
 	busyEntries(w, 1500)
-	m := newModel(t, w.genesis, true)
-	m.apply(t, w.log.entries...)
-	mustApply(t, l, w.log.entries...)
-	if err := l.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	m := mustProject(t, l, w)
 	key := state.AppendBalanceKey(nil, "hub", state.DefaultCurrency)
 	for _, bucket := range []uint64{0, 1} {
 		all, err := l.store.bucketVersions(key, bucket, 0, 1501)
@@ -242,7 +230,7 @@ func TestStaleRunOnTop(t *testing.T) {
 			t.Fatal(err)
 		}
 		slices.Reverse(all)
-		r := &runs{open: make(map[string]int)}
+		r := &runs{}
 		var records []record
 		for _, c := range all[20:90] {
 			records = r.add(records, key, c.value, c.index)
@@ -255,10 +243,7 @@ func TestStaleRunOnTop(t *testing.T) {
 		}
 	}
 	for i := juno.Index(1); i <= 1500; i++ {
-		value, _, err := l.store.element(key, i)
-		if err != nil || string(value) != m.balances[i][string(key)] {
-			t.Fatalf("balance at %d is %x, %v, want %x", i, value, err, m.balances[i][string(key)])
-		}
+		checkBalance(t, l, m, key, i)
 	}
 	for _, descending := range []bool{false, true} {
 		ranges := [][2]juno.Index{{1, 1501}, {25, 60}, {80, 100}, {1000, 1100}, {1050, 1060}}
@@ -310,7 +295,7 @@ func TestOlderStoreIsTakenOn(t *testing.T) {
 
 // BenchmarkLatestInRun finds a change in a full run, in its middle.
 func BenchmarkLatestInRun(b *testing.B) {
-	r := &runs{open: make(map[string]int)}
+	r := &runs{}
 	key := state.AppendBalanceKey(nil, "A", "XXX")
 	var records []record
 	for i := range uint64(runChangesMax) {

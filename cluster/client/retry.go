@@ -69,9 +69,12 @@ func (u *unit) askedMost(now time.Time) int {
 	return askedMax << min(now.Sub(u.sent)/hedgeMax, askedShiftMax)
 }
 
-func (c *Client) wakeRetry() {
+func (c *Client) wakeRetry() { ring(c.wake) }
+
+// ring tells a goroutine that there is something to do; once is enough until it looks.
+func ring(bell chan struct{}) {
 	select {
-	case c.wake <- struct{}{}:
+	case bell <- struct{}{}:
 	default:
 	}
 }

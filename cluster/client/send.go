@@ -50,10 +50,7 @@ func (c *Client) launch(w *waiting, at int, units []*unit, asked []juno.Hash) {
 	if wasIdle {
 		c.wakeRetry()
 	}
-	select {
-	case c.queued <- struct{}{}:
-	default:
-	}
+	ring(c.queued)
 }
 
 // sendQueued sends what was launched. Callers that were answered together send their next commands

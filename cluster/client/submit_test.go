@@ -174,13 +174,8 @@ func TestQueue(t *testing.T) {
 		c := w.open()
 		outcomes, err := c.Submit(context.Background(), adds(12000), Single, nil)
 		wantSums(t, outcomes, err, 12000)
-		for _, n := range w.nodes {
-			w.mu.Lock()
-			if asked := n.asked; n.id != 1 && asked > 0 || n.id == 1 && asked != 12000 {
-				t.Errorf("%s was asked for %d commands of 12000", n.id, asked)
-			}
-			w.mu.Unlock()
-		}
+		w.wantAsked(0, 0, 2, 3, 4)
+		w.wantAsked(12000, 12000, 1)
 	})
 }
 
@@ -193,13 +188,7 @@ func TestSilentLeader(t *testing.T) {
 		c := w.open()
 		outcomes, err := c.Submit(context.Background(), adds(4000), Single, nil)
 		wantSums(t, outcomes, err, 4000)
-		for _, n := range w.nodes {
-			w.mu.Lock()
-			if n.id != 1 && (n.asked == 0 || n.asked > 2*askedMax) {
-				t.Errorf("%s was asked for %d commands, want up to %d", n.id, n.asked, 2*askedMax)
-			}
-			w.mu.Unlock()
-		}
+		w.wantAsked(1, 2*askedMax, 2, 3, 4)
 	})
 }
 
@@ -220,13 +209,7 @@ func TestNewLeader(t *testing.T) {
 		if took := time.Since(begin); took > 5*time.Second {
 			t.Errorf("it took %s", took)
 		}
-		for _, n := range w.nodes {
-			w.mu.Lock()
-			if n.id > 2 && n.asked > 3*askedMax {
-				t.Errorf("%s was asked for %d commands, want up to %d", n.id, n.asked, 3*askedMax)
-			}
-			w.mu.Unlock()
-		}
+		w.wantAsked(0, 3*askedMax, 3, 4)
 	})
 }
 
@@ -269,13 +252,7 @@ func TestBusyLiar(t *testing.T) {
 		c := w.open()
 		outcomes, err := c.Submit(context.Background(), adds(4000), Single, nil)
 		wantSums(t, outcomes, err, 4000)
-		for _, n := range w.nodes {
-			w.mu.Lock()
-			if n.id > 3 && n.asked > 16*askedMax {
-				t.Errorf("%s was asked for %d copies", n.id, n.asked)
-			}
-			w.mu.Unlock()
-		}
+		w.wantAsked(0, 16*askedMax, 4)
 	})
 }
 

@@ -135,6 +135,18 @@ func (w *world) change(id juno.NodeID, f func(*fakeNode)) {
 	f(n)
 }
 
+// wantAsked looks at how many submissions came to each of some nodes: from least to most.
+func (w *world) wantAsked(least, most int, ids ...juno.NodeID) {
+	w.t.Helper()
+	for _, id := range ids {
+		w.change(id, func(n *fakeNode) {
+			if n.asked < least || n.asked > most {
+				w.t.Errorf("%s was asked for %d commands, want %d to %d", id, n.asked, least, most)
+			}
+		})
+	}
+}
+
 // elect makes a node the leader of a later term.
 func (w *world) elect(id juno.NodeID) {
 	w.mu.Lock()
