@@ -22,42 +22,42 @@ func (k CertificateKind) String() string {
 	return fmt.Sprintf("certificate(%d)", uint8(k))
 }
 
-// certificateLinksMax bounds how far ahead of the position its votes may be: the entries that can
+// certificateHeadersMax bounds how far ahead of the position its votes may be: the entries that can
 // be in flight at once (consensus.md, N1).
-const certificateLinksMax = 65536
+const certificateHeadersMax = 65536
 
-// Certificate is the proof that a quorum of one term stands behind a position (a QC). With it
+// QuorumCertificate is the proof that a quorum of one term stands behind a position (a QC). With it
 // anyone who knows the epoch's members can check, alone, that the position was accepted (Prepare)
 // or is final (Commit), and with it everything before.
 //
 // A vote may be for a later position on the same chain. Whoever holds the log checks that from
 // the log; for everybody else Detached carries the links that lead there.
-type Certificate struct {
+type QuorumCertificate struct {
 	Term  Term
 	Pos   Pos
 	Kind  CertificateKind
-	Votes []SignedClaim
+	Votes []SignedVote
 	// Detached is set where the verifier holds no log. Head is the entry at Pos, by which its
 	// term is known; Links are the entries from Pos.Index+1 on, up to the furthest vote.
 	Detached bool
 	PrevHash Hash
-	Head     Link
-	Links    []Link
+	Head     EntryHeader
+	Headers  []EntryHeader
 }
 
 // History is what a verifier knows of a log: its own, or what a Detached certificate brings.
 type History interface {
 	// HashAt returns the chain hash at index, and whether the history reaches there.
 	HashAt(index Index) (Hash, bool)
-	// LinkAt returns the entry at index without its payload, and whether it is known.
-	LinkAt(index Index) (Link, bool)
+	// HeaderAt returns the entry at index without its payload, and whether it is known.
+	HeaderAt(index Index) (EntryHeader, bool)
 }
 
 // detachedHistory is the stretch of log that a certificate carries.
 type detachedHistory struct {
 	first  Index // index of links[0]
 	hashes []Hash
-	links  []Link
+	links  []EntryHeader
 }
 
 func (h *detachedHistory) HashAt(i Index) (Hash, bool) {
@@ -67,18 +67,18 @@ func (h *detachedHistory) HashAt(i Index) (Hash, bool) {
 	return h.hashes[i-h.first], true
 }
 
-func (h *detachedHistory) LinkAt(i Index) (Link, bool) {
+func (h *detachedHistory) HeaderAt(i Index) (EntryHeader, bool) {
 	if i < h.first || i-h.first >= Index(len(h.links)) {
-		return Link{}, false
+		return EntryHeader{}, false
 	}
 	return h.links[i-h.first], true
 }
 
 // history rolls the chain through the links that the certificate carries.
-func (c *Certificate) history() History {
+func (c *QuorumCertificate) history() History {
 	h := &detachedHistory{first: c.Pos.Index}
 	prev := c.PrevHash
-	for i, l := range append([]Link{c.Head}, c.Links...) {
+	for i, l := range append([]EntryHeader{c.Head}, c.Headers...) {
 		prev = l.Chain(prev, c.Pos.Index+Index(i))
 		h.hashes = append(h.hashes, prev)
 		h.links = append(h.links, l)
@@ -88,7 +88,7 @@ func (c *Certificate) history() History {
 
 // Detach returns the certificate with the links that its votes need, so that it can be checked
 // without a log. log must be the one that it was made from.
-func (c *Certificate) Detach(log History) (*Certificate, error) {
+func (c *QuorumCertificate) Detach(log History) (*QuorumCertificate, error) {
 	if c.Detached {
 		return c, nil
 	}
@@ -96,19 +96,19 @@ func (c *Certificate) Detach(log History) (*Certificate, error) {
 	for i := range c.Votes {
 		furthest = max(furthest, c.support(&c.Votes[i]).Index)
 	}
-	if furthest-c.Pos.Index > certificateLinksMax {
+	if furthest-c.Pos.Index > certificateHeadersMax {
 		return nil, fmt.Errorf("%s certificate at %s: a vote is for index %d, more than %d further",
-			c.Kind, c.Pos, furthest, certificateLinksMax)
+			c.Kind, c.Pos, furthest, certificateHeadersMax)
 	}
-	d := &Certificate{Term: c.Term, Pos: c.Pos, Kind: c.Kind, Votes: c.Votes, Detached: true}
+	d := &QuorumCertificate{Term: c.Term, Pos: c.Pos, Kind: c.Kind, Votes: c.Votes, Detached: true}
 	var held bool
 	if d.PrevHash, held = log.HashAt(c.Pos.Index - 1); held {
-		d.Head, held = log.LinkAt(c.Pos.Index)
+		d.Head, held = log.HeaderAt(c.Pos.Index)
 	}
 	for i := c.Pos.Index + 1; held && i <= furthest; i++ {
-		var l Link
-		if l, held = log.LinkAt(i); held {
-			d.Links = append(d.Links, l)
+		var l EntryHeader
+		if l, held = log.HeaderAt(i); held {
+			d.Headers = append(d.Headers, l)
 		}
 	}
 	if !held {
@@ -120,7 +120,7 @@ func (c *Certificate) Detach(log History) (*Certificate, error) {
 
 // support returns the lowest position of the vote that can support the certificate, which is the
 // one that needs the fewest links; the zero Pos if there is none.
-func (c *Certificate) support(v *SignedClaim) Pos {
+func (c *QuorumCertificate) support(v *SignedVote) Pos {
 	var found Pos
 	for _, p := range []*Pos{v.Prepared, v.Accepted} {
 		counts := p != nil && p.Index >= c.Pos.Index && (p == v.Prepared || c.Kind == Prepare)
@@ -135,7 +135,7 @@ func (c *Certificate) support(v *SignedClaim) Pos {
 // certificate's term, each on the certificate's chain at or beyond its position, and the term
 // match rule: the entry at the position is of the certificate's own term, or ends its epoch
 // (consensus.md §3.3, validQC). log may be nil if the certificate is Detached.
-func (c *Certificate) Check(cfg *EpochConfig, log History) error {
+func (c *QuorumCertificate) Check(cfg *EpochConfig, log History) error {
 	if c.Detached {
 		log = c.history()
 	}
@@ -162,7 +162,7 @@ func (c *Certificate) Check(cfg *EpochConfig, log History) error {
 	return nil
 }
 
-func (c *Certificate) checkPosition(cfg *EpochConfig, log History) error {
+func (c *QuorumCertificate) checkPosition(cfg *EpochConfig, log History) error {
 	if c.Term.Epoch() != cfg.Epoch || (c.Kind != Prepare && c.Kind != Commit) {
 		return fmt.Errorf("%s certificate of term %s, want one of epoch %d",
 			c.Kind, c.Term, cfg.Epoch)
@@ -177,7 +177,7 @@ func (c *Certificate) checkPosition(cfg *EpochConfig, log History) error {
 		return fmt.Errorf("%s certificate at %s: the log has hash %s there",
 			c.Kind, c.Pos, h.Short())
 	}
-	head, ok := log.LinkAt(c.Pos.Index)
+	head, ok := log.HeaderAt(c.Pos.Index)
 	if !ok || !TermMatch(head, c.Term) {
 		return fmt.Errorf("%s certificate of term %s at %s: the entry is of term %s",
 			c.Kind, c.Term, c.Pos, head.Term)
@@ -187,12 +187,12 @@ func (c *Certificate) checkPosition(cfg *EpochConfig, log History) error {
 
 // TermMatch is the rule that makes the protocol safe: a vote or certificate of a term counts only
 // at an entry of that very term, or at the entry that ends the term's epoch (consensus.md, F1).
-func TermMatch(head Link, t Term) bool {
+func TermMatch(head EntryHeader, t Term) bool {
 	return head.Term == t || (head.Type == EntryConfig && head.Term.Epoch() == t.Epoch())
 }
 
 // covers reports whether a vote is for c.Pos or for a later position on the same chain.
-func (c *Certificate) covers(v *SignedClaim, log History) bool {
+func (c *QuorumCertificate) covers(v *SignedVote, log History) bool {
 	on := func(p *Pos) bool {
 		if p == nil || p.Index < c.Pos.Index {
 			return false
@@ -204,7 +204,7 @@ func (c *Certificate) covers(v *SignedClaim, log History) bool {
 }
 
 // Verify is Check, and the signatures under the keys of the epoch.
-func (c *Certificate) Verify(cfg *EpochConfig, ring *Keyring, log History) error {
+func (c *QuorumCertificate) Verify(cfg *EpochConfig, ring *Keyring, log History) error {
 	if err := c.Check(cfg, log); err != nil {
 		return err
 	}
@@ -231,9 +231,9 @@ const (
 )
 
 // AppendCertificate appends the canonical bytes: version (1), kind (1), flags (1: bit 0 detached),
-// term (8), position (40), votes (count, then signed claims); if detached the previous hash (32),
+// term (8), position (40), votes (count, then signed votes); if detached the previous hash (32),
 // the head link (49) and the other links (count, then 49 each).
-func AppendCertificate(b []byte, c *Certificate) []byte {
+func AppendCertificate(b []byte, c *QuorumCertificate) []byte {
 	flags := byte(0)
 	if c.Detached {
 		flags = certificateDetached
@@ -242,23 +242,23 @@ func AppendCertificate(b []byte, c *Certificate) []byte {
 	b = AppendPos(AppendU64(b, uint64(c.Term)), c.Pos)
 	b = AppendUvarint(b, uint64(len(c.Votes)))
 	for i := range c.Votes {
-		b = AppendSignedClaim(b, &c.Votes[i])
+		b = AppendSignedVote(b, &c.Votes[i])
 	}
 	if !c.Detached {
 		return b
 	}
-	b = AppendLink(append(b, c.PrevHash[:]...), c.Head)
-	b = AppendUvarint(b, uint64(len(c.Links)))
-	for _, l := range c.Links {
-		b = AppendLink(b, l)
+	b = AppendEntryHeader(append(b, c.PrevHash[:]...), c.Head)
+	b = AppendUvarint(b, uint64(len(c.Headers)))
+	for _, l := range c.Headers {
+		b = AppendEntryHeader(b, l)
 	}
 	return b
 }
 
-// Certificate reads what AppendCertificate wrote. It checks the form only.
-func (d *Decoder) Certificate() *Certificate {
+// QuorumCertificate reads what AppendCertificate wrote. It checks the form only.
+func (d *Decoder) Certificate() *QuorumCertificate {
 	d.Version(certificateVersion, "certificate")
-	c := &Certificate{Kind: CertificateKind(d.U8())}
+	c := &QuorumCertificate{Kind: CertificateKind(d.U8())}
 	flags := d.U8()
 	if d.err == nil && ((c.Kind != Prepare && c.Kind != Commit) || flags > certificateDetached) {
 		d.fail("%s certificate with flags %d", c.Kind, flags)
@@ -268,17 +268,17 @@ func (d *Decoder) Certificate() *Certificate {
 		if d.err != nil {
 			return c
 		}
-		c.Votes = append(c.Votes, d.SignedClaim())
+		c.Votes = append(c.Votes, d.SignedVote())
 	}
 	if c.Detached = flags&certificateDetached != 0; !c.Detached {
 		return c
 	}
-	c.PrevHash, c.Head = d.Hash(), d.Link()
-	for range d.Count(certificateLinksMax) {
+	c.PrevHash, c.Head = d.Hash(), d.EntryHeader()
+	for range d.Count(certificateHeadersMax) {
 		if d.err != nil {
 			return c
 		}
-		c.Links = append(c.Links, d.Link())
+		c.Headers = append(c.Headers, d.EntryHeader())
 	}
 	return c
 }

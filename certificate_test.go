@@ -7,7 +7,7 @@ import (
 )
 
 // verify checks a certificate of the scene: against its log, or without one if it is detached.
-func (s *scene) verify(c *Certificate) error {
+func (s *scene) verify(c *QuorumCertificate) error {
 	epoch := min(int(c.Term.Epoch()), len(s.configs)-1)
 	if c.Detached {
 		return c.Verify(&s.configs[epoch], s.rings[epoch], nil)
@@ -37,7 +37,7 @@ func TestCertificatesAccepted(t *testing.T) {
 // of an earlier one, unless the entry ends their epoch.
 func TestTermMatch(t *testing.T) {
 	s := newScene(t, 4)
-	later := func(index Index, term Term) *Certificate {
+	later := func(index Index, term Term) *QuorumCertificate {
 		c := s.certificate(Commit, index)
 		c.Term = term
 		for i := range c.Votes {
@@ -93,68 +93,68 @@ func TestVotesAhead(t *testing.T) {
 }
 
 // corruptions change one thing each of a valid certificate of four voters at index 5.
-func corruptions(s *scene) map[string]func(*Certificate) {
-	resign := func(c *Certificate, i int, node NodeID, change func(*Claim)) {
-		claim := c.Votes[i].Claim
-		if claim.Prepared != nil {
-			p := *claim.Prepared
-			claim.Prepared = &p
+func corruptions(s *scene) map[string]func(*QuorumCertificate) {
+	resign := func(c *QuorumCertificate, i int, node NodeID, change func(*Vote)) {
+		vote := c.Votes[i].Vote
+		if vote.Prepared != nil {
+			p := *vote.Prepared
+			vote.Prepared = &p
 		}
-		change(&claim)
-		c.Votes[i] = SignClaim(nodeKey(node), s.cluster, claim)
+		change(&vote)
+		c.Votes[i] = SignVote(nodeKey(node), s.cluster, vote)
 	}
-	return map[string]func(*Certificate){
-		"one vote less":      func(c *Certificate) { c.Votes = c.Votes[:len(c.Votes)-1] },
-		"no votes":           func(c *Certificate) { c.Votes = nil },
-		"the same vote":      func(c *Certificate) { c.Votes[2] = c.Votes[1] },
-		"one more, a double": func(c *Certificate) { c.Votes = append(c.Votes, c.Votes[0]) },
-		"kind 0":             func(c *Certificate) { c.Kind = 0 },
-		"kind 3":             func(c *Certificate) { c.Kind = 3 },
-		"another term":       func(c *Certificate) { c.Term = TermOf(0, 1) },
-		"another epoch":      func(c *Certificate) { c.Term = TermOf(1, 0) },
-		"index 0":            func(c *Certificate) { c.Pos.Index = 0 },
-		"the index before":   func(c *Certificate) { c.Pos.Index-- },
-		"another hash":       func(c *Certificate) { c.Pos.Hash[9] ^= 1 },
-		"vote: term": func(c *Certificate) {
-			resign(c, 0, 1, func(v *Claim) { v.Term = 1 })
+	return map[string]func(*QuorumCertificate){
+		"one vote less":      func(c *QuorumCertificate) { c.Votes = c.Votes[:len(c.Votes)-1] },
+		"no votes":           func(c *QuorumCertificate) { c.Votes = nil },
+		"the same vote":      func(c *QuorumCertificate) { c.Votes[2] = c.Votes[1] },
+		"one more, a double": func(c *QuorumCertificate) { c.Votes = append(c.Votes, c.Votes[0]) },
+		"kind 0":             func(c *QuorumCertificate) { c.Kind = 0 },
+		"kind 3":             func(c *QuorumCertificate) { c.Kind = 3 },
+		"another term":       func(c *QuorumCertificate) { c.Term = TermOf(0, 1) },
+		"another epoch":      func(c *QuorumCertificate) { c.Term = TermOf(1, 0) },
+		"index 0":            func(c *QuorumCertificate) { c.Pos.Index = 0 },
+		"the index before":   func(c *QuorumCertificate) { c.Pos.Index-- },
+		"another hash":       func(c *QuorumCertificate) { c.Pos.Hash[9] ^= 1 },
+		"vote: term": func(c *QuorumCertificate) {
+			resign(c, 0, 1, func(v *Vote) { v.Term = 1 })
 		},
-		"vote: hash": func(c *Certificate) {
-			resign(c, 0, 1, func(v *Claim) { v.Prepared.Hash[0] ^= 1 })
+		"vote: hash": func(c *QuorumCertificate) {
+			resign(c, 0, 1, func(v *Vote) { v.Prepared.Hash[0] ^= 1 })
 		},
-		"vote: index too far": func(c *Certificate) {
-			resign(c, 0, 1, func(v *Claim) { v.Prepared.Index += 1000 })
+		"vote: index too far": func(c *QuorumCertificate) {
+			resign(c, 0, 1, func(v *Vote) { v.Prepared.Index += 1000 })
 		},
-		"vote: not prepared": func(c *Certificate) {
-			resign(c, 0, 1, func(v *Claim) { v.Prepared = nil })
+		"vote: not prepared": func(c *QuorumCertificate) {
+			resign(c, 0, 1, func(v *Vote) { v.Prepared = nil })
 		},
-		"vote: nothing": func(c *Certificate) {
-			resign(c, 0, 1, func(v *Claim) { v.Prepared, v.Accepted = nil, nil })
+		"vote: nothing": func(c *QuorumCertificate) {
+			resign(c, 0, 1, func(v *Vote) { v.Prepared, v.Accepted = nil, nil })
 		},
-		"vote: of an observer": func(c *Certificate) {
+		"vote: of an observer": func(c *QuorumCertificate) {
 			c.Votes[0].Node = 200
-			c.Votes[0] = SignClaim(testKey(49), s.cluster, c.Votes[0].Claim)
+			c.Votes[0] = SignVote(testKey(49), s.cluster, c.Votes[0].Vote)
 		},
-		"vote: of nobody": func(c *Certificate) {
-			resign(c, 0, 1, func(v *Claim) { v.Node = 77 })
+		"vote: of nobody": func(c *QuorumCertificate) {
+			resign(c, 0, 1, func(v *Vote) { v.Node = 77 })
 		},
-		"vote: in another": func(c *Certificate) { resign(c, 0, 2, func(*Claim) {}) },
-		"vote: of an admin": func(c *Certificate) {
-			c.Votes[0] = SignClaim(testKey(90), s.cluster, c.Votes[0].Claim)
+		"vote: in another": func(c *QuorumCertificate) { resign(c, 0, 2, func(*Vote) {}) },
+		"vote: of an admin": func(c *QuorumCertificate) {
+			c.Votes[0] = SignVote(testKey(90), s.cluster, c.Votes[0].Vote)
 		},
-		"vote: of a stranger": func(c *Certificate) {
-			c.Votes[0] = SignClaim(testKey(5), s.cluster, c.Votes[0].Claim)
+		"vote: of a stranger": func(c *QuorumCertificate) {
+			c.Votes[0] = SignVote(testKey(5), s.cluster, c.Votes[0].Vote)
 		},
-		"vote: in another cluster": func(c *Certificate) {
-			c.Votes[0] = SignClaim(nodeKey(1), Hash{1}, c.Votes[0].Claim)
+		"vote: in another cluster": func(c *QuorumCertificate) {
+			c.Votes[0] = SignVote(nodeKey(1), Hash{1}, c.Votes[0].Vote)
 		},
-		"vote: under another kind": func(c *Certificate) {
+		"vote: under another kind": func(c *QuorumCertificate) {
 			e := Seal(nodeKey(1), s.cluster, KindWish, c.Votes[0].Body())
 			c.Votes[0].Signature = e.Signature
 		},
-		"vote: signature":  func(c *Certificate) { c.Votes[0].Signature[40] ^= 1 },
-		"vote: key id":     func(c *Certificate) { c.Votes[0].Key[0] ^= 1 },
-		"vote: unsigned":   func(c *Certificate) { c.Votes[0].Committed.Index++ },
-		"vote: other node": func(c *Certificate) { c.Votes[0].Node = 4 },
+		"vote: signature":  func(c *QuorumCertificate) { c.Votes[0].Signature[40] ^= 1 },
+		"vote: key id":     func(c *QuorumCertificate) { c.Votes[0].Key[0] ^= 1 },
+		"vote: unsigned":   func(c *QuorumCertificate) { c.Votes[0].Committed.Index++ },
+		"vote: other node": func(c *QuorumCertificate) { c.Votes[0].Node = 4 },
 	}
 }
 
@@ -175,16 +175,16 @@ func TestCertificatesRefused(t *testing.T) {
 			}
 		}
 	}
-	for name, corrupt := range map[string]func(*Certificate){
-		"previous hash":   func(c *Certificate) { c.PrevHash[0] ^= 1 },
-		"head: term":      func(c *Certificate) { c.Head.Term++ },
-		"head: time":      func(c *Certificate) { c.Head.Time++ },
-		"head: type":      func(c *Certificate) { c.Head.Type = EntryConfig },
-		"head: payload":   func(c *Certificate) { c.Head.PayloadHash[0] ^= 1 },
-		"link":            func(c *Certificate) { c.Links[0].Time++ },
-		"no links":        func(c *Certificate) { c.Links = nil },
-		"not detached":    func(c *Certificate) { c.Detached = false },
-		"links backwards": func(c *Certificate) { slices.Reverse(c.Links) },
+	for name, corrupt := range map[string]func(*QuorumCertificate){
+		"previous hash":   func(c *QuorumCertificate) { c.PrevHash[0] ^= 1 },
+		"head: term":      func(c *QuorumCertificate) { c.Head.Term++ },
+		"head: time":      func(c *QuorumCertificate) { c.Head.Time++ },
+		"head: type":      func(c *QuorumCertificate) { c.Head.Type = EntryConfig },
+		"head: payload":   func(c *QuorumCertificate) { c.Head.PayloadHash[0] ^= 1 },
+		"link":            func(c *QuorumCertificate) { c.Headers[0].Time++ },
+		"no links":        func(c *QuorumCertificate) { c.Headers = nil },
+		"not detached":    func(c *QuorumCertificate) { c.Detached = false },
+		"links backwards": func(c *QuorumCertificate) { slices.Reverse(c.Headers) },
 	} {
 		c := s.detached(Commit, 4, 6)
 		corrupt(c)

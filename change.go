@@ -163,9 +163,9 @@ func ParseConfigChange(payload []byte) (*ConfigChange, error) {
 	return c, nil
 }
 
-// Judge checks a change against the membership in force: that it follows it, that enough of its
+// Verify checks a change against the membership in force: that it follows it, that enough of its
 // administrators approve, and that every new key is in somebody's possession.
-func (c *ConfigChange) Judge(present *EpochConfig, cluster ClusterID) error {
+func (c *ConfigChange) Verify(present *EpochConfig, cluster ClusterID) error {
 	if c.Next.Epoch != present.Epoch+1 || c.Previous != present.Hash() {
 		return fmt.Errorf("membership of epoch %d on top of %s: the present one is epoch %d, %s",
 			c.Next.Epoch, c.Previous.Short(), present.Epoch, present.Hash().Short())
@@ -238,9 +238,9 @@ func ParseModeChange(payload []byte) (*ModeChange, error) {
 	return m, nil
 }
 
-// Judge checks a change of the mode against the membership in force and the nonce of the mode
+// Verify checks a change of the mode against the membership in force and the nonce of the mode
 // change before it.
-func (m *ModeChange) Judge(present *EpochConfig, cluster ClusterID, newest uint64) error {
+func (m *ModeChange) Verify(present *EpochConfig, cluster ClusterID, newest uint64) error {
 	if m.Nonce <= newest {
 		return fmt.Errorf("mode change %d: change %d was made already; use a higher number",
 			m.Nonce, newest)

@@ -15,7 +15,7 @@ func TestConfigChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := parsed.Judge(present, cluster); err != nil {
+	if err := parsed.Verify(present, cluster); err != nil {
 		t.Fatal(err)
 	}
 	approve := func(c *ConfigChange) {
@@ -54,14 +54,14 @@ func TestConfigChange(t *testing.T) {
 	} {
 		c := good()
 		change(c)
-		if err := c.Judge(present, cluster); err == nil {
+		if err := c.Verify(present, cluster); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
 	frozen := *present
 	frozen.AdminThreshold = 0
 	c := testConfigChange(&frozen, cluster)
-	if err := c.Judge(&frozen, cluster); !errors.Is(err, ErrNotApproved) {
+	if err := c.Verify(&frozen, cluster); !errors.Is(err, ErrNotApproved) {
 		t.Errorf("a frozen membership was changed: %v", err)
 	}
 }
@@ -117,7 +117,7 @@ func TestModeChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := parsed.Judge(&g.Config, cluster, c.newest); (err == nil) != c.ok {
+		if err := parsed.Verify(&g.Config, cluster, c.newest); (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -288,5 +288,6 @@ func (h *BatchHead) CheckBatch(payloads [][]byte) error {
 	return nil
 }
 
-// CommandID is the hash that names a command in answers and messages: of its payload, as in Link.
+// CommandID is the hash that names a command in answers and messages: of its payload, as in
+// EntryHeader.
 func CommandID(payload []byte) Hash { return sha256.Sum256(payload) }

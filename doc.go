@@ -17,7 +17,7 @@
 // [ConfigChange] and ends its epoch. A term belongs to an epoch and has one leader, which is a
 // function of the term.
 //
-// A node says how far it is in a [Claim]. A [Certificate] is a quorum's claims of one term: of
+// A node says how far it is in a [Vote]. A [QuorumCertificate] is a quorum's votes of one term: of
 // kind [Prepare] it makes sure that no other position of that term can win, of kind [Commit] that
 // the position, and everything before it, is final.
 //
@@ -45,7 +45,7 @@
 //
 //	what          layout at          payload of, or read by     version
 //	Entry         AppendEntry        Decoder.Entry              (the log's)
-//	Link          AppendLink         Decoder.Link               (49 bytes)
+//	EntryHeader   AppendEntryHeader  Decoder.EntryHeader        (49 bytes)
 //	Pos           AppendPos          Decoder.Pos                (40 bytes)
 //	Command       Command            EntryCommand               1
 //	BatchHead     BatchHead          EntryBatchHead             1
@@ -55,7 +55,7 @@
 //	Genesis       AppendGenesis      ParseGenesis               1
 //	EpochConfig   AppendConfig       Decoder.Config             1
 //	KeyRecord     AppendKeyRecord    Decoder.KeyRecord          (the reader's)
-//	Claim         Claim              Decoder.SignedClaim        1
+//	Vote          Vote.Body          Decoder.SignedVote         1
 //	Certificate   AppendCertificate  Decoder.Certificate        1
 //	Result        AppendResult       Decoder.Result             1
 //	Answer        Answer             Decoder.Answer             1
@@ -77,7 +77,7 @@
 //
 // Hashes are SHA-256. Signatures are ed25519 (RFC 8032), judged by ZIP-215, one by one and in
 // batches alike, so that no two nodes can disagree about one. A [CommandID] is the plain hash of a
-// command's payload, as in a [Link].
+// command's payload, as in a [EntryHeader].
 //
 // # Guarantees
 //
@@ -89,9 +89,10 @@
 // # What it does not do
 //
 // It does not decide what commands mean (db/state does), which entries are committed
-// (cluster/raft does), or where anything is kept (wal, db and snapshot do). It keeps no secrets:
-// a [PrivateKey] is held in memory as it is, and is not erased. A certificate proves what a quorum
-// said, which is true as long as no more than f voters of that epoch are Byzantine; with fewer
-// than four voters that is none. Whoever holds the old keys of a quorum can forge a history that
-// leaves the true one in that epoch: pin a recent position, or the membership, where that matters.
+// (cluster/consensus does), or where anything is kept (wal, db and snapshot do). It keeps no
+// secrets: a [PrivateKey] is held in memory as it is, and is not erased. A certificate proves what
+// a quorum said, which is true as long as no more than f voters of that epoch are Byzantine; with
+// fewer than four voters that is none. Whoever holds the old keys of a quorum can forge a history
+// that leaves the true one in that epoch: pin a recent position, or the membership, where that
+// matters.
 package juno

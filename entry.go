@@ -50,9 +50,9 @@ type Entry struct {
 	Payload []byte // shared, never changed
 }
 
-// Link is an entry as the chain sees it, 49 bytes: enough to roll the hash past the entry
+// EntryHeader is an entry as the chain sees it, 49 bytes: enough to roll the hash past the entry
 // without its payload.
-type Link struct {
+type EntryHeader struct {
 	Term        Term
 	Time        Millis
 	Type        EntryType
@@ -64,18 +64,20 @@ const chainTag = "juno1/entry"
 
 const chainInputBytes = len(chainTag) + HashBytes + 8 + 8 + 8 + 1 + HashBytes
 
-// Link returns the entry without its payload.
-func (e *Entry) Link() Link {
-	return Link{Term: e.Term, Time: e.Time, Type: e.Type, PayloadHash: sha256.Sum256(e.Payload)}
+// Header returns the entry without its payload.
+func (e *Entry) Header() EntryHeader {
+	return EntryHeader{
+		Term: e.Term, Time: e.Time, Type: e.Type, PayloadHash: sha256.Sum256(e.Payload),
+	}
 }
 
 // ChainHash returns h_i = SHA-256("juno1/entry" | h_{i-1} | index | term | time | type |
 // SHA-256(payload)), numbers as eight bytes big-endian, the type as one (consensus.md §3.2).
 // h_0 is the ClusterID.
-func (e *Entry) ChainHash(prev Hash) Hash { return e.Link().Chain(prev, e.Index) }
+func (e *Entry) ChainHash(prev Hash) Hash { return e.Header().Chain(prev, e.Index) }
 
 // Chain returns the chain hash at index, given the one before it.
-func (l Link) Chain(prev Hash, index Index) Hash {
+func (l EntryHeader) Chain(prev Hash, index Index) Hash {
 	var b [chainInputBytes]byte // on the stack: this runs once per entry everywhere
 	n := copy(b[:], chainTag)
 	n += copy(b[n:], prev[:])
@@ -117,17 +119,17 @@ func (d *Decoder) Entry() (e Entry) {
 	return e
 }
 
-// AppendLink appends the canonical bytes of l, 49 bytes.
-func AppendLink(b []byte, l Link) []byte {
+// AppendEntryHeader appends the canonical bytes of l, 49 bytes.
+func AppendEntryHeader(b []byte, l EntryHeader) []byte {
 	b = AppendU64(b, uint64(l.Term))
 	b = AppendU64(b, uint64(l.Time))
 	b = append(b, byte(l.Type))
 	return append(b, l.PayloadHash[:]...)
 }
 
-// Link reads what AppendLink wrote.
-func (d *Decoder) Link() Link {
-	l := Link{Term: Term(d.U64()), Time: Millis(d.U64()), Type: EntryType(d.U8())}
+// EntryHeader reads what AppendEntryHeader wrote.
+func (d *Decoder) EntryHeader() EntryHeader {
+	l := EntryHeader{Term: Term(d.U64()), Time: Millis(d.U64()), Type: EntryType(d.U8())}
 	l.PayloadHash = d.Hash()
 	if d.err == nil && (!l.Type.Valid() || l.Time < 0) {
 		d.fail("link with type %d and time %d", l.Type, l.Time)

@@ -8,7 +8,7 @@ type Kind uint8
 const (
 	KindCommand  Kind = 1  // a client's single command
 	KindBatch    Kind = 2  // a client's BatchHead over many commands
-	KindClaim    Kind = 3  // a node's Claim (AER)
+	KindVote     Kind = 3  // a node's Vote (AER)
 	KindAppend   Kind = 4  // a leader's AppendEntries header (AE)
 	KindWish     Kind = 5  // a node's wish for a term (RV)
 	KindState    Kind = 6  // a node's signed state for a new term (RVR)

@@ -77,19 +77,19 @@ func ExampleSignBatch() {
 	// request 12 is ObserveAccounts <nil>
 }
 
-func ExampleCertificate_Verify() {
+func ExampleQuorumCertificate_Verify() {
 	g := ledger()
 	entry := juno.Entry{Index: 1, Time: g.Created, Type: juno.EntryNoop}
 	pos := juno.Pos{Index: 1, Hash: entry.ChainHash(g.ID())}
 
 	// Nodes 1 to 3 have it prepared; that is a quorum of four.
-	certificate := &juno.Certificate{
+	certificate := &juno.QuorumCertificate{
 		Pos: pos, Kind: juno.Commit, Detached: true,
-		PrevHash: g.ID(), Head: entry.Link(),
+		PrevHash: g.ID(), Head: entry.Header(),
 	}
 	for i := byte(1); i <= 3; i++ {
-		claim := juno.Claim{Node: juno.NodeID(i), Accepted: &pos, Prepared: &pos}
-		certificate.Votes = append(certificate.Votes, juno.SignClaim(key(i), g.ID(), claim))
+		vote := juno.Vote{Node: juno.NodeID(i), Accepted: &pos, Prepared: &pos}
+		certificate.Votes = append(certificate.Votes, juno.SignVote(key(i), g.ID(), vote))
 	}
 	ring, err := g.Config.Keyring(g.ID())
 	if err != nil {
@@ -139,15 +139,15 @@ func ExampleVerifyReceipt() {
 	pos := juno.Pos{Index: 1, Hash: entry.ChainHash(g.ID())}
 	receipt := &juno.Receipt{
 		Genesis: g, Prev: g.ID(), Entry: entry,
-		Signer: key(100).Public(), Certificate: &juno.Certificate{
+		Signer: key(100).Public(), Certificate: &juno.QuorumCertificate{
 			Pos: pos, Kind: juno.Commit,
-			Detached: true, PrevHash: g.ID(), Head: entry.Link(),
+			Detached: true, PrevHash: g.ID(), Head: entry.Header(),
 		},
 	}
 	for i := byte(1); i <= 3; i++ {
-		claim := juno.Claim{Node: juno.NodeID(i), Prepared: &pos}
+		vote := juno.Vote{Node: juno.NodeID(i), Prepared: &pos}
 		receipt.Certificate.Votes = append(receipt.Certificate.Votes,
-			juno.SignClaim(key(i), g.ID(), claim))
+			juno.SignVote(key(i), g.ID(), vote))
 	}
 	report, err := juno.VerifyReceipt(receipt, g.ID())
 	if err != nil {

@@ -58,12 +58,12 @@ var (
 	entryAgain   = decoded((*Decoder).Entry, func(b []byte, e Entry) []byte {
 		return AppendEntry(b, &e)
 	})
-	linkAgain        = decoded((*Decoder).Link, AppendLink)
+	linkAgain        = decoded((*Decoder).EntryHeader, AppendEntryHeader)
 	keyRecordAgain   = decoded((*Decoder).KeyRecord, AppendKeyRecord)
 	membershipAgain  = decoded((*Decoder).Config, AppendConfig)
 	certificateAgain = decoded((*Decoder).Certificate, AppendCertificate)
-	claimAgain       = decoded((*Decoder).SignedClaim, func(b []byte, c SignedClaim) []byte {
-		return AppendSignedClaim(b, &c)
+	voteAgain        = decoded((*Decoder).SignedVote, func(b []byte, c SignedVote) []byte {
+		return AppendSignedVote(b, &c)
 	})
 	answerAgain = decoded((*Decoder).Answer, func(b []byte, a Answer) []byte {
 		return AppendAnswer(b, &a)
@@ -94,7 +94,7 @@ func formats(t testing.TB) []format {
 	held := scene.certificate(Commit, 5)
 	detached := scene.detached(Commit, 5, 7)
 	entry := *scene.entry(2)
-	claim := scene.vote(1, 0, Commit, 5)
+	vote := scene.vote(1, 0, Commit, 5)
 	refused := Result{Status: StatusRefused, Code: CodeFunds, Message: "alice has 3, needs 5"}
 	observed := Result{Status: StatusOK, Value: "alice 12.5"}
 	answer := scene.answer(2, 2, refused)
@@ -113,11 +113,11 @@ func formats(t testing.TB) []format {
 		{"mode change", mode.Payload(), modeAgain},
 		{"membership change", scene.entries[7].Payload, configAgain},
 		{"entry", AppendEntry(nil, &entry), entryAgain},
-		{"link", AppendLink(nil, entry.Link()), linkAgain},
+		{"link", AppendEntryHeader(nil, entry.Header()), linkAgain},
 		{"key record", AppendKeyRecord(nil, record), keyRecordAgain},
 		{"membership", AppendConfig(nil, &scene.genesis.Config), membershipAgain},
 		{"genesis", AppendGenesis(nil, scene.genesis), genesisAgain},
-		{"signed claim", AppendSignedClaim(nil, &claim), claimAgain},
+		{"signed vote", AppendSignedVote(nil, &vote), voteAgain},
 		{"certificate", AppendCertificate(nil, held), certificateAgain},
 		{"certificate detached", AppendCertificate(nil, detached), certificateAgain},
 		{"result refused", AppendResult(nil, &refused), resultAgain},

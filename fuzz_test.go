@@ -103,7 +103,7 @@ func FuzzParts(f *testing.F) {
 		{"link", linkAgain},
 		{"key record", keyRecordAgain},
 		{"membership", membershipAgain},
-		{"signed claim", claimAgain},
+		{"signed vote", voteAgain},
 	}
 	for _, sample := range formats(f) {
 		for i, p := range parts {

@@ -106,9 +106,9 @@ func ParseKeyOp(payload []byte) (KeyOp, error) {
 	return o, nil
 }
 
-// Judge checks a key change that is to stand at index against the keyring before it: both
+// Verify checks a key change that is to stand at index against the keyring before it: both
 // signatures, and that the signer may do this. It changes nothing; Apply does.
-func (o *KeyOp) Judge(ring *Keyring, index Index) (Verified, error) {
+func (o *KeyOp) Verify(ring *Keyring, index Index) (Verified, error) {
 	v, err := ring.Open(o.Envelope(), index)
 	if err != nil {
 		return Verified{}, err

@@ -14,7 +14,7 @@ type Role uint8
 const (
 	RoleClient   Role = 1 // submits commands on its own behalf
 	RoleOperator Role = 2 // a client that may also issue money and define currencies
-	RoleNode     Role = 3 // a node's: claims, results, snapshots
+	RoleNode     Role = 3 // a node's: votes, results, snapshots
 	RoleAdmin    Role = 4 // changes membership, keys and mode
 )
 

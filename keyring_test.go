@@ -337,7 +337,7 @@ func TestKeyOpTable(t *testing.T) {
 			if err != nil || parsed != op {
 				t.Fatalf("the change comes back as %+v, %v", parsed, err)
 			}
-			_, err = parsed.Judge(ring, 5)
+			_, err = parsed.Verify(ring, 5)
 			switch {
 			case c.want == nil && err != nil, c.want != nil && err == nil,
 				c.want != errAny && !errors.Is(err, c.want):
@@ -372,7 +372,7 @@ func applyAndCheck(t *testing.T, ring *Keyring, op *KeyOp) {
 			t.Errorf("the new key: %+v, %v", r, err)
 		}
 	}
-	if _, err := op.Judge(ring, 6); err == nil {
+	if _, err := op.Verify(ring, 6); err == nil {
 		t.Error("the same change is allowed twice")
 	}
 	ring.TruncateTo(4)
@@ -391,7 +391,7 @@ func TestKeyOpForgeries(t *testing.T) {
 		change(op)
 		return op
 	}
-	if _, err := sign(func(*KeyOp) {}).Judge(ring, 5); err != nil {
+	if _, err := sign(func(*KeyOp) {}).Verify(ring, 5); err != nil {
 		t.Fatal(err)
 	}
 	resign := func(o *KeyOp) { // the signer signs whatever stands there
@@ -414,7 +414,7 @@ func TestKeyOpForgeries(t *testing.T) {
 			resign(o)
 		},
 	} {
-		if _, err := sign(change).Judge(ring, 5); err == nil {
+		if _, err := sign(change).Verify(ring, 5); err == nil {
 			t.Errorf("%s: accepted", what)
 		}
 	}

@@ -10,9 +10,9 @@ const (
 	// ReceiptBytesMax bounds the text of a receipt: the longest chains of links that are allowed,
 	// in hexadecimal, and room for the rest.
 	ReceiptBytesMax = 32 << 20
-	// receiptLinksMax bounds the entries between the one that is proven and the certificate. A
+	// receiptHeadersMax bounds the entries between the one that is proven and the certificate. A
 	// ledger keeps a certificate for every batch, so a handful is normal.
-	receiptLinksMax = certificateLinksMax
+	receiptHeadersMax = certificateHeadersMax
 	// receiptEpochsMax bounds the membership changes that a receipt can go through.
 	receiptEpochsMax = 4096
 )
@@ -23,7 +23,7 @@ const (
 type EpochChange struct {
 	Prev        Hash
 	Entry       Entry
-	Certificate *Certificate
+	Certificate *QuorumCertificate
 }
 
 // BatchProof proves that a batched command is one of those that its client signed with Head. Its
@@ -45,13 +45,14 @@ type Receipt struct {
 	// Prev is the chain hash before Entry; from it the hash of Entry follows.
 	Prev  Hash
 	Entry Entry
-	// Links are the entries after Entry and before the certificate's position, both exclusive.
-	Links       []Link
-	Certificate *Certificate // of kind Commit, detached, at Entry or later
-	Signer      PublicKey    // who signed Entry; zero where entries of its type have no signer
-	Batch       *BatchProof  // for a batched command, and only for that
-	Result      *Result      // what came of it, as claimed; nil if nothing is claimed
-	Answers     []Answer     // nodes that say so too, signed
+	// Headers are the entries after Entry and before the certificate's position, both exclusive.
+	Headers     []EntryHeader
+	Certificate *QuorumCertificate // of kind Commit, detached, at Entry or later
+	// who signed Entry; zero where entries of its type have no signer
+	Signer  PublicKey
+	Batch   *BatchProof // for a batched command, and only for that
+	Result  *Result     // what came of it, as claimed; nil if nothing is claimed
+	Answers []Answer    // nodes that say so too, signed
 }
 
 // errReceipt is what every error about a receipt begins with.
@@ -66,10 +67,10 @@ func receiptError(format string, args ...any) error {
 // that signed the entry; zero for entries that no client signed. For batched commands AddBatch
 // has to follow.
 func NewReceipt(g *Genesis, epochs []EpochChange, log History, entry Entry,
-	certificate *Certificate, signer PublicKey,
+	certificate *QuorumCertificate, signer PublicKey,
 ) (*Receipt, error) {
 	at := certificate.Pos.Index
-	if at < entry.Index || at-entry.Index > receiptLinksMax {
+	if at < entry.Index || at-entry.Index > receiptHeadersMax {
 		return nil, receiptError("entry %d cannot be proven by a certificate at %d",
 			entry.Index, at)
 	}
@@ -83,9 +84,9 @@ func NewReceipt(g *Genesis, epochs []EpochChange, log History, entry Entry,
 		Signer: signer,
 	}
 	for i := entry.Index + 1; ok && i < at; i++ {
-		var l Link
-		l, ok = log.LinkAt(i)
-		r.Links = append(r.Links, l)
+		var l EntryHeader
+		l, ok = log.HeaderAt(i)
+		r.Headers = append(r.Headers, l)
 	}
 	if !ok {
 		return nil, receiptError("the log does not hold [%d,%d), which prove entry %d",

@@ -88,7 +88,7 @@ func FormatReceipt(r *Receipt) ([]byte, error) {
 	}
 	w := receiptJSON{
 		Format: receiptFormat, Cluster: r.Genesis.ID().String(), Entry: describeEntry(r),
-		Answers: make([]receiptAnswer, len(r.Answers)), Links: make([]string, len(r.Links)),
+		Answers: make([]receiptAnswer, len(r.Answers)), Links: make([]string, len(r.Headers)),
 		Certificate: describeCertificate(r.Certificate),
 		Epochs:      make([]receiptEpoch, len(r.Epochs)),
 		Genesis:     hex.EncodeToString(AppendGenesis(nil, r.Genesis)),
@@ -106,8 +106,8 @@ func FormatReceipt(r *Receipt) ([]byte, error) {
 		a := &r.Answers[i]
 		w.Answers[i] = receiptAnswer{a.Node.String(), hex.EncodeToString(AppendAnswer(nil, a))}
 	}
-	for i, l := range r.Links {
-		w.Links[i] = hex.EncodeToString(AppendLink(nil, l))
+	for i, l := range r.Headers {
+		w.Links[i] = hex.EncodeToString(AppendEntryHeader(nil, l))
 	}
 	for i := range r.Epochs {
 		e := &r.Epochs[i]
@@ -159,7 +159,7 @@ func describeBatch(r *Receipt) *receiptBatch {
 	return d
 }
 
-func describeCertificate(c *Certificate) receiptCertificate {
+func describeCertificate(c *QuorumCertificate) receiptCertificate {
 	d := receiptCertificate{
 		Index: c.Pos.Index, Term: c.Term.String(),
 		Nodes: make([]string, len(c.Votes)), Bytes: hex.EncodeToString(AppendCertificate(nil, c)),
@@ -221,10 +221,10 @@ func firstDifference(a, b []byte) string {
 
 // read makes the receipt from the fields that hold bytes.
 func (w *receiptJSON) read() (*Receipt, error) {
-	if len(w.Epochs) > receiptEpochsMax || len(w.Links) > receiptLinksMax ||
+	if len(w.Epochs) > receiptEpochsMax || len(w.Links) > receiptHeadersMax ||
 		len(w.Answers) > VotersMax {
 		return nil, fmt.Errorf("%d epochs, %d links, %d answers; at most %d, %d, %d", len(w.Epochs),
-			len(w.Links), len(w.Answers), receiptEpochsMax, receiptLinksMax, VotersMax)
+			len(w.Links), len(w.Answers), receiptEpochsMax, receiptHeadersMax, VotersMax)
 	}
 	var f hexFields
 	r := &Receipt{
@@ -238,7 +238,7 @@ func (w *receiptJSON) read() (*Receipt, error) {
 		r.Signer = PublicKey(field(&f, "signer", w.Signer, (*Decoder).Hash))
 	}
 	for _, l := range w.Links {
-		r.Links = append(r.Links, field(&f, "link", l, (*Decoder).Link))
+		r.Headers = append(r.Headers, field(&f, "link", l, (*Decoder).EntryHeader))
 	}
 	for _, a := range w.Answers {
 		r.Answers = append(r.Answers, field(&f, "answer", a.Bytes, (*Decoder).Answer))

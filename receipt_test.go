@@ -180,19 +180,21 @@ func TestReceiptsRefused(t *testing.T) {
 		"too few votes": {linked, func(r *Receipt) {
 			r.Certificate.Votes = r.Certificate.Votes[:2]
 		}},
-		"payload":           {linked, func(r *Receipt) { r.Entry.Payload[20] ^= 1 }},
-		"time":              {linked, func(r *Receipt) { r.Entry.Time++ }},
-		"term":              {linked, func(r *Receipt) { r.Entry.Term++ }},
-		"index":             {linked, func(r *Receipt) { r.Entry.Index++ }},
-		"index 0":           {linked, func(r *Receipt) { r.Entry.Index = 0 }},
-		"previous hash":     {linked, func(r *Receipt) { r.Prev[0] ^= 1 }},
-		"link changed":      {linked, func(r *Receipt) { r.Links[1].Time++ }},
-		"link missing":      {linked, func(r *Receipt) { r.Links = r.Links[1:] }},
-		"link too many":     {linked, func(r *Receipt) { r.Links = append(r.Links, r.Links[0]) }},
-		"links swapped":     {linked, func(r *Receipt) { slices.Reverse(r.Links) }},
-		"link at the place": {batchAtPlace(s), func(r *Receipt) { r.Links = []Link{{}} }},
+		"payload":       {linked, func(r *Receipt) { r.Entry.Payload[20] ^= 1 }},
+		"time":          {linked, func(r *Receipt) { r.Entry.Time++ }},
+		"term":          {linked, func(r *Receipt) { r.Entry.Term++ }},
+		"index":         {linked, func(r *Receipt) { r.Entry.Index++ }},
+		"index 0":       {linked, func(r *Receipt) { r.Entry.Index = 0 }},
+		"previous hash": {linked, func(r *Receipt) { r.Prev[0] ^= 1 }},
+		"link changed":  {linked, func(r *Receipt) { r.Headers[1].Time++ }},
+		"link missing":  {linked, func(r *Receipt) { r.Headers = r.Headers[1:] }},
+		"link too many": {linked, func(r *Receipt) {
+			r.Headers = append(r.Headers, r.Headers[0])
+		}},
+		"links swapped":     {linked, func(r *Receipt) { slices.Reverse(r.Headers) }},
+		"link at the place": {batchAtPlace(s), func(r *Receipt) { r.Headers = []EntryHeader{{}} }},
 		"entry after certificate": {linked, func(r *Receipt) {
-			r.Certificate, r.Links = s.detached(Commit, 1, 1), nil
+			r.Certificate, r.Headers = s.detached(Commit, 1, 1), nil
 		}},
 		"other signer":     {linked, func(r *Receipt) { r.Signer = testKey(2).Public() }},
 		"no signer":        {linked, func(r *Receipt) { r.Signer = PublicKey{} }},
@@ -435,9 +437,9 @@ func TestDetach(t *testing.T) {
 		c.Votes[1] = s.vote(2, 0, Commit, far)
 		// A position beyond the prepared one is nothing that a commit needs.
 		beyond := s.pos(6)
-		claim := c.Votes[2].Claim
-		claim.Accepted = &beyond
-		c.Votes[2] = SignClaim(nodeKey(3), s.cluster, claim)
+		vote := c.Votes[2].Vote
+		vote.Accepted = &beyond
+		c.Votes[2] = SignVote(nodeKey(3), s.cluster, vote)
 		d, err := c.Detach(s)
 		if err != nil {
 			t.Fatal(err)
@@ -445,7 +447,7 @@ func TestDetach(t *testing.T) {
 		if err := d.Verify(&s.configs[0], s.rings[0], nil); err != nil {
 			t.Errorf("votes up to %d: %v", far, err)
 		}
-		if got, want := len(d.Links), int(far-3); got != want {
+		if got, want := len(d.Headers), int(far-3); got != want {
 			t.Errorf("votes up to %d: %d links, want %d", far, got, want)
 		}
 		if again, err := d.Detach(nil); err != nil || again != d {
@@ -453,10 +455,10 @@ func TestDetach(t *testing.T) {
 		}
 	}
 	c := s.certificate(Commit, 3)
-	far := Pos{Index: 3 + certificateLinksMax + 1}
-	claim := c.Votes[0].Claim
-	claim.Prepared, claim.Accepted = &far, &far
-	c.Votes[0] = SignClaim(nodeKey(1), s.cluster, claim)
+	far := Pos{Index: 3 + certificateHeadersMax + 1}
+	vote := c.Votes[0].Vote
+	vote.Prepared, vote.Accepted = &far, &far
+	c.Votes[0] = SignVote(nodeKey(1), s.cluster, vote)
 	if _, err := c.Detach(s); err == nil {
 		t.Error("more links than are allowed")
 	}
@@ -491,15 +493,15 @@ func FuzzReceipt(f *testing.F) {
 }
 
 // certify returns a certificate of a quorum of an epoch for anything, on no matter which chain.
-func (s *scene) certify(cfg *EpochConfig, prev Hash, e *Entry) *Certificate {
+func (s *scene) certify(cfg *EpochConfig, prev Hash, e *Entry) *QuorumCertificate {
 	pos := Pos{e.Index, e.ChainHash(prev)}
-	c := &Certificate{
+	c := &QuorumCertificate{
 		Term: e.Term, Pos: pos, Kind: Commit, Detached: true, PrevHash: prev,
-		Head: e.Link(),
+		Head: e.Header(),
 	}
 	for _, m := range cfg.Voters[:cfg.Quorum()] {
-		claim := Claim{Term: e.Term, Node: m.ID, Accepted: &pos, Prepared: &pos}
-		c.Votes = append(c.Votes, SignClaim(nodeKey(m.ID), s.cluster, claim))
+		vote := Vote{Term: e.Term, Node: m.ID, Accepted: &pos, Prepared: &pos}
+		c.Votes = append(c.Votes, SignVote(nodeKey(m.ID), s.cluster, vote))
 	}
 	return c
 }

@@ -106,7 +106,7 @@ func checkReceiptCertificate(r *Receipt, report *ReceiptReport) error {
 }
 
 // verifyDetached wants a certificate of kind Commit that needs no log.
-func verifyDetached(c *Certificate, cfg *EpochConfig, cluster ClusterID) error {
+func verifyDetached(c *QuorumCertificate, cfg *EpochConfig, cluster ClusterID) error {
 	if c == nil || !c.Detached || c.Kind != Commit {
 		return fmt.Errorf("want a detached commit certificate of epoch %d", cfg.Epoch)
 	}
@@ -131,7 +131,7 @@ func (e *EpochChange) verify(cfg *EpochConfig, cluster ClusterID) (*EpochConfig,
 	if err != nil {
 		return nil, err
 	}
-	if err := change.Judge(cfg, cluster); err != nil {
+	if err := change.Verify(cfg, cluster); err != nil {
 		return nil, err
 	}
 	return &change.Next, nil
@@ -150,17 +150,17 @@ func checkReceiptChain(r *Receipt, report *ReceiptReport) error {
 	hash := e.ChainHash(r.Prev)
 	report.Pos = Pos{Index: e.Index, Hash: hash}
 	if c.Pos.Index == e.Index {
-		if c.Pos.Hash != hash || len(r.Links) != 0 {
+		if c.Pos.Hash != hash || len(r.Headers) != 0 {
 			return fmt.Errorf("the certificate is for %s, the entry is at %s, with %d links",
-				c.Pos, report.Pos, len(r.Links))
+				c.Pos, report.Pos, len(r.Headers))
 		}
 		return nil
 	}
-	if c.Pos.Index < e.Index || uint64(c.Pos.Index-e.Index-1) != uint64(len(r.Links)) {
-		return fmt.Errorf("%d links lead from entry %d to a certificate at %d", len(r.Links),
+	if c.Pos.Index < e.Index || uint64(c.Pos.Index-e.Index-1) != uint64(len(r.Headers)) {
+		return fmt.Errorf("%d links lead from entry %d to a certificate at %d", len(r.Headers),
 			e.Index, c.Pos.Index)
 	}
-	for i, l := range r.Links {
+	for i, l := range r.Headers {
 		hash = l.Chain(hash, e.Index+1+Index(i))
 	}
 	if hash != c.PrevHash {
@@ -257,7 +257,7 @@ func (r *Receipt) signedBatch(c *Command, report *ReceiptReport) (*Envelope, err
 	return &e, nil
 }
 
-// checkReceiptResult wants every answer to say the same of the same entry as the claim.
+// checkReceiptResult wants every answer to say the same of the same entry as the vote.
 func checkReceiptResult(r *Receipt, report *ReceiptReport) error {
 	report.Result = r.Result
 	if r.Result == nil {

@@ -105,7 +105,7 @@ func (s *scene) add(term Term, kind EntryType, payload []byte) {
 	s.hashes = append(s.hashes, e.ChainHash(s.hashes[n]))
 }
 
-// HashAt and LinkAt make the scene a History.
+// HashAt and HeaderAt make the scene a History.
 func (s *scene) HashAt(i Index) (Hash, bool) {
 	if i >= Index(len(s.hashes)) {
 		return Hash{}, false
@@ -113,11 +113,11 @@ func (s *scene) HashAt(i Index) (Hash, bool) {
 	return s.hashes[i], true
 }
 
-func (s *scene) LinkAt(i Index) (Link, bool) {
+func (s *scene) HeaderAt(i Index) (EntryHeader, bool) {
 	if i == 0 || i > Index(len(s.entries)) {
-		return Link{}, false
+		return EntryHeader{}, false
 	}
-	return s.entries[i-1].Link(), true
+	return s.entries[i-1].Header(), true
 }
 
 func (s *scene) entry(i Index) *Entry { return &s.entries[i-1] }
@@ -132,21 +132,21 @@ func nodeKey(id NodeID) PrivateKey {
 	return testKey(50 + int(id))
 }
 
-// vote is the claim of a voter that supports a certificate of that kind and term at index.
-func (s *scene) vote(node NodeID, term Term, kind CertificateKind, index Index) SignedClaim {
+// vote is the vote of a voter that supports a certificate of that kind and term at index.
+func (s *scene) vote(node NodeID, term Term, kind CertificateKind, index Index) SignedVote {
 	p := s.pos(index)
-	c := Claim{Term: term, Node: node, Accepted: &p, Committed: s.pos(0)}
+	c := Vote{Term: term, Node: node, Accepted: &p, Committed: s.pos(0)}
 	if kind == Commit {
 		c.Prepared = &p
 	}
-	return SignClaim(nodeKey(node), s.cluster, c)
+	return SignVote(nodeKey(node), s.cluster, c)
 }
 
 // certificate returns one of a quorum's votes, all for index itself, of the term of the entry.
-func (s *scene) certificate(kind CertificateKind, index Index) *Certificate {
+func (s *scene) certificate(kind CertificateKind, index Index) *QuorumCertificate {
 	term := s.entry(index).Term
 	cfg := &s.configs[term.Epoch()]
-	c := &Certificate{Term: term, Pos: s.pos(index), Kind: kind}
+	c := &QuorumCertificate{Term: term, Pos: s.pos(index), Kind: kind}
 	for _, m := range cfg.Voters[:cfg.Quorum()] {
 		c.Votes = append(c.Votes, s.vote(m.ID, term, kind, index))
 	}
@@ -155,13 +155,13 @@ func (s *scene) certificate(kind CertificateKind, index Index) *Certificate {
 
 // detached returns a certificate at index that can be checked without the log; its last vote is
 // for a later position, furthest.
-func (s *scene) detached(kind CertificateKind, index, furthest Index) *Certificate {
+func (s *scene) detached(kind CertificateKind, index, furthest Index) *QuorumCertificate {
 	c := s.certificate(kind, index)
 	last := &c.Votes[len(c.Votes)-1]
 	*last = s.vote(last.Node, c.Term, kind, furthest)
-	c.Detached, c.PrevHash, c.Head = true, s.hashes[index-1], s.entry(index).Link()
+	c.Detached, c.PrevHash, c.Head = true, s.hashes[index-1], s.entry(index).Header()
 	for i := index + 1; i <= furthest; i++ {
-		c.Links = append(c.Links, s.entry(i).Link())
+		c.Headers = append(c.Headers, s.entry(i).Header())
 	}
 	return c
 }

@@ -1,7 +1,6 @@
 package juno
 
 import (
-	"crypto/ed25519"
 	"crypto/sha512"
 	"encoding/binary"
 	"errors"
@@ -12,14 +11,15 @@ import (
 	"github.com/oasisprotocol/curve25519-voi/curve"
 	"github.com/oasisprotocol/curve25519-voi/curve/scalar"
 	voi "github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
+	"golang.org/x/crypto/ed25519"
 )
 
-// This file alone knows the signature libraries. Signing is the standard library's; verification
-// is by ZIP-215, single and batch alike, so that no two nodes can ever disagree about a signature
-// (https://zips.z.cash/zip-0215): A and R may be any encoding that decodes to a point of the
-// curve, S must be below the order L of the base point, and 8·S·B = 8·R + 8·k·A must hold with
-// k = SHA-512(R | A | message). The standard library's Verify must not be used: it refuses some
-// signatures that a batch accepts.
+// This file alone knows the signature libraries. Keys and signatures are made by
+// golang.org/x/crypto/ed25519. Verification is by ZIP-215 (https://zips.z.cash/zip-0215), single
+// and batch alike, so that no two nodes can ever disagree about a signature: A and R may be any
+// encoding that decodes to a point of the curve, S must be below the order L of the base point,
+// and 8·S·B = 8·R + 8·k·A must hold with k = SHA-512(R | A | message). The Verify of
+// golang.org/x/crypto must not be used: it refuses some signatures that a batch accepts.
 
 // PrivateKey signs. It prints as its public key, never as itself. The zero PrivateKey is none:
 // using it panics.

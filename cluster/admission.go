@@ -136,9 +136,9 @@ func (a *admission) known(
 func (a *admission) approve(p *Proposal) error {
 	config, cluster := a.config.Load(), a.ring.Load().Cluster()
 	if p.membership != nil {
-		return p.membership.Judge(config, cluster)
+		return p.membership.Verify(config, cluster)
 	}
-	return p.mode.Judge(config, cluster, 0)
+	return p.mode.Verify(config, cluster, 0)
 }
 
 // drain turns away what nobody will look at any more.

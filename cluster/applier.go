@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // applier executes final entries, away from the core, and gives the tickets their outcomes.
@@ -35,14 +35,14 @@ var errMachineStopped = errors.New("the state machine has stopped")
 // log already and wants its first result; or a checkpoint that a quorum has signed; or a state that
 // was fetched from others.
 type job struct {
-	committed *raft.Committed
+	committed *consensus.Committed
 	proposals []*Proposal // with their places, by index
 
 	replay *Proposal
 	client string
 	at     []juno.Index // where its commands stand; 0 is for Machine.Find, see also nowhere
 
-	certified *raft.CheckpointCertificate
+	certified *consensus.CheckpointCertificate
 
 	install *installation
 }

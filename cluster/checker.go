@@ -6,13 +6,13 @@ import (
 	"sync"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // incoming is a message of a peer whose signatures were checked, for the loop.
 type incoming struct {
 	from    juno.NodeID
-	message raft.Checked
+	message consensus.Checked
 	// behind says instead that the peer speaks in an epoch that we do not know.
 	behind bool
 	// refused says instead that its bytes or signatures were bad.
@@ -56,7 +56,7 @@ func (c *checker) runUrgent() {
 // pendingCheck is a message whose signatures are being verified.
 type pendingCheck struct {
 	from    juno.NodeID
-	message raft.Checked
+	message consensus.Checked
 	refused error
 }
 
@@ -65,16 +65,16 @@ func (c *checker) checkAll(v *verifier, all []arrival) {
 	var pending []pendingCheck
 	var checks []check
 	for _, a := range all {
-		m, err := raft.Decode(a.frame[1:])
+		m, err := consensus.Decode(a.frame[1:])
 		if err != nil {
 			c.give(incoming{from: a.from, refused: err})
 			continue
 		}
-		if vote, ok := m.(*raft.Vote); ok && c.node.tellsNothing(a.from, vote) {
+		if vote, ok := m.(*consensus.Vote); ok && c.node.tellsNothing(a.from, vote) {
 			continue
 		}
 		var g gather
-		checked, _ := raft.Check(m, &g) // it believes everything, see below
+		checked, _ := consensus.Check(m, &g) // it believes everything, see below
 		checks, err = v.prepare(checks, g.all, len(pending))
 		pending = append(pending, pendingCheck{a.from, checked, err})
 	}
@@ -86,7 +86,7 @@ func (c *checker) checkAll(v *verifier, all []arrival) {
 	for _, p := range pending {
 		c.give(incoming{
 			from: p.from, message: p.message, refused: p.refused,
-			behind: errors.Is(p.refused, raft.ErrUnknownEpoch),
+			behind: errors.Is(p.refused, consensus.ErrUnknownEpoch),
 		})
 	}
 }
@@ -137,22 +137,22 @@ func (c *checker) takeBulk(v *verifier, a arrival) {
 // checkEntries verifies a message with entries, and the signatures of the clients in them. One
 // that is bad does not stop the message: the core has to judge it, and to accuse who sent it.
 func (c *checker) checkEntries(v *verifier, a arrival) {
-	m, err := raft.Decode(a.frame[1:])
+	m, err := consensus.Decode(a.frame[1:])
 	if err != nil {
 		c.give(incoming{from: a.from, refused: err})
 		return
 	}
-	checked, err := raft.Check(m, v)
+	checked, err := consensus.Check(m, v)
 	if err != nil {
 		c.give(incoming{
-			from: a.from, refused: err, behind: errors.Is(err, raft.ErrUnknownEpoch),
+			from: a.from, refused: err, behind: errors.Is(err, consensus.ErrUnknownEpoch),
 		})
 		return
 	}
 	switch m := m.(type) {
-	case *raft.Append:
+	case *consensus.Append:
 		c.verifyClients(m.Entries)
-	case *raft.SyncReply:
+	case *consensus.SyncReply:
 		c.verifyClients(m.Entries)
 	}
 	c.give(incoming{from: a.from, message: checked})

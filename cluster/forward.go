@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // ErrNotLeader ends a proposal that another node has forwarded to one that does not lead (any
@@ -79,7 +79,7 @@ func (n *Node) forward(leader juno.NodeID, all []*Proposal) {
 // takeForwarded takes in what another node has forwarded. It is never forwarded again (L7), and
 // nobody waits for it here: whoever forwarded it sees it in the log.
 func (n *Node) takeForwarded(from juno.NodeID, all []*Proposal) {
-	if s := n.status.Load(); s.Role != raft.Leader {
+	if s := n.status.Load(); s.Role != consensus.Leader {
 		return
 	}
 	for _, p := range all {
@@ -179,7 +179,7 @@ func (n *Node) sweep() {
 // misfit notes what is wrong with a proposal behind the last entry, nil if nothing is, and ends it
 // once that entry is final. Until then others may take the place of what is in its way, and a
 // proposal that was forwarded may be among them.
-func (n *Node) misfit(p *Proposal, now *raft.Status, wrong error) {
+func (n *Node) misfit(p *Proposal, now *consensus.Status, wrong error) {
 	if wrong == nil {
 		p.behind = juno.Pos{}
 		return
@@ -204,9 +204,9 @@ func (n *Node) misfit(p *Proposal, now *raft.Status, wrong error) {
 // leader before.
 func (p *Proposal) halted() error {
 	if p.sent > 0 {
-		return fmt.Errorf("%w: %w", ErrUnknown, raft.ErrHalted)
+		return fmt.Errorf("%w: %w", ErrUnknown, consensus.ErrHalted)
 	}
-	return raft.ErrHalted
+	return consensus.ErrHalted
 }
 
 // fits judges a proposal as a leader would that put it behind the last entry.

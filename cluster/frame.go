@@ -4,13 +4,13 @@ import (
 	"fmt"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // A frame is one thing that a node sends another: kind (1), then what the kind says.
 //
 //	kind  body
-//	1     a message of the consensus: raft.Encode
+//	1     a message of the consensus: consensus.Encode
 //	2     proposals for the leader: count (uvarint), then for each the number of its entries
 //	      (uvarint) and each as type (1) and payload (length-prefixed)
 //	3     a question for a piece of a state, 4 the answer: see transfer.go
@@ -26,19 +26,19 @@ const (
 )
 
 // FrameBytesMax bounds a frame: the largest message of the consensus.
-const FrameBytesMax = raft.MessageBytesMax + 1
+const FrameBytesMax = consensus.MessageBytesMax + 1
 
 // messageFrame encodes a message of the consensus.
-func messageFrame(m raft.Message) []byte {
-	return raft.AppendMessage([]byte{byte(frameMessage)}, m)
+func messageFrame(m consensus.Message) []byte {
+	return consensus.AppendMessage([]byte{byte(frameMessage)}, m)
 }
 
 // laneOf returns the lane of a message of the consensus.
-func laneOf(k raft.MessageKind) Lane {
+func laneOf(k consensus.MessageKind) Lane {
 	switch k {
-	case raft.KindVote, raft.KindWish, raft.KindReport:
+	case consensus.KindVote, consensus.KindWish, consensus.KindReport:
 		return LaneVotes
-	case raft.KindAppend, raft.KindSyncReply:
+	case consensus.KindAppend, consensus.KindSyncReply:
 		return LaneEntries
 	}
 	return LaneEvidence
@@ -52,8 +52,8 @@ func laneOfFrame(frame []byte) (lane Lane, vote, ok bool) {
 	}
 	switch frameKind(frame[0]) {
 	case frameMessage:
-		kind := raft.MessageKind(frame[2])
-		return laneOf(kind), kind == raft.KindVote, true
+		kind := consensus.MessageKind(frame[2])
+		return laneOf(kind), kind == consensus.KindVote, true
 	case frameProposals, frameAsk:
 		return LaneCommands, false, true
 	case framePiece:

@@ -4,21 +4,21 @@ import (
 	"testing"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // frameOf is a frame of a kind with some content; it need not be well-formed to be kept.
-func frameOf(kind raft.MessageKind, content byte, size int) []byte {
+func frameOf(kind consensus.MessageKind, content byte, size int) []byte {
 	return append([]byte{byte(frameMessage), 1, byte(kind), content}, make([]byte, size)...)
 }
 
 func TestInboxKeepsTheNewestVotes(t *testing.T) {
 	b := newInbox()
 	for i := range byte(10) {
-		b.put(2, frameOf(raft.KindVote, i, 0))
+		b.put(2, frameOf(consensus.KindVote, i, 0))
 	}
-	b.put(3, frameOf(raft.KindVote, 77, 0))
-	b.put(3, frameOf(raft.KindWish, 78, 0))
+	b.put(3, frameOf(consensus.KindVote, 77, 0))
+	b.put(3, frameOf(consensus.KindWish, 78, 0))
 	all := b.takeUrgent()
 	var got []byte
 	for _, a := range all {
@@ -37,12 +37,12 @@ func TestInboxIsBoundedForEveryPeerByItself(t *testing.T) {
 	b := newInbox()
 	const size = inboxBytesMax / 4
 	for range 10 {
-		b.put(2, frameOf(raft.KindAppend, 0, size))
+		b.put(2, frameOf(consensus.KindAppend, 0, size))
 	}
 	for range 10 * inboxFramesMax {
 		b.put(2, askFrame(1, nil))
 	}
-	b.put(3, frameOf(raft.KindAppend, 1, size))
+	b.put(3, frameOf(consensus.KindAppend, 1, size))
 	from := map[juno.NodeID]int{}
 	bytes := 0
 	for all := b.takeBulk(); len(all) > 0; all = b.takeBulk() {

@@ -38,7 +38,7 @@ func clientEnvelope(e *juno.Entry) (juno.Envelope, bool) {
 	return juno.Envelope{}, false
 }
 
-// Append implements raft.Validator.
+// Append implements consensus.Validator.
 func (j *judge) Append(e *juno.Entry) error {
 	if err := j.verify(e); err != nil {
 		return err

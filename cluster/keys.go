@@ -88,7 +88,7 @@ func (n *Node) mustObserve(config *juno.EpochConfig) bool {
 	return !ok
 }
 
-// Sign implements raft.Signer with the node's key.
+// Sign implements consensus.Signer with the node's key.
 func (n *Node) Sign(kind juno.Kind, body []byte) (juno.KeyID, juno.Signature) {
 	key := n.Secret()
 	message := juno.AppendSigningBytes(make([]byte, 0, 64+len(body)), kind, n.cfg.Cluster, body)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // loop owns the core. Every input goes through it, one at a time; after each it carries out what
@@ -97,7 +97,7 @@ func (n *Node) step(in *incoming) {
 		n.peers.refused(in.from, in.refused)
 		return
 	}
-	if vote, ok := in.message.Message().(*raft.Vote); ok {
+	if vote, ok := in.message.Message().(*consensus.Vote); ok {
 		n.peers.voted(vote, n.ticks)
 	}
 	if err := n.core.Step(in.message); err != nil {
@@ -111,7 +111,7 @@ func (n *Node) step(in *incoming) {
 func (n *Node) settled() bool {
 	s := n.core.Status()
 	others := len(s.Config.Voters) > 1
-	if others && s.Role == raft.Leader && !n.resigned {
+	if others && s.Role == consensus.Leader && !n.resigned {
 		n.resigned = true
 		n.core.Resign()
 		n.advance(true)
@@ -119,7 +119,7 @@ func (n *Node) settled() bool {
 	final := n.pool.idle() && s.Committed.Index == s.Last.Index
 	if others {
 		nobody := !n.peers.reachable(n.cfg.ID, n.config, n.ticks)
-		final = n.pool.idle() && (s.Role != raft.Leader || nobody)
+		final = n.pool.idle() && (s.Role != consensus.Leader || nobody)
 	}
 	return final || n.ticks-n.stopping > stopTicksMax
 }
@@ -174,7 +174,7 @@ func (n *Node) tick() {
 func (n *Node) enqueue(all []*Proposal) {
 	ring := n.judge.Keyring()
 	now := n.core.Status()
-	leads := now.Role == raft.Leader
+	leads := now.Role == consensus.Leader
 	for _, p := range all {
 		if p.from != 0 && !leads {
 			p.ticket.finish(nil, ErrNotLeader)
@@ -296,7 +296,7 @@ func (n *Node) advance(news bool) {
 	}
 }
 
-func (n *Node) handle(rd *raft.Ready) {
+func (n *Node) handle(rd *consensus.Ready) {
 	var durable chan struct{}
 	if rd.Reset != nil {
 		durable = n.reset(rd)
@@ -347,7 +347,7 @@ func (n *Node) enter(config *juno.EpochConfig) {
 }
 
 // notices does what else the core asks for.
-func (n *Node) notices(rd *raft.Ready) {
+func (n *Node) notices(rd *consensus.Ready) {
 	if rd.Forward != 0 {
 		n.forwardOld(rd.Forward)
 	}
@@ -367,7 +367,7 @@ func (n *Node) notices(rd *raft.Ready) {
 }
 
 // certify hands a new checkpoint certificate on.
-func (n *Node) certify(rd *raft.Ready) {
+func (n *Node) certify(rd *consensus.Ready) {
 	// The one before it stays within reach: others may be fetching it.
 	if before := n.certified; before > 0 && before <= n.applied.Load().Index {
 		n.writes.put(writeJob{certified: before})
@@ -380,17 +380,17 @@ func (n *Node) certify(rd *raft.Ready) {
 }
 
 // become follows what the node has become.
-func (n *Node) become(r *raft.RoleChange) {
-	if r.Role != raft.Leader {
+func (n *Node) become(r *consensus.RoleChange) {
+	if r.Role != consensus.Leader {
 		n.pool.dropForwarded()
 	}
-	if r.Role == raft.Quarantined {
+	if r.Role == consensus.Quarantined {
 		n.enterQuarantine()
 	}
 }
 
 // commit hands final entries to the applier, with the proposals that they complete.
-func (n *Node) commit(c *raft.Committed) {
+func (n *Node) commit(c *consensus.Committed) {
 	done := n.pool.committed(c.Pos.Index)
 	for _, p := range done {
 		n.pool.forget(p)
@@ -403,13 +403,13 @@ func (n *Node) commit(c *raft.Committed) {
 
 // send signs messages once, and sends them to all they are for; those that the core sends to
 // itself come back at once.
-func (n *Node) send(all []raft.Out) {
+func (n *Node) send(all []consensus.Out) {
 	for i := range all {
 		out := &all[i]
 		if err := n.durable.Check(out.Message); err != nil {
 			panic(fmt.Sprintf("cluster: %v", err)) // a promise that a crash could break
 		}
-		signed := raft.Sign(out.Message, n)
+		signed := consensus.Sign(out.Message, n)
 		if out.Self {
 			// The error says why the core does not count its own word, for instance because
 			// the term has passed; there is nothing to do about it.

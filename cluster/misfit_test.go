@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // hashLog is a log of which only the hashes are known.
@@ -67,7 +67,7 @@ func TestMisfit(t *testing.T) {
 		}
 		n.pool.add(p)
 		for _, s := range c.steps {
-			n.misfit(p, &raft.Status{Last: s.last, Committed: s.committed}, s.wrong)
+			n.misfit(p, &consensus.Status{Last: s.last, Committed: s.committed}, s.wrong)
 		}
 		select {
 		case <-p.ticket.done:

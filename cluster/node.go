@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 const (
@@ -40,8 +40,8 @@ type Config struct {
 	Key       juno.PrivateKey
 	Keys      []juno.PrivateKey
 	Cluster   juno.ClusterID
-	Limits    raft.Limits
-	Stored    *raft.Stored // what Log holds
+	Limits    consensus.Limits
+	Stored    *consensus.Stored // what Log holds
 	Log       Log
 	Machine   Machine
 	Validator Validator // has folded in exactly the entries of Log
@@ -71,14 +71,14 @@ type Config struct {
 	// Entered, if not nil, is told that another membership is in force. It returns at once.
 	Entered func()
 	Clock   func() juno.Millis
-	Rand    raft.Rand
+	Rand    consensus.Rand
 }
 
 // Node is one running member of a cluster. All methods are safe for concurrent use.
 type Node struct {
 	cfg       Config
-	core      *raft.Core
-	durable   *raft.Durable
+	core      *consensus.Core
+	durable   *consensus.Durable
 	judge     *judge
 	pool      *pool
 	ticks     uint64 // of the loop's goroutine
@@ -122,7 +122,7 @@ type Node struct {
 	watchers watchers
 
 	// The rest belongs to the loop.
-	unsynced   []*raft.Ready // written, and not known to be on disk
+	unsynced   []*consensus.Ready // written, and not known to be on disk
 	config     *juno.EpochConfig
 	observing  bool
 	life       int         // number of the core, see rebirth
@@ -176,7 +176,7 @@ func Start(cfg Config) (*Node, error) {
 }
 
 // begin makes the core, and what goes with it, from what the log holds.
-func (n *Node) begin(st *raft.Stored) error {
+func (n *Node) begin(st *consensus.Stored) error {
 	configs, err := configsOf(st)
 	if err != nil {
 		return err
@@ -196,31 +196,31 @@ func (n *Node) begin(st *raft.Stored) error {
 }
 
 // makeCore makes a core from what the log holds.
-func (n *Node) makeCore(st *raft.Stored) (err error) {
-	if n.durable, err = raft.NewDurable(n.cfg.ID, st); err != nil {
+func (n *Node) makeCore(st *consensus.Stored) (err error) {
+	if n.durable, err = consensus.NewDurable(n.cfg.ID, st); err != nil {
 		return err
 	}
-	var validator raft.Validator = n.judge
+	var validator consensus.Validator = n.judge
 	if n.cfg.Connect == nil {
 		validator = n.judge.Validator // all that comes in comes through admission
 	}
 	n.observing = n.mustObserve(n.config)
-	n.core, err = raft.New(raft.Config{
+	n.core, err = consensus.New(consensus.Config{
 		ID: n.cfg.ID, Cluster: n.cfg.Cluster, Limits: n.cfg.Limits, Observe: n.observing,
-	}, st, raft.Ports{
+	}, st, consensus.Ports{
 		Validator: validator, Pool: n.pool, Log: n.cfg.Log, Rand: n.cfg.Rand,
 	}, n.cfg.Clock())
 	return err
 }
 
 // configsOf returns all memberships that a log knows, from the genesis on.
-func configsOf(st *raft.Stored) ([]*juno.EpochConfig, error) {
+func configsOf(st *consensus.Stored) ([]*juno.EpochConfig, error) {
 	all := []*juno.EpochConfig{st.Genesis}
 	for i := range st.Records {
-		if st.Records[i].Kind != raft.RecordEpoch {
+		if st.Records[i].Kind != consensus.RecordEpoch {
 			continue
 		}
-		e, err := raft.ParseEpochRecord(st.Records[i].Bytes)
+		e, err := consensus.ParseEpochRecord(st.Records[i].Bytes)
 		if err != nil {
 			return nil, err
 		}

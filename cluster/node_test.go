@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // memLog is a Log in memory that checks its caller: nothing is read before it is written, nothing
@@ -22,8 +22,8 @@ type memLog struct {
 	genesis *juno.EpochConfig
 	entries []juno.Entry
 	hashes  []juno.Hash // hashes[i] at index i
-	proofs  []*juno.Certificate
-	records map[raft.RecordKind]raft.Record
+	proofs  []*juno.QuorumCertificate
+	records map[consensus.RecordKind]consensus.Record
 	floor   juno.Index
 	syncs   int
 	fail    error
@@ -32,7 +32,7 @@ type memLog struct {
 func newMemLog(g *juno.Genesis) *memLog {
 	return &memLog{
 		cluster: g.ID(), genesis: &g.Config, hashes: []juno.Hash{g.ID()},
-		records: make(map[raft.RecordKind]raft.Record),
+		records: make(map[consensus.RecordKind]consensus.Record),
 	}
 }
 
@@ -58,8 +58,8 @@ func (l *memLog) Write(g Group) error {
 	}
 	for _, r := range g.Records {
 		l.records[r.Kind] = r
-		if r.Kind == raft.RecordProof {
-			c, err := raft.ParseProof(r.Bytes)
+		if r.Kind == consensus.RecordProof {
+			c, err := consensus.ParseProof(r.Bytes)
 			if err != nil {
 				panic(err)
 			}
@@ -108,7 +108,7 @@ func (l *memLog) Entries(lo, hi juno.Index, _ int) []juno.Entry {
 	return slices.Clone(l.entries[lo-1 : hi-1])
 }
 
-func (l *memLog) Certificate(index juno.Index) (*juno.Certificate, bool) {
+func (l *memLog) Certificate(index juno.Index) (*juno.QuorumCertificate, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.proofs {
@@ -119,10 +119,10 @@ func (l *memLog) Certificate(index juno.Index) (*juno.Certificate, bool) {
 	return nil, false
 }
 
-func (l *memLog) Stored() (*raft.Stored, error) { return l.stored(), nil }
+func (l *memLog) Stored() (*consensus.Stored, error) { return l.stored(), nil }
 
-func (l *memLog) stored() *raft.Stored {
-	st := &raft.Stored{Genesis: l.genesis}
+func (l *memLog) stored() *consensus.Stored {
+	st := &consensus.Stored{Genesis: l.genesis}
 	if index, hash := l.last(); index > 0 {
 		st.Start = juno.Pos{Hash: l.cluster}
 		st.Last = juno.Pos{Index: index, Hash: hash}
@@ -255,7 +255,7 @@ func (h *house) start() {
 	clock := juno.Millis(1000)
 	h.n, err = Start(Config{
 		ID: 1, Key: h.node, Cluster: h.genesis.ID(),
-		Limits: raft.DefaultLimits(), Stored: h.log.stored(), Log: h.log,
+		Limits: consensus.DefaultLimits(), Stored: h.log.stored(), Log: h.log,
 		Machine: h.machine, Validator: v, Executed: juno.Index(len(h.machine.results)),
 		Clock: func() juno.Millis { return clock }, Rand: rand.New(rand.NewPCG(1, 2)),
 	})

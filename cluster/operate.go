@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // requestLater lets the loop run something after what it is doing.
@@ -49,8 +49,8 @@ func (n *Node) Halt(change *juno.ModeChange) error {
 	if !change.Halted {
 		return fmt.Errorf("halt %d: it is a resume, which goes through the log", change.Nonce)
 	}
-	err := n.press(&raft.Halt{Change: change})
-	if errors.Is(err, raft.ErrObeyed) { // we have heard it from another node before
+	err := n.press(&consensus.Halt{Change: change})
+	if errors.Is(err, consensus.ErrObeyed) { // we have heard it from another node before
 		return nil
 	}
 	return err
@@ -58,7 +58,7 @@ func (n *Node) Halt(change *juno.ModeChange) error {
 
 // Revolution asks for another leader in the name of administrators (consensus.md, E6), here and
 // at all members.
-func (n *Node) Revolution(r *raft.Revolution) error {
+func (n *Node) Revolution(r *consensus.Revolution) error {
 	if err := n.press(r); err != nil {
 		return err
 	}
@@ -77,8 +77,8 @@ func (n *Node) Revolution(r *raft.Revolution) error {
 }
 
 // press gives the core what administrators have signed, as if a peer had sent it.
-func (n *Node) press(m raft.Message) error {
-	checked, err := raft.Check(m, newVerifier(n.members, n.seen))
+func (n *Node) press(m consensus.Message) error {
+	checked, err := consensus.Check(m, newVerifier(n.members, n.seen))
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (n *Node) deliverAgain() error {
 		}
 		last := entries[len(entries)-1].Index
 		hash, _ := n.cfg.Log.HashAt(last)
-		n.commit(&raft.Committed{Entries: entries, Pos: juno.Pos{Index: last, Hash: hash}})
+		n.commit(&consensus.Committed{Entries: entries, Pos: juno.Pos{Index: last, Hash: hash}})
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ type spot struct {
 }
 
 // pool holds the proposals that wait for their place in the log, and knows those that have one
-// until they are executed. It implements raft.Pool; only the core's goroutine uses it.
+// until they are executed. It implements consensus.Pool; only the core's goroutine uses it.
 type pool struct {
 	now      func() uint64              // ticks since the node started
 	waiting  []spot                     // oldest first
@@ -89,10 +89,10 @@ func (p *pool) move(q *Proposal, to stage) spot {
 // in reports whether the proposal is still in the stage, and there because of this spot.
 func (s spot) in(at stage) bool { return s.proposal.stage == at && s.proposal.move == s.move }
 
-// Len implements raft.Pool.
+// Len implements consensus.Pool.
 func (p *pool) Len() int { return p.entries }
 
-// Next implements raft.Pool.
+// Next implements consensus.Pool.
 func (p *pool) Next(entriesMax, bytesMax int) []juno.Entry {
 	var out []juno.Entry
 	size, n := 0, 0
@@ -116,8 +116,8 @@ func (p *pool) Next(entriesMax, bytesMax int) []juno.Entry {
 	return out
 }
 
-// Requeue implements raft.Pool. The entries may be of anybody: the core hands back all that lost
-// their place, and those of ours that another leader had put there are among them.
+// Requeue implements consensus.Pool. The entries may be of anybody: the core hands back all that
+// lost their place, and those of ours that another leader had put there are among them.
 func (p *pool) Requeue(entries []juno.Entry) {
 	var back []spot
 	for i := range entries {
@@ -149,7 +149,7 @@ func samePayload(a, b *juno.Entry) bool {
 	return len(a.Payload) == len(b.Payload) && len(a.Payload) > 0 && &a.Payload[0] == &b.Payload[0]
 }
 
-// Reject implements raft.Pool.
+// Reject implements consensus.Pool.
 func (p *pool) Reject(entries []juno.Entry, reason error) {
 	if len(entries) == 0 {
 		return
@@ -166,7 +166,7 @@ func (p *pool) drop(q *Proposal) {
 	p.forget(q)
 }
 
-// OldestTicks implements raft.Pool.
+// OldestTicks implements consensus.Pool.
 func (p *pool) OldestTicks() (uint64, bool) {
 	if len(p.admitted) == 0 {
 		return 0, false

@@ -4,14 +4,14 @@ import (
 	"iter"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // Log is the durable log. The node writes it from one goroutine, while others read.
 // After the first error of Write or Sync the node stops; nothing is tried again, because after a
 // failed sync nobody knows what is on disk.
 type Log interface {
-	raft.Log
+	consensus.Log
 	// Write appends one group, of which recovery keeps everything or nothing. It may be read at
 	// once, and is durable after the next Sync. A group with Reset replaces the whole log, and
 	// is durable when Write returns.
@@ -29,7 +29,7 @@ type Log interface {
 	// drop them, or keep them for auditors.
 	Certified(index juno.Index) error
 	// Stored returns what a core starts from, as of what was written.
-	Stored() (*raft.Stored, error)
+	Stored() (*consensus.Stored, error)
 }
 
 // Group is what is written together: first the reset or the truncation, then entries, then
@@ -39,7 +39,7 @@ type Group struct {
 	Truncate *juno.Index // last index to keep; nil keeps all
 	Entries  []juno.Entry
 	Tip      juno.Pos // where the chain is after them
-	Records  []raft.Record
+	Records  []consensus.Record
 }
 
 // Machine executes final entries. The node calls it from one goroutine.
@@ -57,7 +57,7 @@ type Machine interface {
 // Validator judges entries by the log before them, and knows which requests are in it. The node
 // calls it from the core's goroutine only.
 type Validator interface {
-	raft.Validator
+	consensus.Validator
 	// Keyring returns the clients' keys after the last entry. It must not be changed, and is
 	// read only until the next call of Append or TruncateTo.
 	Keyring() *juno.Keyring
@@ -79,11 +79,11 @@ type States interface {
 	Checkpoint(pos juno.Pos) (root juno.Hash, ok bool, err error)
 	// Certified tells that a quorum has signed the state of a checkpoint. The log may be dropped
 	// up to the one before it.
-	Certified(k *raft.CheckpointCertificate)
+	Certified(k *consensus.CheckpointCertificate)
 	// Elements yields the state at a certified checkpoint in the order of its keys.
 	Elements(index juno.Index) (iter.Seq2[Element, error], error)
 	// Receive begins to take in the state of a checkpoint that others have certified.
-	Receive(k *raft.CheckpointCertificate) (Incoming, error)
+	Receive(k *consensus.CheckpointCertificate) (Incoming, error)
 	// Install makes a received state the one that Machine goes on from. The log begins behind it
 	// already. It is called by the goroutine that calls Machine.Apply.
 	Install(at juno.Pos) error

@@ -7,12 +7,12 @@ import (
 	"sync/atomic"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // Status is a picture of a node for operators.
 type Status struct {
-	raft.Status
+	consensus.Status
 	Applied juno.Pos // newest executed entry
 	Waiting int64    // commands that are not answered yet
 	// Certified is the newest checkpoint that a quorum has signed, as far as this run knows.
@@ -87,7 +87,7 @@ type peers struct{ all map[juno.NodeID]*peer }
 type peer struct {
 	heard     uint64 // tick of the last vote
 	ever      bool
-	vote      juno.Claim
+	vote      juno.Vote
 	refusals  uint64
 	refusal   string
 	lostCount uint64
@@ -103,9 +103,9 @@ func (p *peers) get(id juno.NodeID) *peer {
 	return p.all[id]
 }
 
-func (p *peers) voted(v *raft.Vote, tick uint64) {
+func (p *peers) voted(v *consensus.Vote, tick uint64) {
 	q := p.get(v.Node)
-	q.heard, q.ever, q.vote = tick, true, v.Claim
+	q.heard, q.ever, q.vote = tick, true, v.Vote
 }
 
 func (p *peers) refused(id juno.NodeID, why error) {
@@ -249,10 +249,10 @@ func (w *watchers) wake() {
 // tellsNothing reports that a vote need not be verified: a follower of the same term knows all
 // that it says to be final already. Every peer's word is heard now and then all the same, so that
 // one who contradicts us, or is ahead, is noticed.
-func (n *Node) tellsNothing(from juno.NodeID, v *raft.Vote) bool {
+func (n *Node) tellsNothing(from juno.NodeID, v *consensus.Vote) bool {
 	s := n.status.Load()
 	final := s.Committed.Index
-	known := v.Term == s.Term && s.Role == raft.Follower && v.Committed.Index <= final &&
+	known := v.Term == s.Term && s.Role == consensus.Follower && v.Committed.Index <= final &&
 		(v.Accepted == nil || v.Accepted.Index <= final) &&
 		(v.Prepared == nil || v.Prepared.Index <= final)
 	return known && !n.hearing.due(from)

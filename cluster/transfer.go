@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // A node that is too far behind for the log fetches the state of a certified checkpoint, element
@@ -94,7 +94,7 @@ func parsePiece(frame []byte) (*piece, error) {
 
 // transfer is what the loop knows of a fetch. It belongs to the loop.
 type transfer struct {
-	wanted *raft.SnapshotRequest
+	wanted *consensus.SnapshotRequest
 	cancel context.CancelFunc
 	pieces chan *piece
 }
@@ -116,7 +116,7 @@ func (t *transfer) index() juno.Index {
 }
 
 // fetch begins to fetch a state; an older one is not wanted any more.
-func (n *Node) fetch(r *raft.SnapshotRequest) {
+func (n *Node) fetch(r *consensus.SnapshotRequest) {
 	if n.cfg.States == nil || n.transport == nil {
 		n.requestLater(n.core.NotInstalled)
 		return
@@ -158,7 +158,7 @@ func (n *Node) sources(first juno.NodeID) []juno.NodeID {
 }
 
 // fetched makes a state that was fetched our own, if it is still needed.
-func (n *Node) fetched(r *raft.SnapshotRequest, validator Validator, err error) {
+func (n *Node) fetched(r *consensus.SnapshotRequest, validator Validator, err error) {
 	k := r.Checkpoint
 	if err != nil || n.core.Status().Committed.Index >= k.Index {
 		if err != nil && !errors.Is(err, context.Canceled) {
@@ -177,7 +177,7 @@ func (n *Node) fetched(r *raft.SnapshotRequest, validator Validator, err error) 
 
 // reset follows the core behind a state that was installed: the log, the machine and the pool
 // begin anew there. The writer comes first: it is the log that says where the node stands.
-func (n *Node) reset(rd *raft.Ready) (durable chan struct{}) {
+func (n *Node) reset(rd *consensus.Ready) (durable chan struct{}) {
 	durable = make(chan struct{})
 	n.jobs.put(job{install: &installation{at: *rd.Reset, config: n.installing, durable: durable}})
 	n.delivered = rd.Reset.Index
@@ -188,7 +188,7 @@ func (n *Node) reset(rd *raft.Ready) (durable chan struct{}) {
 // fetcher fetches one state, in a goroutine of its own.
 type fetcher struct {
 	node   *Node
-	wanted *raft.SnapshotRequest
+	wanted *consensus.SnapshotRequest
 	pieces <-chan *piece
 	peers  []juno.NodeID
 }

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // members knows the keys of every epoch since the genesis. It grows while others read.
@@ -38,7 +38,7 @@ func (m *members) add(config *juno.EpochConfig) error {
 	return nil
 }
 
-// verifier is a raft.Verifier that remembers what it found good. One goroutine may use it.
+// verifier is a consensus.Verifier that remembers what it found good. One goroutine may use it.
 type verifier struct {
 	members *members
 	seen    *seen
@@ -58,8 +58,8 @@ type check struct {
 	statement int // number of the message it belongs to, where there are several
 }
 
-// Verify implements raft.Verifier.
-func (v *verifier) Verify(all []raft.Statement) error {
+// Verify implements consensus.Verifier.
+func (v *verifier) Verify(all []consensus.Statement) error {
 	checks, err := v.prepare(nil, all, 0)
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (v *verifier) Verify(all []raft.Statement) error {
 }
 
 // prepare finds the keys of statements, and adds those whose signatures must be verified.
-func (v *verifier) prepare(checks []check, all []raft.Statement, of int) ([]check, error) {
+func (v *verifier) prepare(checks []check, all []consensus.Statement, of int) ([]check, error) {
 	for i := range all {
 		s := &all[i]
 		record, err := v.signer(s)
@@ -109,7 +109,7 @@ func (v *verifier) run(checks []check) []bool {
 
 // signer returns the key that a statement names, if it is of the one whose it has to be: this is
 // what keeps a node from speaking in the name of another (consensus.md, B1).
-func (v *verifier) signer(s *raft.Statement) (juno.KeyRecord, error) {
+func (v *verifier) signer(s *consensus.Statement) (juno.KeyRecord, error) {
 	rings := *v.members.rings.Load()
 	if s.Anywhere {
 		for i := len(rings) - 1; i >= 0; i-- {
@@ -128,7 +128,7 @@ func (v *verifier) signer(s *raft.Statement) (juno.KeyRecord, error) {
 		}
 	case s.Epoch >= uint32(len(rings)):
 		return juno.KeyRecord{}, fmt.Errorf("epoch %d, known are [0,%d): %w", s.Epoch, len(rings),
-			raft.ErrUnknownEpoch)
+			consensus.ErrUnknownEpoch)
 	default:
 		ring = rings[s.Epoch]
 	}
@@ -139,7 +139,7 @@ func (v *verifier) signer(s *raft.Statement) (juno.KeyRecord, error) {
 	return r, isBy(s, &r)
 }
 
-func isBy(s *raft.Statement, signer *juno.KeyRecord) error {
+func isBy(s *consensus.Statement, signer *juno.KeyRecord) error {
 	switch {
 	case s.Node == 0 && signer.Role != juno.RoleAdmin:
 		return fmt.Errorf("signed by %s, want an administrator", signer.Subject)
@@ -151,12 +151,12 @@ func isBy(s *raft.Statement, signer *juno.KeyRecord) error {
 	return nil
 }
 
-// gather is a raft.Verifier that believes everything, and keeps what it was asked. Whoever uses
-// it verifies what it kept before anything is done with the message.
-type gather struct{ all []raft.Statement }
+// gather is a consensus.Verifier that believes everything, and keeps what it was asked. Whoever
+// uses it verifies what it kept before anything is done with the message.
+type gather struct{ all []consensus.Statement }
 
-// Verify implements raft.Verifier.
-func (g *gather) Verify(all []raft.Statement) error {
+// Verify implements consensus.Verifier.
+func (g *gather) Verify(all []consensus.Statement) error {
 	g.all = append(g.all, all...)
 	return nil
 }

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // proofEvery is how many entries may pass before a commit certificate is written, although a
@@ -20,14 +20,14 @@ type writer struct {
 	done func(persisted)
 	fail func(error)
 
-	proof      *raft.Record // the newest one, not written yet
-	proofIndex juno.Index   // of the newest one that was written
+	proof      *consensus.Record // the newest one, not written yet
+	proofIndex juno.Index        // of the newest one that was written
 }
 
 // writeJob is a Ready to be made durable, or, with flushed set, the wish that everything that was
 // held back is written; flushed is closed then.
 type writeJob struct {
-	ready   *raft.Ready
+	ready   *consensus.Ready
 	life    int // of the core that it is of, see Node.rebirth
 	flushed chan struct{}
 	// certified, if not 0, is a checkpoint that a quorum has signed.
@@ -105,12 +105,12 @@ func (w *writer) write(all []writeJob) (synced bool, err error) {
 }
 
 // hold keeps commit certificates back until they are worth their bytes.
-func (w *writer) hold(records []raft.Record) []raft.Record {
-	proofs := func(r raft.Record) bool { return r.Kind == raft.RecordProof }
+func (w *writer) hold(records []consensus.Record) []consensus.Record {
+	proofs := func(r consensus.Record) bool { return r.Kind == consensus.RecordProof }
 	if !slices.ContainsFunc(records, proofs) {
 		return records
 	}
-	kept := make([]raft.Record, 0, len(records))
+	kept := make([]consensus.Record, 0, len(records))
 	for _, r := range records {
 		if !proofs(r) {
 			kept = append(kept, r)
@@ -125,7 +125,7 @@ func (w *writer) hold(records []raft.Record) []raft.Record {
 	return kept
 }
 
-func (w *writer) takeProof() raft.Record {
+func (w *writer) takeProof() consensus.Record {
 	r := *w.proof
 	w.proof, w.proofIndex = nil, r.Index
 	return r
@@ -134,7 +134,7 @@ func (w *writer) takeProof() raft.Record {
 // finish writes what was held back, when nothing is coming for a while and at a clean end.
 func (w *writer) finish() error {
 	if w.proof != nil {
-		if err := w.log.Write(Group{Records: []raft.Record{w.takeProof()}}); err != nil {
+		if err := w.log.Write(Group{Records: []consensus.Record{w.takeProof()}}); err != nil {
 			return err
 		}
 		if err := w.log.Sync(); err != nil {

@@ -29,7 +29,7 @@ type Log interface {
 	Chain(from, to juno.Index) iter.Seq2[audit.Chained, error]
 	// Certificates yields the commit certificates whose position is in [from, to), ascending by
 	// position.
-	Certificates(from, to juno.Index) iter.Seq2[*juno.Certificate, error]
+	Certificates(from, to juno.Index) iter.Seq2[*juno.QuorumCertificate, error]
 }
 
 // Options is what a ledger is opened with.

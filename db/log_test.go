@@ -17,7 +17,7 @@ type memoryLog struct {
 	start   juno.Pos
 	entries []juno.Entry
 	hashes  []juno.Hash
-	proofs  []*juno.Certificate
+	proofs  []*juno.QuorumCertificate
 }
 
 func newMemoryLog(start juno.Pos) *memoryLog { return &memoryLog{start: start} }
@@ -86,8 +86,8 @@ func (m *memoryLog) Entries(from, to juno.Index) iter.Seq2[juno.Entry, error] {
 	}
 }
 
-func (m *memoryLog) Certificates(from, to juno.Index) iter.Seq2[*juno.Certificate, error] {
-	return func(yield func(*juno.Certificate, error) bool) {
+func (m *memoryLog) Certificates(from, to juno.Index) iter.Seq2[*juno.QuorumCertificate, error] {
+	return func(yield func(*juno.QuorumCertificate, error) bool) {
 		for _, c := range m.proofs {
 			if c.Pos.Index >= from && c.Pos.Index < to && !yield(c, nil) {
 				return

@@ -355,7 +355,7 @@ func (o *oracle) compareLog(t *testing.T, v sql.View, r sql.Range) {
 		prev, _ := o.w.log.Pos(index - 1)
 		want := sql.LogRow{
 			LogIndex: index, Term: e.Term, Leader: 1, Kind: e.Type.String(),
-			PayloadHash: e.Link().PayloadHash, Hash: o.w.log.hashes[index-1], PrevHash: prev.Hash,
+			PayloadHash: e.Header().PayloadHash, Hash: o.w.log.hashes[index-1], PrevHash: prev.Hash,
 			Bytes: len(e.Payload), CommittedAt: e.Time,
 		}
 		if row != want {

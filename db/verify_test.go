@@ -18,10 +18,10 @@ func (w *writer) commit() {
 	if err != nil {
 		panic(err)
 	}
-	claim := juno.Claim{Node: 1, Accepted: &pos, Prepared: &pos, Committed: pos}
-	w.log.proofs = append(w.log.proofs, &juno.Certificate{
+	claim := juno.Vote{Node: 1, Accepted: &pos, Prepared: &pos, Committed: pos}
+	w.log.proofs = append(w.log.proofs, &juno.QuorumCertificate{
 		Pos: pos, Kind: juno.Commit,
-		Votes: []juno.SignedClaim{juno.SignClaim(w.node, w.genesis.ID(), claim)},
+		Votes: []juno.SignedVote{juno.SignVote(w.node, w.genesis.ID(), claim)},
 	})
 }
 

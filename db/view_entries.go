@@ -213,7 +213,7 @@ func (v *view) Log(scan sql.Range) (sql.Cursor[sql.LogRow], error) {
 }
 
 func (v *view) logRows(rows []sql.LogRow, e *decoded) ([]sql.LogRow, error) {
-	link := e.Link()
+	link := e.Header()
 	return append(rows, sql.LogRow{
 		LogIndex: e.Index, Term: e.Term, Leader: v.l.leader(e.Term), Kind: e.Type.String(),
 		PayloadHash: link.PayloadHash, Hash: e.Hash, PrevHash: e.prev, Bytes: len(e.Payload),

@@ -53,7 +53,7 @@ func (p *proofScan) next() (*sql.ProofRow, error) {
 }
 
 // loadForward takes the next certificate.
-func (p *proofScan) loadForward(c *juno.Certificate, err error, ok bool) (bool, error) {
+func (p *proofScan) loadForward(c *juno.QuorumCertificate, err error, ok bool) (bool, error) {
 	if !ok || err != nil {
 		return false, err
 	}
@@ -62,7 +62,9 @@ func (p *proofScan) loadForward(c *juno.Certificate, err error, ok bool) (bool, 
 	return true, nil
 }
 
-func appendProofRows(rows []sql.ProofRow, c *juno.Certificate, covers juno.Index) []sql.ProofRow {
+func appendProofRows(
+	rows []sql.ProofRow, c *juno.QuorumCertificate, covers juno.Index,
+) []sql.ProofRow {
 	first := len(rows)
 	for i := range c.Votes {
 		vote := &c.Votes[i]

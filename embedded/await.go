@@ -3,7 +3,7 @@ package embedded
 import (
 	"time"
 
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 const (
@@ -23,7 +23,7 @@ func (l *Ledger) awaitLead() error {
 	ticker := time.NewTicker(leadLook)
 	defer ticker.Stop()
 	for end := time.Now().Add(leadWithin); time.Now().Before(end); {
-		if s := l.node.Status(); s.Role == raft.Leader && s.Applied.Index == s.Last.Index {
+		if s := l.node.Status(); s.Role == consensus.Leader && s.Applied.Index == s.Last.Index {
 			return nil
 		}
 		select {

@@ -7,7 +7,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // admins returns the keys of all administrators, which are kept with the first node.
@@ -88,10 +88,10 @@ func TestMembersComeAndGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.change(2, AddObserver(juno.Member{ID: id, Public: public}), dir.Possess)
-	w.await(id, "its role", func(s *cluster.Status) bool { return s.Role == raft.Observer })
+	w.await(id, "its role", func(s *cluster.Status) bool { return s.Role == consensus.Observer })
 	w.settle()
 	w.change(3, Promote(id), nil)
-	w.await(id, "its vote", func(s *cluster.Status) bool { return s.Role == raft.Follower })
+	w.await(id, "its vote", func(s *cluster.Status) bool { return s.Role == consensus.Follower })
 	w.submit(2, 50, Single)
 	w.settle()
 	// Five voters decide without one of the old ones, which goes for good.
@@ -163,7 +163,7 @@ func TestLostDiskIsReplaced(t *testing.T) {
 
 // Where the others have dropped the log a new disk begins with the state that they have signed.
 func TestLostDiskIsReplacedByState(t *testing.T) {
-	w := &town{t: t, lines: cluster.NewSwitch(), limits: raft.DefaultLimits(), drops: true}
+	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), drops: true}
 	w.limits.CacheEntriesMax = 16
 	w.build(4, CreateOptions{Admins: []string{"ann"}, CheckpointEvery: 100})
 	w.change(1, Demote(4), nil)
@@ -202,7 +202,7 @@ func (w *town) replaceDisk(id juno.NodeID) {
 	w.places[id-1].Path, w.client[id-1] = path, nil
 	w.openWithout(id)
 	w.await(id, "its silence", func(s *cluster.Status) bool {
-		return s.Observing && s.Role == raft.Observer
+		return s.Observing && s.Role == consensus.Observer
 	})
 	m, _, _ := w.nodes[0].Membership().Member(id)
 	if m.Public, err = dir.NodePublic(); err != nil {
@@ -216,7 +216,7 @@ func (w *town) replaceDisk(id juno.NodeID) {
 	}
 	w.change(2, Replace(m), dir.Possess)
 	w.await(id, "its vote", func(s *cluster.Status) bool {
-		return !s.Observing && s.Role == raft.Follower
+		return !s.Observing && s.Role == consensus.Follower
 	})
 }
 
@@ -264,16 +264,16 @@ func TestHaltAndResume(t *testing.T) {
 }
 
 func TestRevolution(t *testing.T) {
-	w := &town{t: t, lines: cluster.NewSwitch(), limits: raft.DefaultLimits()}
+	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits()}
 	w.limits.Revolution = true
 	w.build(4, CreateOptions{Admins: []string{"ann"}})
 	w.submit(1, 20, Single)
 	s := w.nodes[1].Status()
-	r := &raft.Revolution{Term: s.Term, Leader: s.Leader}
+	r := &consensus.Revolution{Term: s.Term, Leader: s.Leader}
 	key := w.admins()[0]
 	e := juno.Seal(key, w.nodes[0].cluster, juno.KindRevolution, r.Body())
 	r.Approvals = []juno.Approval{{Key: e.Key, Signature: e.Signature}}
-	if err := w.nodes[1].Admin(juno.KindRevolution, raft.Encode(r)); err != nil {
+	if err := w.nodes[1].Admin(juno.KindRevolution, consensus.Encode(r)); err != nil {
 		t.Fatal(err)
 	}
 	w.await(1, "another leader", func(s *cluster.Status) bool {

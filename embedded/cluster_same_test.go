@@ -8,7 +8,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // TestSameRequestThroughEveryNode is a client that asks all nodes for the same at once, as one does
@@ -119,11 +119,11 @@ func TestAllRestart(t *testing.T) {
 // why, and the others must go on.
 func TestStateThatDiffersIsQuarantined(t *testing.T) {
 	const id = 4
-	w := &town{t: t, lines: cluster.NewSwitch(), limits: raft.DefaultLimits(), spoiled: id}
+	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), spoiled: id}
 	w.build(4, CreateOptions{CheckpointEvery: 50})
 	w.submit(1, 200, Single)
 	w.await(id, "quarantine", func(s *cluster.Status) bool {
-		return s.Role == raft.Quarantined && s.Quarantine != ""
+		return s.Role == consensus.Quarantined && s.Quarantine != ""
 	})
 	w.submit(2, 50, Single)
 	w.close(id)

@@ -12,7 +12,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/cluster/wire"
 	"juno/db/state"
 	"juno/internal/ports"
@@ -27,7 +27,7 @@ type town struct {
 	lines   *cluster.Switch
 	places  []Place
 	nodes   []*Ledger // by id-1; nil while it is down
-	limits  raft.Limits
+	limits  consensus.Limits
 	drops   bool        // logs drop what is certified
 	spoiled juno.NodeID // who claims wrong states
 	wired   bool        // over ZeroMQ, and not over lines
@@ -37,7 +37,7 @@ type town struct {
 // newTown makes and opens a cluster of n voters. Every node has a client of its own.
 func newTown(t testing.TB, n int, o CreateOptions) *town {
 	t.Helper()
-	w := &town{t: t, lines: cluster.NewSwitch(), limits: raft.DefaultLimits()}
+	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits()}
 	w.build(n, o)
 	return w
 }
@@ -296,7 +296,7 @@ func TestPartitionHeals(t *testing.T) {
 
 // TestStateIsFetched lets a node sleep while the others drop the log that it would need.
 func TestStateIsFetched(t *testing.T) {
-	w := &town{t: t, lines: cluster.NewSwitch(), limits: raft.DefaultLimits(), drops: true}
+	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), drops: true}
 	w.limits.CacheEntriesMax = 16
 	w.build(4, CreateOptions{CheckpointEvery: 100})
 	w.submit(1, 10, Single)
@@ -406,7 +406,7 @@ func TestLeadersAreKilled(t *testing.T) {
 
 // TestClusterOverZeroMQ has real sockets between the nodes, and rotates a key on the way.
 func TestClusterOverZeroMQ(t *testing.T) {
-	w := &town{t: t, lines: cluster.NewSwitch(), limits: raft.DefaultLimits(), wired: true}
+	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), wired: true}
 	w.build(4, CreateOptions{Admins: []string{"ann"}})
 	for id := range w.nodes {
 		w.submit(juno.NodeID(id+1), 50, Single)

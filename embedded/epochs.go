@@ -9,7 +9,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/internal/vfs"
 	"juno/wal"
 )
@@ -49,7 +49,7 @@ func (l *clusterLog) epochs() ([]juno.EpochChange, error) {
 		if err != nil {
 			return nil, err
 		}
-		e, err := raft.ParseEpochRecord(r.Bytes)
+		e, err := consensus.ParseEpochRecord(r.Bytes)
 		if err != nil {
 			return nil, err
 		}

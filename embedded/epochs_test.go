@@ -6,13 +6,13 @@ import (
 	"testing"
 
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // Who begins with the genesis must be able to follow the membership, also where the log that the
 // changes are in was dropped.
 func TestEpochsOutliveTheLog(t *testing.T) {
-	w := &town{t: t, lines: cluster.NewSwitch(), limits: raft.DefaultLimits(), drops: true}
+	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), drops: true}
 	w.build(4, CreateOptions{Admins: []string{"ann"}, CheckpointEvery: 100})
 	w.change(1, Demote(4), nil)
 	w.change(2, Promote(4), nil)
@@ -48,7 +48,7 @@ func TestEpochsOutliveTheLog(t *testing.T) {
 // The file of another node may know more than the log: who has missed that all others have other
 // keys is told to take it. Where the log has dropped epochs it is not for more than those.
 func TestEpochsOfAnotherNode(t *testing.T) {
-	w := &town{t: t, lines: cluster.NewSwitch(), limits: raft.DefaultLimits(), drops: true}
+	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), drops: true}
 	w.build(5, CreateOptions{Admins: []string{"ann"}, CheckpointEvery: 100})
 	w.change(1, Demote(5), nil)
 	for range 10 {

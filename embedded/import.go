@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/db/state"
 	"juno/internal/vfs"
 	"juno/snapshot"
@@ -67,7 +67,7 @@ type importer struct {
 	info  ImportInfo
 	state *stateFiller
 	start juno.Pos
-	proof *juno.Certificate
+	proof *juno.QuorumCertificate
 	// epochs are the memberships met so far; config is the newest one.
 	epochs map[uint32]*juno.EpochConfig
 	config *juno.EpochConfig
@@ -145,7 +145,7 @@ func (i *importer) change(e *juno.Entry) error {
 	}
 	c, err := juno.ParseConfigChange(e.Payload)
 	if err == nil {
-		err = c.Judge(i.config, i.info.Cluster)
+		err = c.Verify(i.config, i.info.Cluster)
 	}
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", e.Index, err)
@@ -184,7 +184,7 @@ func (i *importer) Record(r snapshot.Record) error {
 		return err
 	}
 	if r.Kind == uint8(wal.Proof) {
-		c, err := raft.ParseProof(r.Bytes)
+		c, err := consensus.ParseProof(r.Bytes)
 		if err != nil {
 			return err
 		}
@@ -211,7 +211,7 @@ func (i *importer) End() error {
 		return err
 	}
 	if i.info.CanWrite && i.info.Tip.Index > 0 {
-		for _, r := range raft.AloneRecords(i.proof) {
+		for _, r := range consensus.AloneRecords(i.proof) {
 			i.batch.Records = append(i.batch.Records,
 				wal.Record{Kind: wal.Kind(r.Kind), Index: r.Index, Bytes: r.Bytes})
 		}

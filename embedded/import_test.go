@@ -27,12 +27,12 @@ func TestImportRefusesCertificateOfUnknownEpoch(t *testing.T) {
 	var seed [juno.SeedBytes]byte
 	seed[0] = 99
 	stranger := juno.NewPrivateKey(seed)
-	claim := juno.Claim{Term: forged.Term, Node: 1}
+	claim := juno.Vote{Term: forged.Term, Node: 1}
 	claim.Committed = juno.Pos{Index: 1, Hash: forged.ChainHash(dir.Genesis.ID())}
 	claim.Prepared, claim.Accepted = &claim.Committed, &claim.Committed
-	proof := &juno.Certificate{
+	proof := &juno.QuorumCertificate{
 		Term: forged.Term, Pos: claim.Committed, Kind: juno.Commit,
-		Votes: []juno.SignedClaim{juno.SignClaim(stranger, dir.Genesis.ID(), claim)},
+		Votes: []juno.SignedVote{juno.SignVote(stranger, dir.Genesis.ID(), claim)},
 	}
 	carrier := filepath.Join(t.TempDir(), "forged.juno")
 	f, err := os.Create(carrier)

@@ -8,7 +8,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // A caller who stops waiting for a key change must not lose the key that it brought: a second try
@@ -89,7 +89,7 @@ func TestDrawnKeysOutliveTheNode(t *testing.T) {
 	w.change(3, Replace(m), dir.PossessDrawn)
 	w.open(id)
 	w.await(id, "its vote under the new key", func(s *cluster.Status) bool {
-		return s.Config.Epoch == 1 && !s.Observing && s.Role == raft.Follower
+		return s.Config.Epoch == 1 && !s.Observing && s.Role == consensus.Follower
 	})
 	w.submit(id, 20, Single)
 	o, err := w.client[id-1].Rotate(w.context())
@@ -135,7 +135,7 @@ func TestKeyChangesWhileHalted(t *testing.T) {
 		t.Error("the client still signs with the old key")
 	}
 	outcomes, err := client.Submit(w.context(), []string{"transfer(a->b, 1%1)"}, Single, nil)
-	if err != nil || !errors.Is(outcomes[0].Err, raft.ErrHalted) {
+	if err != nil || !errors.Is(outcomes[0].Err, consensus.ErrHalted) {
 		t.Errorf("a command while halted: %+v, %v", outcomes, err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/db"
 	"juno/db/sql"
 	"juno/db/state"
@@ -41,17 +41,17 @@ type Options struct {
 
 	spoil        func(*juno.Hash) // makes the node claim a wrong state, in a test
 	segmentBytes int64            // smaller in tests, so that a log has several
-	// Limits are the constants of the protocol; nil stands for raft.DefaultLimits.
-	Limits *raft.Limits
+	// Limits are the constants of the protocol; nil stands for consensus.DefaultLimits.
+	Limits *consensus.Limits
 	// Answer, if not nil, is told what was executed: see cluster.Config.
 	Answer func(term juno.Term, upto juno.Pos, entries []juno.Entry, results []juno.Result)
 }
 
-func limits(o *Options) raft.Limits {
+func limits(o *Options) consensus.Limits {
 	if o.Limits != nil {
 		return *o.Limits
 	}
-	return raft.DefaultLimits()
+	return consensus.DefaultLimits()
 }
 
 // Ledger is an open ledger. All methods are safe for concurrent use.

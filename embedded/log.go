@@ -7,7 +7,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/db"
 	"juno/wal"
 )
@@ -90,10 +90,10 @@ func (l *clusterLog) Certified(index juno.Index) error {
 // Idle implements cluster.Log.
 func (l *clusterLog) Idle() error { return l.wal().MarkDurable() }
 
-// First implements raft.Log.
+// First implements consensus.Log.
 func (l *clusterLog) First() juno.Index { return l.wal().FirstIndex() }
 
-// HashAt implements raft.Log.
+// HashAt implements consensus.Log.
 func (l *clusterLog) HashAt(index juno.Index) (juno.Hash, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -108,16 +108,16 @@ func (l *clusterLog) HashAt(index juno.Index) (juno.Hash, bool) {
 	return p.Hash, true
 }
 
-// LinkAt implements juno.History.
-func (l *clusterLog) LinkAt(index juno.Index) (juno.Link, bool) {
+// HeaderAt implements juno.History.
+func (l *clusterLog) HeaderAt(index juno.Index) (juno.EntryHeader, bool) {
 	e, err := l.Entry(index)
 	if err != nil {
-		return juno.Link{}, false
+		return juno.EntryHeader{}, false
 	}
-	return e.Link(), true
+	return e.Header(), true
 }
 
-// Entries implements raft.Log.
+// Entries implements consensus.Log.
 func (l *clusterLog) Entries(lo, hi juno.Index, bytesMax int) []juno.Entry {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -136,15 +136,15 @@ func (l *clusterLog) Entries(lo, hi juno.Index, bytesMax int) []juno.Entry {
 	return all
 }
 
-// Certificate implements raft.Log.
-func (l *clusterLog) Certificate(index juno.Index) (*juno.Certificate, bool) {
+// Certificate implements consensus.Log.
+func (l *clusterLog) Certificate(index juno.Index) (*juno.QuorumCertificate, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	r, err := l.log.Find(wal.Proof, index)
 	if err != nil {
 		return nil, false
 	}
-	c, err := raft.ParseProof(r.Bytes)
+	c, err := consensus.ParseProof(r.Bytes)
 	if err != nil {
 		l.fatal(fmt.Errorf("proof at %d: %w", r.Index, err))
 		return nil, false
@@ -153,8 +153,11 @@ func (l *clusterLog) Certificate(index juno.Index) (*juno.Certificate, bool) {
 }
 
 // Stored implements cluster.Log.
-func (l *clusterLog) Stored() (*raft.Stored, error) {
-	st := &raft.Stored{Genesis: &l.dir.Genesis.Config, Start: l.wal().Start(), Last: l.wal().Tip()}
+func (l *clusterLog) Stored() (*consensus.Stored, error) {
+	st := &consensus.Stored{
+		Genesis: &l.dir.Genesis.Config, Start: l.wal().Start(),
+		Last: l.wal().Tip(),
+	}
 	for _, k := range []wal.Kind{wal.HardState, wal.Accepted, wal.High, wal.LeaderClaim} {
 		if r, ok := l.wal().Newest(k); ok {
 			st.Records = append(st.Records, record(r))
@@ -170,7 +173,10 @@ func (l *clusterLog) Stored() (*raft.Stored, error) {
 		return nil, err
 	}
 	for i := range epochs {
-		r := raft.EpochRecord{Payload: epochs[i].Entry.Payload, Certificate: epochs[i].Certificate}
+		r := consensus.EpochRecord{
+			Payload:     epochs[i].Entry.Payload,
+			Certificate: epochs[i].Certificate,
+		}
 		st.Records = append(st.Records, r.Record())
 	}
 	return st, nil
@@ -178,7 +184,7 @@ func (l *clusterLog) Stored() (*raft.Stored, error) {
 
 // newestHistory returns the last record of a kind of history. It looks at longer and longer ends
 // of the log: proofs are never far from the end, checkpoints may be anywhere.
-func (l *clusterLog) newestHistory(k wal.Kind) (newest raft.Record, found bool) {
+func (l *clusterLog) newestHistory(k wal.Kind) (newest consensus.Record, found bool) {
 	last := l.wal().LastIndex()
 	for reach := juno.Index(1024); !found; reach *= 16 {
 		from := juno.Index(0)
@@ -188,7 +194,7 @@ func (l *clusterLog) newestHistory(k wal.Kind) (newest raft.Record, found bool) 
 		for r, err := range l.wal().Records(k, from, 0) {
 			if err != nil {
 				l.fatal(err)
-				return raft.Record{}, false
+				return consensus.Record{}, false
 			}
 			newest, found = record(r), true
 		}
@@ -199,6 +205,6 @@ func (l *clusterLog) newestHistory(k wal.Kind) (newest raft.Record, found bool) 
 	return newest, found
 }
 
-func record(r wal.Record) raft.Record {
-	return raft.Record{Kind: raft.RecordKind(r.Kind), Index: r.Index, Bytes: r.Bytes}
+func record(r wal.Record) consensus.Record {
+	return consensus.Record{Kind: consensus.RecordKind(r.Kind), Index: r.Index, Bytes: r.Bytes}
 }

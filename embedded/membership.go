@@ -9,7 +9,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/internal/vfs"
 )
 
@@ -169,7 +169,7 @@ func (l *Ledger) Halt(change *juno.ModeChange) error {
 }
 
 // Revolution asks for another leader in the name of administrators.
-func (l *Ledger) Revolution(r *raft.Revolution) error {
+func (l *Ledger) Revolution(r *consensus.Revolution) error {
 	if l.node == nil {
 		return ErrReadOnly
 	}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/wal"
 )
 
 // Proof returns a detached commit certificate of an entry at index or behind it, the nearest that
 // the node holds, or nil. One that was not worth writing yet is written now.
-func (l *Ledger) Proof(ctx context.Context, index juno.Index) (*juno.Certificate, error) {
+func (l *Ledger) Proof(ctx context.Context, index juno.Index) (*juno.QuorumCertificate, error) {
 	r, err := l.log.wal().Find(wal.Proof, index)
 	if errors.Is(err, wal.ErrNoRecord) && l.node != nil {
 		if err := l.node.Flush(ctx); err != nil {
@@ -26,19 +26,19 @@ func (l *Ledger) Proof(ctx context.Context, index juno.Index) (*juno.Certificate
 	if err != nil {
 		return nil, err
 	}
-	return raft.ParseProof(r.Bytes)
+	return consensus.ParseProof(r.Bytes)
 }
 
 // Standing returns the newest final position, and the highest certificate that the node holds of
 // either kind, detached; nil if it holds none. It is what a node answers to whoever wants to read
 // what a quorum knows (consensus.md, R2).
-func (l *Ledger) Standing() (juno.Pos, *juno.Certificate, error) {
+func (l *Ledger) Standing() (juno.Pos, *juno.QuorumCertificate, error) {
 	committed := l.Status().Committed
 	r, ok := l.log.wal().Newest(wal.High)
 	if !ok {
 		return committed, nil, nil
 	}
-	high, err := raft.ParseHigh(r.Bytes)
+	high, err := consensus.ParseHigh(r.Bytes)
 	if err != nil {
 		return committed, nil, fmt.Errorf("highest certificate: %w", err)
 	}
@@ -64,11 +64,11 @@ func (l *Ledger) Admin(kind juno.Kind, payload []byte) error {
 		}
 		return l.propose(juno.EntryMode, payload)
 	case juno.KindRevolution:
-		m, err := raft.Decode(payload)
+		m, err := consensus.Decode(payload)
 		if err != nil {
 			return err
 		}
-		r, ok := m.(*raft.Revolution)
+		r, ok := m.(*consensus.Revolution)
 		if !ok {
 			return fmt.Errorf("a message of kind %s: want a revolution", m.Kind())
 		}

@@ -73,7 +73,7 @@ func (l *Ledger) dump(dir, reason string) error {
 }
 
 // dumpEvidence writes each record of misbehaviour to a file of its own, in the canonical bytes of
-// raft.Evidence.
+// consensus.Evidence.
 func (l *Ledger) dumpEvidence(dir string, log *wal.Log, line func(string, any)) error {
 	n := 0
 	for r, err := range log.Records(wal.Evidence, 0, 0) {

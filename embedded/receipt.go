@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/wal"
 )
 
@@ -29,7 +29,7 @@ func (l *Ledger) Receipt(ctx context.Context, index juno.Index) (*juno.Receipt, 
 	if err != nil {
 		return nil, err
 	}
-	c, err := raft.ParseProof(proof.Bytes)
+	c, err := consensus.ParseProof(proof.Bytes)
 	if err != nil {
 		return nil, err
 	}

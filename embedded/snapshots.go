@@ -12,7 +12,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/db"
 	"juno/db/sql"
 	"juno/db/state"
@@ -312,7 +312,7 @@ func (s *snapshotter) due(point db.Point) {
 }
 
 // certified puts a quorum's signatures into the snapshot that they are about, if it was written.
-func (s *snapshotter) certified(k *raft.CheckpointCertificate) {
+func (s *snapshotter) certified(k *consensus.CheckpointCertificate) {
 	s.put(func(ctx context.Context) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/db"
 	"juno/db/audit"
 	"juno/db/state"
@@ -51,7 +51,7 @@ func (s *states) Checkpoint(pos juno.Pos) (juno.Hash, bool, error) {
 }
 
 // Certified implements cluster.States.
-func (s *states) Certified(k *raft.CheckpointCertificate) { s.snapshots.certified(k) }
+func (s *states) Certified(k *consensus.CheckpointCertificate) { s.snapshots.certified(k) }
 
 // Elements implements cluster.States. The history of the state holds every checkpoint since its
 // beginning.
@@ -70,7 +70,7 @@ func (s *states) Elements(index juno.Index) (iter.Seq2[cluster.Element, error], 
 }
 
 // Receive implements cluster.States.
-func (s *states) Receive(k *raft.CheckpointCertificate) (cluster.Incoming, error) {
+func (s *states) Receive(k *consensus.CheckpointCertificate) (cluster.Incoming, error) {
 	l := (*Ledger)(s)
 	m := snapshot.Manifest{
 		Cluster: l.cluster, Pos: k.Pos(), StateHash: k.StateRoot, Node: l.id,

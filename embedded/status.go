@@ -7,7 +7,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/internal/vfs"
 	"juno/wal"
 )
@@ -39,7 +39,7 @@ func (l *Ledger) Status() cluster.Status {
 	}
 	head := l.db().Head()
 	s := cluster.Status{Applied: head.Pos}
-	s.Role, s.Last, s.Committed = raft.Observer, l.log.wal().Tip(), head.Pos
+	s.Role, s.Last, s.Committed = consensus.Observer, l.log.wal().Tip(), head.Pos
 	return s
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/db"
 	"juno/db/audit"
 	"juno/db/sql"
@@ -35,14 +35,14 @@ func (l stateLog) Chain(from, to juno.Index) iter.Seq2[audit.Chained, error] {
 }
 
 // Certificates implements db.Log.
-func (l stateLog) Certificates(from, to juno.Index) iter.Seq2[*juno.Certificate, error] {
-	return func(yield func(*juno.Certificate, error) bool) {
+func (l stateLog) Certificates(from, to juno.Index) iter.Seq2[*juno.QuorumCertificate, error] {
+	return func(yield func(*juno.QuorumCertificate, error) bool) {
 		for r, err := range l.Records(wal.Proof, from, to) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			c, err := raft.ParseProof(r.Bytes)
+			c, err := consensus.ParseProof(r.Bytes)
 			if !yield(c, err) || err != nil {
 				return
 			}
@@ -151,9 +151,9 @@ func (l *Ledger) nodeRows(ctx context.Context) ([]sql.NodeRow, error) {
 func roleOf(s *cluster.Status, p *cluster.PeerStatus) string {
 	switch {
 	case !p.Voting:
-		return raft.Observer.String()
+		return consensus.Observer.String()
 	case p.Node == s.Leader && s.Convinced:
-		return raft.Leader.String()
+		return consensus.Leader.String()
 	}
-	return raft.Follower.String()
+	return consensus.Follower.String()
 }

@@ -7,7 +7,7 @@ import (
 	"math"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/db/audit"
 	"juno/db/sql"
 	"juno/internal/vfs"
@@ -214,7 +214,7 @@ func auditRecord(a *audit.Auditor, r wal.Record, to juno.Index) error {
 	if r.Kind != wal.Proof {
 		return nil
 	}
-	c, err := raft.ParseProof(r.Bytes)
+	c, err := consensus.ParseProof(r.Bytes)
 	if err != nil {
 		return fmt.Errorf("proof of entry %d: %w", r.Index, err)
 	}
@@ -226,7 +226,7 @@ func auditRecord(a *audit.Auditor, r wal.Record, to juno.Index) error {
 
 // speaksOnlyOf reports whether a certificate speaks of no entry from to on; 0 stands for the end.
 // One that does cannot be judged without them.
-func speaksOnlyOf(c *juno.Certificate, to juno.Index) bool {
+func speaksOnlyOf(c *juno.QuorumCertificate, to juno.Index) bool {
 	furthest := c.Pos.Index
 	for i := range c.Votes {
 		if p := c.Votes[i].Prepared; p != nil {

@@ -12,7 +12,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/cluster/wire"
 )
 
@@ -120,7 +120,7 @@ func (l *liar) count(what string) {
 	l.done[what]++
 }
 
-// Sign implements raft.Signer with the node's own key.
+// Sign implements consensus.Signer with the node's own key.
 func (l *liar) Sign(kind juno.Kind, body []byte) (juno.KeyID, juno.Signature) {
 	l.mu.Lock()
 	me, _, _ := l.config.Member(l.link.ID)
@@ -138,16 +138,16 @@ func (l *liar) lies(to juno.NodeID, frame []byte) [][]byte {
 	if len(frame) < 2 || frame[0] != frameMessage || l.draw(8) > 0 {
 		return nil
 	}
-	m, err := raft.Decode(frame[1:])
+	m, err := consensus.Decode(frame[1:])
 	if err != nil {
 		return nil
 	}
 	switch m := m.(type) {
-	case *raft.Append:
+	case *consensus.Append:
 		if to%2 == 0 && m.Leader == l.link.ID {
 			return l.secondChain(m)
 		}
-	case *raft.Vote:
+	case *consensus.Vote:
 		if m.Node == l.link.ID {
 			return l.falseVotes(m)
 		}
@@ -156,11 +156,14 @@ func (l *liar) lies(to juno.NodeID, frame []byte) [][]byte {
 }
 
 // secondChain is other entries at the same places: the last one is later by a millisecond.
-func (l *liar) secondChain(m *raft.Append) [][]byte {
+func (l *liar) secondChain(m *consensus.Append) [][]byte {
 	if len(m.Entries) == 0 {
 		return nil
 	}
-	other := &raft.Append{Header: m.Header, Election: m.Election, Entries: slices.Clone(m.Entries)}
+	other := &consensus.Append{
+		Header: m.Header, Election: m.Election,
+		Entries: slices.Clone(m.Entries),
+	}
 	last := &other.Entries[len(other.Entries)-1]
 	last.Time++
 	hash := other.Prev.Hash
@@ -173,13 +176,13 @@ func (l *liar) secondChain(m *raft.Append) [][]byte {
 }
 
 // falseVotes are votes for what nobody has: of the same length, or longer, and prepared, too.
-func (l *liar) falseVotes(m *raft.Vote) [][]byte {
+func (l *liar) falseVotes(m *consensus.Vote) [][]byte {
 	if m.Accepted == nil {
 		return nil
 	}
 	var all [][]byte
 	for i := range juno.Index(2) {
-		v := &raft.Vote{SignedClaim: m.SignedClaim}
+		v := &consensus.Vote{SignedVote: m.SignedVote}
 		at := *m.Accepted
 		at.Index += i * 3
 		at.Hash[0] ^= 1
@@ -193,8 +196,8 @@ func (l *liar) falseVotes(m *raft.Vote) [][]byte {
 	return all
 }
 
-func (l *liar) signed(m raft.Message) []byte {
-	return append([]byte{frameMessage}, raft.Encode(raft.Sign(m, l).Message())...)
+func (l *liar) signed(m consensus.Message) []byte {
+	return append([]byte{frameMessage}, consensus.Encode(consensus.Sign(m, l).Message())...)
 }
 
 // misbehave does by the clock what no frame asks for.

@@ -8,7 +8,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/cluster/rpc"
 	"juno/embedded"
 )
@@ -82,7 +82,7 @@ func codeOf(err error) error {
 	for _, c := range []struct{ err, code error }{
 		{cluster.ErrBusy, rpc.ErrBusy},
 		{cluster.ErrStopped, rpc.ErrNoLeader},
-		{raft.ErrHalted, rpc.ErrHalted}, // before ErrUnknown: a client asks a quorum anyway
+		{consensus.ErrHalted, rpc.ErrHalted}, // before ErrUnknown: a client asks a quorum anyway
 		{cluster.ErrUnknown, rpc.ErrUnknown},
 		{cluster.ErrRequestReused, rpc.ErrReused},
 	} {
@@ -119,7 +119,7 @@ func (p *port) Query(ctx context.Context, q juno.Query, at juno.Index) (juno.Row
 }
 
 // Proof implements rpc.Ledger.
-func (p *port) Proof(index juno.Index) *juno.Certificate {
+func (p *port) Proof(index juno.Index) *juno.QuorumCertificate {
 	ctx, cancel := context.WithTimeout(context.Background(), proofTime)
 	defer cancel()
 	c, err := p.ledger.Proof(ctx, index)
@@ -130,7 +130,7 @@ func (p *port) Proof(index juno.Index) *juno.Certificate {
 }
 
 // Position implements rpc.Ledger.
-func (p *port) Position() (juno.Pos, *juno.Certificate) {
+func (p *port) Position() (juno.Pos, *juno.QuorumCertificate) {
 	committed, c, err := p.ledger.Standing()
 	if err != nil {
 		return committed, nil

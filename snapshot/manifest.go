@@ -31,7 +31,7 @@ type Manifest struct {
 	// empty if the node had none at hand.
 	Certificate []byte
 	// Checkpoint is what a quorum signed about the state hash at Pos, in the canonical bytes of
-	// cluster/raft; empty until there is one. Certify adds it.
+	// cluster/consensus; empty until there is one. Certify adds it.
 	Checkpoint []byte
 	Key        juno.KeyID
 	Signature  juno.Signature

@@ -521,33 +521,37 @@ func TestCertified(t *testing.T) {
 	at1 := juno.Pos{Index: 1, Hash: first.ChainHash(g.ID())}
 	at2 := juno.Pos{Index: 2, Hash: second.ChainHash(at1.Hash)}
 	at3 := juno.Pos{Index: 3, Hash: third.ChainHash(at2.Hash)}
-	certificate := func(pos juno.Pos, prev juno.Hash, e *juno.Entry) *juno.Certificate {
-		return &juno.Certificate{
+	certificate := func(pos juno.Pos, prev juno.Hash, e *juno.Entry) *juno.QuorumCertificate {
+		return &juno.QuorumCertificate{
 			Pos: pos, Kind: juno.Commit, Detached: true, PrevHash: prev,
-			Head: e.Link(), Votes: []juno.SignedClaim{juno.SignClaim(testNode, g.ID(),
-				juno.Claim{Node: 1, Accepted: &pos, Prepared: &pos})},
+			Head: e.Header(), Votes: []juno.SignedVote{juno.SignVote(testNode, g.ID(),
+				juno.Vote{Node: 1, Accepted: &pos, Prepared: &pos})},
 		}
 	}
-	changed := func(change func(*juno.Certificate)) *juno.Certificate {
+	changed := func(change func(*juno.QuorumCertificate)) *juno.QuorumCertificate {
 		c := certificate(at2, at1.Hash, &second)
 		change(c)
 		return c
 	}
 	for name, c := range map[string]struct {
-		certificate *juno.Certificate
+		certificate *juno.QuorumCertificate
 		final, ok   bool
 	}{
 		"none":         {nil, false, true},
 		"at the place": {certificate(at2, at1.Hash, &second), true, true},
 		"right behind": {certificate(at3, at2.Hash, &third), true, true},
 		"before":       {certificate(at1, g.ID(), &first), false, false},
-		"another hash": {changed(func(c *juno.Certificate) { c.Pos.Hash[0] ^= 1 }), false, false},
-		"only prepared": {
-			changed(func(c *juno.Certificate) { c.Kind = juno.Prepare }), false, false,
+		"another hash": {
+			changed(func(c *juno.QuorumCertificate) { c.Pos.Hash[0] ^= 1 }), false, false,
 		},
-		"needs a log": {changed(func(c *juno.Certificate) { c.Detached = false }), false, false},
+		"only prepared": {
+			changed(func(c *juno.QuorumCertificate) { c.Kind = juno.Prepare }), false, false,
+		},
+		"needs a log": {
+			changed(func(c *juno.QuorumCertificate) { c.Detached = false }), false, false,
+		},
 		"forged": {
-			changed(func(c *juno.Certificate) { c.Votes[0].Signature[0] ^= 1 }), false, false,
+			changed(func(c *juno.QuorumCertificate) { c.Votes[0].Signature[0] ^= 1 }), false, false,
 		},
 		"another branch": {
 			certificate(pos3(second, third), second.ChainHash(juno.Hash{1}), &third), false, false,

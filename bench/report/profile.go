@@ -39,7 +39,7 @@ var profileClasses = []profileClass{
 		"runtime.gcBgMarkWorker", "runtime.gcAssist", "runtime.bgsweep", "runtime.bgscavenge",
 	}},
 	{"execution and its projection, without Badger", []string{"juno/db."}},
-	{"consensus, and the checks of entries", []string{"juno/cluster/raft."}},
+	{"consensus, and the checks of entries", []string{"juno/cluster/consensus."}},
 	{"answers to clients", []string{"juno/cluster/rpc."}},
 	{"the log", []string{"juno/wal."}},
 	{"Go's scheduler", []string{"runtime.schedule", "runtime.mcall", "runtime.mstart"}},

@@ -14,7 +14,7 @@ type members struct {
 
 // verify checks a detached certificate of this epoch or of the one before, whose last certificate
 // is all there is until this one has its first.
-func (m *members) verify(c *juno.Certificate) error {
+func (m *members) verify(c *juno.QuorumCertificate) error {
 	of := m
 	if m.before != nil && c.Term.Epoch() == m.before.config.Epoch {
 		of = m.before

@@ -44,7 +44,7 @@ func (c *Client) barrier(ctx context.Context, q *rpc.Query) (juno.Index, error) 
 // position is what a voter proves about how far its log is agreed on.
 type position struct {
 	node        juno.NodeID
-	certificate *juno.Certificate
+	certificate *juno.QuorumCertificate
 	index       juno.Index
 }
 

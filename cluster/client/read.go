@@ -288,7 +288,7 @@ func (c *Client) checkReading(node juno.NodeID, r *juno.Reading, asked juno.Hash
 
 // VerifyHead checks that a certificate of the present epoch, or of the one before, proves a
 // position to be final: it is for that position, or for the one behind it.
-func (c *Client) VerifyHead(p juno.Pos, proof *juno.Certificate) error {
+func (c *Client) VerifyHead(p juno.Pos, proof *juno.QuorumCertificate) error {
 	c.mu.Lock()
 	m := c.members
 	c.mu.Unlock()

@@ -579,7 +579,7 @@ func (n *fakeNode) Find(_ context.Context, _ juno.KeyID, r juno.RequestID) (
 }
 
 // certificate proves the head, as all voters see it. The caller holds mu.
-func (n *fakeNode) certificate(kind juno.CertificateKind) *juno.Certificate {
+func (n *fakeNode) certificate(kind juno.CertificateKind) *juno.QuorumCertificate {
 	w := n.w
 	if n.applied == 0 {
 		return nil
@@ -590,12 +590,12 @@ func (n *fakeNode) certificate(kind juno.CertificateKind) *juno.Certificate {
 	if e.Type == juno.EntryConfig {
 		voters = w.genesis.Config.Voters[:w.genesis.Config.Quorum()]
 	}
-	c := &juno.Certificate{
+	c := &juno.QuorumCertificate{
 		Term: e.Term, Pos: p, Kind: kind, Detached: true,
-		PrevHash: w.hashes[n.applied-1], Head: e.Link(),
+		PrevHash: w.hashes[n.applied-1], Head: e.Header(),
 	}
 	for _, m := range voters {
-		c.Votes = append(c.Votes, juno.SignClaim(keyOf(m), w.cluster, juno.Claim{
+		c.Votes = append(c.Votes, juno.SignVote(keyOf(m), w.cluster, juno.Vote{
 			Term: e.Term, Node: m.ID, Accepted: &p, Prepared: &p, Committed: p,
 		}))
 	}
@@ -611,7 +611,7 @@ func keyOf(m juno.Member) juno.PrivateKey {
 }
 
 // Proof implements rpc.Ledger.
-func (n *fakeNode) Proof(index juno.Index) *juno.Certificate {
+func (n *fakeNode) Proof(index juno.Index) *juno.QuorumCertificate {
 	n.w.mu.Lock()
 	defer n.w.mu.Unlock()
 	if int(index) != n.applied {
@@ -621,7 +621,7 @@ func (n *fakeNode) Proof(index juno.Index) *juno.Certificate {
 }
 
 // Position implements rpc.Ledger.
-func (n *fakeNode) Position() (juno.Pos, *juno.Certificate) {
+func (n *fakeNode) Position() (juno.Pos, *juno.QuorumCertificate) {
 	n.w.mu.Lock()
 	defer n.w.mu.Unlock()
 	c := n.certificate(juno.Prepare)

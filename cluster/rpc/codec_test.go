@@ -53,13 +53,13 @@ func testHash(n byte) juno.Hash { return juno.Hash(bytes.Repeat([]byte{n}, 32)) 
 func testPos(i juno.Index) juno.Pos { return juno.Pos{Index: i, Hash: testHash(byte(i))} }
 
 // testCertificate has the form of one; nobody checks it here.
-func testCertificate() *juno.Certificate {
+func testCertificate() *juno.QuorumCertificate {
 	p := testPos(9)
-	claim := juno.Claim{Term: 3, Node: 2, Accepted: &p, Prepared: &p, Committed: testPos(8)}
-	return &juno.Certificate{
+	claim := juno.Vote{Term: 3, Node: 2, Accepted: &p, Prepared: &p, Committed: testPos(8)}
+	return &juno.QuorumCertificate{
 		Term: 3, Pos: p, Kind: juno.Commit, Detached: true,
-		Votes: []juno.SignedClaim{juno.SignClaim(testKey(2), testCluster, claim)},
-		Head:  juno.Link{Term: 3, Time: 5, Type: juno.EntryNoop},
+		Votes: []juno.SignedVote{juno.SignVote(testKey(2), testCluster, claim)},
+		Head:  juno.EntryHeader{Term: 3, Time: 5, Type: juno.EntryNoop},
 	}
 }
 

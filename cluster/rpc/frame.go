@@ -176,14 +176,14 @@ func clip(s string) string {
 }
 
 // appendCertificate appends 0, or 1 and the certificate.
-func appendCertificate(b []byte, c *juno.Certificate) []byte {
+func appendCertificate(b []byte, c *juno.QuorumCertificate) []byte {
 	if c == nil {
 		return append(b, 0)
 	}
 	return juno.AppendCertificate(append(b, 1), c)
 }
 
-func decodeCertificate(d *juno.Decoder) *juno.Certificate {
+func decodeCertificate(d *juno.Decoder) *juno.QuorumCertificate {
 	if !d.Bool() || d.Err() != nil {
 		return nil
 	}

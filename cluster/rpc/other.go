@@ -27,7 +27,7 @@ type Positioned struct {
 	Reading juno.Reading
 	// Certificate is the highest that the node holds, detached, of either kind. Positions that it
 	// does not prove do not count.
-	Certificate *juno.Certificate
+	Certificate *juno.QuorumCertificate
 }
 
 func (*Positioned) responseKind() ResponseKind { return KindPositioned }
@@ -43,7 +43,7 @@ func decodePositioned(d *juno.Decoder) *Positioned {
 const positionTag = "juno1/position"
 
 // CertificateHash is what the Reading of a Positioned signs as its answer.
-func CertificateHash(c *juno.Certificate) juno.Hash {
+func CertificateHash(c *juno.QuorumCertificate) juno.Hash {
 	return sha256.Sum256(appendCertificate([]byte(positionTag), c))
 }
 

@@ -37,10 +37,10 @@ type Ledger interface {
 	// unless it has an AS OF of its own; at 0 stands for whatever is executed.
 	Query(ctx context.Context, q juno.Query, at juno.Index) (juno.Rows, error)
 	// Proof returns a detached commit certificate at index or later, if one is at hand, or nil.
-	Proof(index juno.Index) *juno.Certificate
+	Proof(index juno.Index) *juno.QuorumCertificate
 	// Position returns the newest final position, and the highest certificate that the node holds
 	// of either kind, detached; nil if it holds none.
-	Position() (juno.Pos, *juno.Certificate)
+	Position() (juno.Pos, *juno.QuorumCertificate)
 
 	// Accounts returns at most limit names of accounts that begin with prefix, in byte order.
 	Accounts(ctx context.Context, prefix string, limit int) ([]string, error)

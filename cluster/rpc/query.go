@@ -232,7 +232,7 @@ type End struct {
 	Reading juno.Reading
 	// Certificate proves that the head, or a later position, is final; nil where the node has
 	// none at hand.
-	Certificate *juno.Certificate
+	Certificate *juno.QuorumCertificate
 }
 
 func (*End) responseKind() ResponseKind { return KindEnd }

@@ -52,9 +52,9 @@ func (l *ledger) Query(context.Context, juno.Query, juno.Index) (juno.Rows, erro
 	return l.rows, nil
 }
 
-func (*ledger) Proof(juno.Index) *juno.Certificate { return testCertificate() }
+func (*ledger) Proof(juno.Index) *juno.QuorumCertificate { return testCertificate() }
 
-func (*ledger) Position() (juno.Pos, *juno.Certificate) { return testPos(9), nil }
+func (*ledger) Position() (juno.Pos, *juno.QuorumCertificate) { return testPos(9), nil }
 
 func (*ledger) Accounts(ctx context.Context, _ string, _ int) ([]string, error) {
 	<-ctx.Done() // never done by itself

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // adversary is one mind behind all nodes that are not correct. It sees every message that a
@@ -19,10 +19,10 @@ type adversary struct {
 	rng *rand.Rand
 	ids []juno.NodeID // its nodes, sorted
 
-	claims    []juno.SignedClaim // of anybody, the newest claimsSeen
-	reports   []*raft.Report     // likewise
-	certs     []*juno.Certificate
-	elections []*raft.Election
+	claims    []juno.SignedVote   // of anybody, the newest claimsSeen
+	reports   []*consensus.Report // likewise
+	certs     []*juno.QuorumCertificate
+	elections []*consensus.Election
 	packets   []*packet // something to say again
 	requests  []*request
 	forks     []*fork
@@ -37,7 +37,7 @@ type adversary struct {
 // ask is a correct node's request to one of the adversary's.
 type ask struct {
 	to      juno.NodeID
-	request *raft.SyncRequest
+	request *consensus.SyncRequest
 }
 
 // How much the adversary remembers of each kind.
@@ -101,7 +101,7 @@ func pick[T any](rng *rand.Rand, all []T) (x T, ok bool) {
 }
 
 // sees takes in what a correct node sends.
-func (a *adversary) sees(p *packet, m raft.Message) {
+func (a *adversary) sees(p *packet, m consensus.Message) {
 	if len(a.ids) == 0 {
 		return
 	}
@@ -109,27 +109,27 @@ func (a *adversary) sees(p *packet, m raft.Message) {
 		a.packets = remember(a.packets, p, thingsSeen)
 	}
 	switch m := m.(type) {
-	case *raft.Vote:
+	case *consensus.Vote:
 		a.newest = max(a.newest, m.Term)
-		a.claims = remember(a.claims, m.SignedClaim, claimsSeen)
+		a.claims = remember(a.claims, m.SignedVote, claimsSeen)
 		a.react(m)
-	case *raft.Report:
+	case *consensus.Report:
 		a.newest = max(a.newest, m.Term)
 		a.reports = remember(a.reports, m, reportsSeen)
 		a.certify(m.Certificate)
 		a.usurp(m)
-	case *raft.Append:
+	case *consensus.Append:
 		if m.Election != nil {
 			a.elections = remember(a.elections, m.Election, thingsSeen)
 			a.certify(m.Election.Base)
 		}
-	case *raft.SyncReply:
+	case *consensus.SyncReply:
 		a.certify(m.Proof)
 	}
 }
 
 // certify keeps a certificate.
-func (a *adversary) certify(c *juno.Certificate) {
+func (a *adversary) certify(c *juno.QuorumCertificate) {
 	if c == nil {
 		return
 	}
@@ -157,15 +157,15 @@ func (a *adversary) signer(id juno.NodeID, epoch uint32) (signer, bool) {
 }
 
 // say signs a message with the key of a node for an epoch and sends it to some.
-func (a *adversary) say(id juno.NodeID, epoch uint32, m raft.Message, to []juno.NodeID) {
+func (a *adversary) say(id juno.NodeID, epoch uint32, m consensus.Message, to []juno.NodeID) {
 	s, ok := a.signer(id, epoch)
 	if !ok {
 		return
 	}
-	raft.Sign(m, s)
+	consensus.Sign(m, s)
 	a.launch(newPacket(id, m), to)
 	if a.w.logging {
-		a.w.note(nil, "lie", "of %d to %v: %s", id, plain(to), raft.Describe(m))
+		a.w.note(nil, "lie", "of %d to %v: %s", id, plain(to), consensus.Describe(m))
 	}
 }
 

@@ -2,12 +2,12 @@ package sim
 
 import (
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // overhears keeps requests that correct nodes send to the adversary's.
-func (a *adversary) overhears(to []juno.NodeID, m raft.Message) {
-	r, ok := m.(*raft.SyncRequest)
+func (a *adversary) overhears(to []juno.NodeID, m consensus.Message) {
+	r, ok := m.(*consensus.SyncRequest)
 	if !ok || len(to) != 1 || !a.w.isByzantine(to[0]) {
 		return
 	}
@@ -22,7 +22,7 @@ func (a *adversary) answerAsk() {
 		return
 	}
 	o := a.w.oracle
-	reply := &raft.SyncReply{Node: q.to, Nonce: q.request.Nonce, Commit: q.request.Commit}
+	reply := &consensus.SyncReply{Node: q.to, Nonce: q.request.Nonce, Commit: q.request.Commit}
 	from := o.tree.at(q.request.Commit)
 	chain := o.golden[len(o.golden)-1]
 	if f, ok := pick(a.rng, a.forks); ok && a.rng.IntN(2) == 0 {

@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // This file is I12: nothing grows without bound, neither what a node says nor what it keeps.
@@ -22,7 +22,7 @@ const (
 )
 
 // rate counts what a Ready wants said.
-func (w *World) rate(n *node, rd *raft.Ready) {
+func (w *World) rate(n *node, rd *consensus.Ready) {
 	w.Stats.Counts[Messages] += len(rd.Now) + len(rd.After)
 	if n.party.byzantine {
 		return

@@ -6,14 +6,14 @@ import (
 	"slices"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // disk is the durable log of a node. It keeps apart what was written and what was synced.
 type disk interface {
-	raft.Log
+	consensus.Log
 	// write appends what a Ready wants kept as one group, of which a crash leaves all or nothing.
-	write(rd *raft.Ready)
+	write(rd *consensus.Ready)
 	// sync makes the n oldest groups durable that are not durable yet.
 	sync(n int)
 	// drop removes the entries below an index, which a checkpoint stands for.
@@ -22,7 +22,7 @@ type disk interface {
 	// process was killed. The disk itself is not used any more.
 	crash(rng *rand.Rand, power bool) disk
 	// stored returns what a core starts from.
-	stored(genesis *juno.EpochConfig) *raft.Stored
+	stored(genesis *juno.EpochConfig) *consensus.Stored
 	// tip returns the end of the log as it was written.
 	tip() juno.Pos
 	// damage flips a bit of a disk that nobody uses any more, if there is a log whose reader has to
@@ -37,13 +37,13 @@ type image struct {
 	start   juno.Pos
 	entries []juno.Entry
 	hashes  []juno.Hash
-	state   [4]*raft.Record // by kind, from RecordHardState on
-	history []raft.Record
+	state   [4]*consensus.Record // by kind, from RecordHardState on
+	history []consensus.Record
 }
 
 // group is what one write appended.
 type group struct {
-	ready *raft.Ready
+	ready *consensus.Ready
 	drop  juno.Index // instead: entries below it go
 }
 
@@ -58,7 +58,7 @@ func newMemDisk(cluster juno.ClusterID) *memDisk {
 	return &memDisk{now: image{start: start}, durable: image{start: start}}
 }
 
-func (d *memDisk) write(rd *raft.Ready) { d.append(group{ready: rd}) }
+func (d *memDisk) write(rd *consensus.Ready) { d.append(group{ready: rd}) }
 
 func (d *memDisk) drop(below juno.Index) { d.append(group{drop: below}) }
 
@@ -130,9 +130,9 @@ func (im *image) apply(g *group) {
 	}
 }
 
-func (im *image) record(r *raft.Record) {
-	if r.Kind < raft.RecordProof {
-		im.state[r.Kind-raft.RecordHardState] = r
+func (im *image) record(r *consensus.Record) {
+	if r.Kind < consensus.RecordProof {
+		im.state[r.Kind-consensus.RecordHardState] = r
 		return
 	}
 	for i := len(im.history) - 1; i >= 0; i-- {
@@ -164,10 +164,10 @@ func (d *memDisk) begins() juno.Index {
 	return min(d.now.start.Index, d.durable.start.Index)
 }
 
-// First implements raft.Log.
+// First implements consensus.Log.
 func (d *memDisk) First() juno.Index { return d.now.start.Index + 1 }
 
-// HashAt implements raft.Log.
+// HashAt implements consensus.Log.
 func (d *memDisk) HashAt(i juno.Index) (juno.Hash, bool) {
 	im := &d.now
 	switch {
@@ -179,7 +179,7 @@ func (d *memDisk) HashAt(i juno.Index) (juno.Hash, bool) {
 	return im.hashes[i-im.start.Index-1], true
 }
 
-// Entries implements raft.Log.
+// Entries implements consensus.Log.
 func (d *memDisk) Entries(lo, hi juno.Index, bytesMax int) []juno.Entry {
 	im := &d.now
 	all := im.entries[lo-im.start.Index-1 : hi-im.start.Index-1]
@@ -192,14 +192,14 @@ func (d *memDisk) Entries(lo, hi juno.Index, bytesMax int) []juno.Entry {
 	return all[:len(all):len(all)]
 }
 
-// Certificate implements raft.Log.
-func (d *memDisk) Certificate(index juno.Index) (*juno.Certificate, bool) {
+// Certificate implements consensus.Log.
+func (d *memDisk) Certificate(index juno.Index) (*juno.QuorumCertificate, bool) {
 	for i := range d.now.history {
 		r := &d.now.history[i]
-		if r.Kind != raft.RecordProof || r.Index < index {
+		if r.Kind != consensus.RecordProof || r.Index < index {
 			continue
 		}
-		c, err := raft.ParseProof(r.Bytes)
+		c, err := consensus.ParseProof(r.Bytes)
 		if err != nil {
 			panic(fmt.Sprintf("disk: proof at %d: %v", r.Index, err))
 		}
@@ -208,9 +208,9 @@ func (d *memDisk) Certificate(index juno.Index) (*juno.Certificate, bool) {
 	return nil, false
 }
 
-func (d *memDisk) stored(genesis *juno.EpochConfig) *raft.Stored {
+func (d *memDisk) stored(genesis *juno.EpochConfig) *consensus.Stored {
 	im := &d.now
-	st := &raft.Stored{Genesis: genesis}
+	st := &consensus.Stored{Genesis: genesis}
 	if tip := im.tip(); tip.Index > 0 {
 		st.Start, st.Last = im.start, tip
 	}
@@ -219,12 +219,13 @@ func (d *memDisk) stored(genesis *juno.EpochConfig) *raft.Stored {
 			st.Records = append(st.Records, *r)
 		}
 	}
-	newest := make(map[raft.RecordKind]int)
+	newest := make(map[consensus.RecordKind]int)
 	for i := range im.history {
 		newest[im.history[i].Kind] = i
 	}
 	for i, r := range im.history {
-		if r.Kind == raft.RecordEpoch || (newest[r.Kind] == i && r.Kind != raft.RecordEvidence) {
+		if r.Kind == consensus.RecordEpoch || (newest[r.Kind] == i &&
+			r.Kind != consensus.RecordEvidence) {
 			st.Records = append(st.Records, r)
 		}
 	}

@@ -2,7 +2,7 @@
 //
 // # What it is
 //
-// A World is a cluster of real cores (package raft) with the real wire format, the real log
+// A World is a cluster of real cores (package consensus) with the real wire format, the real log
 // (package wal) on a disk that lies, the real state machine (package db/state), clients,
 // administrators, and an adversary, on one goroutine and without a clock. Everything random in it
 // comes from one seed, so a run is a function of its Plan, and PlanOf makes a plan from a seed:

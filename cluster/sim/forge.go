@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/db/state"
 )
 
@@ -13,7 +13,7 @@ import (
 type fork struct {
 	term     juno.Term
 	leader   juno.NodeID
-	election *raft.Election // nil in round 0
+	election *consensus.Election // nil in round 0
 	base     *block
 	tip      *block
 	shown    uint64
@@ -24,13 +24,13 @@ type fork struct {
 // at such a block it does not ask: that is for the receivers to find out.
 func (a *adversary) certificate(
 	t juno.Term, at *block, kind juno.CertificateKind,
-) *juno.Certificate {
+) *juno.QuorumCertificate {
 	config := a.w.oracle.config(t)
 	if config == nil || at.parent == nil {
 		return nil
 	}
 	type vote struct {
-		claim juno.SignedClaim
+		claim juno.SignedVote
 		at    *block
 	}
 	var votes []vote
@@ -52,7 +52,7 @@ func (a *adversary) certificate(
 	}
 	for _, id := range a.ids {
 		if own, ok := a.vote(id, t, at, at); ok && !voted[id] {
-			votes = append(votes, vote{own.SignedClaim, at})
+			votes = append(votes, vote{own.SignedVote, at})
 		}
 	}
 	slices.SortStableFunc(votes, func(x, y vote) int {
@@ -62,10 +62,10 @@ func (a *adversary) certificate(
 		return nil
 	}
 	votes = votes[:config.Quorum()]
-	c := &juno.Certificate{Term: t, Pos: at.pos, Kind: kind, Detached: true}
-	c.PrevHash, c.Head = at.parent.pos.Hash, at.entry.Link()
+	c := &juno.QuorumCertificate{Term: t, Pos: at.pos, Kind: kind, Detached: true}
+	c.PrevHash, c.Head = at.parent.pos.Hash, at.entry.Header()
 	for _, e := range votes[len(votes)-1].at.entriesAfter(at) {
-		c.Links = append(c.Links, e.Link())
+		c.Headers = append(c.Headers, e.Header())
 	}
 	slices.SortFunc(votes, func(x, y vote) int { return cmp.Compare(x.claim.Node, y.claim.Node) })
 	for i := range votes {
@@ -76,12 +76,12 @@ func (a *adversary) certificate(
 
 // vote makes a vote of one of the adversary's nodes; ok is false if it has no key in the epoch.
 func (a *adversary) vote(id juno.NodeID, t juno.Term, accepted, prepared *block,
-) (*raft.Vote, bool) {
+) (*consensus.Vote, bool) {
 	s, ok := a.signer(id, t.Epoch())
 	if !ok {
 		return nil, false
 	}
-	v := &raft.Vote{}
+	v := &consensus.Vote{}
 	v.Term, v.Node, v.Committed = t, id, juno.Pos{Hash: a.w.book.cluster}
 	if accepted != nil {
 		v.Accepted = &accepted.pos
@@ -89,20 +89,20 @@ func (a *adversary) vote(id juno.NodeID, t juno.Term, accepted, prepared *block,
 	if prepared != nil && accepted != nil {
 		v.Prepared = &prepared.pos
 	}
-	raft.Sign(v, s)
+	consensus.Sign(v, s)
 	return v, true
 }
 
 // lie makes a report of one of the adversary's nodes with some certificate: a stale one, one that
 // claims less than it could, or none.
-func (a *adversary) lie(id juno.NodeID, t juno.Term) *raft.Report {
+func (a *adversary) lie(id juno.NodeID, t juno.Term) *consensus.Report {
 	config := a.w.oracle.config(t)
 	s, ok := a.signer(id, t.Epoch())
 	if config == nil || !ok {
 		return nil
 	}
 	base := a.w.oracle.bases[t.Epoch()]
-	r := &raft.Report{
+	r := &consensus.Report{
 		Term: t, Node: id, Candidate: config.Leader(t),
 		High: a.w.baseRank(t.Epoch()), Pos: base,
 	}
@@ -111,19 +111,19 @@ func (a *adversary) lie(id juno.NodeID, t juno.Term) *raft.Report {
 		cert = a.underclaim(t)
 	}
 	if cert != nil && cert.Term < t && cert.Term.Epoch() == t.Epoch() && a.rng.IntN(3) > 0 {
-		r.High, r.Pos = raft.Rank{Term: cert.Term, Index: cert.Pos.Index}, cert.Pos
+		r.High, r.Pos = consensus.Rank{Term: cert.Term, Index: cert.Pos.Index}, cert.Pos
 		r.Certificate = cert
 	}
 	if a.rng.IntN(8) == 0 { // it claims more than it can show
 		r.High.Term++
 		r.Certificate = nil
 	}
-	raft.Sign(r, s)
+	consensus.Sign(r, s)
 	return r
 }
 
 // underclaim makes a certificate of some term before t at a block below what was voted for.
-func (a *adversary) underclaim(t juno.Term) *juno.Certificate {
+func (a *adversary) underclaim(t juno.Term) *juno.QuorumCertificate {
 	c, ok := pick(a.rng, a.claims)
 	if !ok || c.Term >= t || c.Accepted == nil {
 		return nil
@@ -141,19 +141,19 @@ func (a *adversary) underclaim(t juno.Term) *juno.Certificate {
 }
 
 // baseRank returns the rank of the base of an epoch.
-func (w *World) baseRank(epoch uint32) raft.Rank {
+func (w *World) baseRank(epoch uint32) consensus.Rank {
 	base := w.oracle.tree.at(w.oracle.bases[epoch])
-	return raft.Rank{Term: base.entry.Term, Index: base.pos.Index}
+	return consensus.Rank{Term: base.entry.Term, Index: base.pos.Index}
 }
 
 // elect puts together an election of term t from the reports that were seen and lies of its own,
 // in any of the ways that a quorum allows, and returns it with the block where the term begins.
-func (a *adversary) elect(t juno.Term) (*raft.Election, *block) {
+func (a *adversary) elect(t juno.Term) (*consensus.Election, *block) {
 	config := a.w.oracle.config(t)
 	if config == nil || t.Round() == 0 {
 		return nil, nil
 	}
-	byNode := make(map[juno.NodeID]*raft.Report)
+	byNode := make(map[juno.NodeID]*consensus.Report)
 	for _, r := range a.reports {
 		if r.Term == t {
 			byNode[r.Node] = r
@@ -164,7 +164,7 @@ func (a *adversary) elect(t juno.Term) (*raft.Election, *block) {
 			byNode[id] = r
 		}
 	}
-	e := &raft.Election{Term: t}
+	e := &consensus.Election{Term: t}
 	ids := voters(config)
 	a.rng.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
 	for _, id := range ids {
@@ -177,7 +177,10 @@ func (a *adversary) elect(t juno.Term) (*raft.Election, *block) {
 	if len(e.Reports) < config.Quorum() {
 		return nil, nil
 	}
-	slices.SortFunc(e.Reports, func(x, y *raft.Report) int { return cmp.Compare(x.Node, y.Node) })
+	slices.SortFunc(e.Reports, func(x, y *consensus.Report) int {
+		return cmp.Compare(x.Node,
+			y.Node)
+	})
 	top := e.Reports[0]
 	for _, r := range e.Reports[1:] {
 		if top.High.Less(r.High) {
@@ -243,16 +246,16 @@ func (a *adversary) show(f *fork, entries []juno.Entry, to []juno.NodeID) {
 	if last == nil {
 		return
 	}
-	ae := &raft.Append{
-		Header: raft.Header{
+	ae := &consensus.Append{
+		Header: consensus.Header{
 			Term: f.term, Leader: f.leader, Prev: f.tip.pos, Last: last.pos, Count: len(entries),
 		},
 		Entries: entries, Election: f.election,
 	}
-	raft.Sign(ae, s)
+	consensus.Sign(ae, s)
 	a.launch(newPacket(f.leader, ae), to)
 	if a.w.logging {
-		a.w.note(nil, "lie", "to %v: %s", plain(to), raft.Describe(ae))
+		a.w.note(nil, "lie", "to %v: %s", plain(to), consensus.Describe(ae))
 	}
 	f.tip = last
 }

@@ -2,11 +2,11 @@ package sim
 
 import (
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // This file is what package cluster does around a core, without goroutines: the order of write,
-// sync, send and execute is the contract of raft.Ready.
+// sync, send and execute is the contract of consensus.Ready.
 
 // advance carries out what the core wants after an input.
 func (n *node) advance() {
@@ -33,7 +33,7 @@ func (n *node) advance() {
 }
 
 // handle does what may be done at once with a Ready, and remembers the rest for the sync.
-func (n *node) handle(rd *raft.Ready) {
+func (n *node) handle(rd *consensus.Ready) {
 	n.w.rate(n, rd)
 	if rd.Truncate != nil && *rd.Truncate < n.executed && !n.party.byzantine {
 		n.w.oracle.fail("I2", "%s truncates to %d and has executed %d", n.id, *rd.Truncate,
@@ -65,7 +65,7 @@ func (n *node) handle(rd *raft.Ready) {
 type life int
 
 // before returns the position that the entries of a Ready follow.
-func (n *node) before(rd *raft.Ready) juno.Pos {
+func (n *node) before(rd *consensus.Ready) juno.Pos {
 	first := rd.Append[0].Index
 	if rd.Reset != nil && rd.Reset.Index == first-1 {
 		return *rd.Reset
@@ -88,7 +88,7 @@ func (n *node) enter(config *juno.EpochConfig) {
 }
 
 // notices hands on what the core wants others to know.
-func (n *node) notices(rd *raft.Ready) {
+func (n *node) notices(rd *consensus.Ready) {
 	if rd.Forward != 0 {
 		n.forward(rd.Forward)
 	}
@@ -170,18 +170,18 @@ func (n *node) release() {
 }
 
 // writes reports whether a Ready puts anything on disk.
-func writes(rd *raft.Ready) bool {
+func writes(rd *consensus.Ready) bool {
 	return rd.Truncate != nil || rd.Reset != nil || len(rd.Append) > 0 || len(rd.Records) > 0
 }
 
 // send signs and sends messages, and gives our own back to the core.
-func (n *node) send(all []raft.Out, at life) {
+func (n *node) send(all []consensus.Out, at life) {
 	for i := range all {
 		if !n.up || life(n.life) != at {
 			return // the adversary has struck
 		}
 		out := &all[i]
-		checked := raft.Sign(out.Message, n.seal())
+		checked := consensus.Sign(out.Message, n.seal())
 		if !n.party.byzantine {
 			n.w.signed(n, out.Message, out.To)
 		}
@@ -193,7 +193,7 @@ func (n *node) send(all []raft.Out, at life) {
 }
 
 // commit executes final entries.
-func (n *node) commit(c *raft.Committed) {
+func (n *node) commit(c *consensus.Committed) {
 	if tip := n.disk.tip(); c.Pos.Index > tip.Index {
 		n.w.oracle.fail("I6", "%s is handed %s for execution, its log ends at %s", n.id, c.Pos, tip)
 	}
@@ -224,7 +224,7 @@ func (n *node) execute(entries []juno.Entry, fresh bool) {
 		}
 		if fresh {
 			n.w.answer(n, e, result)
-			if n.seen.Role == raft.Observer {
+			if n.seen.Role == consensus.Observer {
 				n.w.count(Observed)
 			}
 		}
@@ -259,7 +259,7 @@ func (n *node) checkpoint(at juno.Index) {
 }
 
 // compact drops the log below the checkpoint before a certified one.
-func (n *node) compact(k *raft.CheckpointCertificate) {
+func (n *node) compact(k *consensus.CheckpointCertificate) {
 	if !n.party.byzantine {
 		n.w.oracle.certified(k)
 	}

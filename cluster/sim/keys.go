@@ -6,7 +6,7 @@ import (
 	"sync"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // seal is the secret behind a key, and who holds it.
@@ -99,7 +99,7 @@ type signer struct {
 	seal *seal
 }
 
-// Sign implements raft.Signer.
+// Sign implements consensus.Signer.
 func (s signer) Sign(kind juno.Kind, body []byte) (juno.KeyID, juno.Signature) {
 	if s.book.real {
 		e := juno.Seal(s.seal.private, s.book.cluster, kind, body)
@@ -133,7 +133,8 @@ func (k *keyBook) good(public juno.PublicKey, e *juno.Envelope, admin bool) bool
 	return k.checked[h]
 }
 
-// verifier is what a node knows of the keys: a raft.Verifier with the meaning of raft.Keys.
+// verifier is what a node knows of the keys: a consensus.Verifier with the meaning of
+// consensus.Keys.
 type verifier struct {
 	book    *keyBook
 	configs []*juno.EpochConfig // by epoch, from 0 on
@@ -146,8 +147,8 @@ func (v *verifier) add(c *juno.EpochConfig) {
 	}
 }
 
-// Verify implements raft.Verifier.
-func (v *verifier) Verify(all []raft.Statement) error {
+// Verify implements consensus.Verifier.
+func (v *verifier) Verify(all []consensus.Statement) error {
 	for i := range all {
 		if err := v.verify(&all[i]); err != nil {
 			return err
@@ -156,7 +157,7 @@ func (v *verifier) Verify(all []raft.Statement) error {
 	return nil
 }
 
-func (v *verifier) verify(s *raft.Statement) error {
+func (v *verifier) verify(s *consensus.Statement) error {
 	if s.Anywhere {
 		for i := len(v.configs) - 1; i >= 0; i-- {
 			if v.signedUnder(v.configs[i], s) {
@@ -168,7 +169,7 @@ func (v *verifier) verify(s *raft.Statement) error {
 	config := s.Members
 	if config == nil {
 		if int(s.Epoch) >= len(v.configs) {
-			return fmt.Errorf("epoch %d: %w", s.Epoch, raft.ErrUnknownEpoch)
+			return fmt.Errorf("epoch %d: %w", s.Epoch, consensus.ErrUnknownEpoch)
 		}
 		config = v.configs[s.Epoch]
 	}
@@ -179,7 +180,7 @@ func (v *verifier) verify(s *raft.Statement) error {
 	return nil
 }
 
-func (v *verifier) signedUnder(config *juno.EpochConfig, s *raft.Statement) bool {
+func (v *verifier) signedUnder(config *juno.EpochConfig, s *consensus.Statement) bool {
 	if s.Node != 0 {
 		m, _, ok := config.Member(s.Node)
 		return ok && v.book.good(m.Public, &s.Envelope, false)

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // This file is I7, the strongest of the invariants. It does not wait for a fork: it asks after
@@ -23,7 +23,7 @@ type reign struct {
 // claim is what a correct node reported as its highest certificate.
 type claim struct {
 	node juno.NodeID
-	rank raft.Rank
+	rank consensus.Rank
 	at   *block
 }
 
@@ -129,7 +129,7 @@ func (o *oracle) commitCertificates(t juno.Term, high *block) {
 }
 
 // reported notes what a node reports for a term; from then on it has left all older ones.
-func (o *oracle) reported(id juno.NodeID, m *raft.Report) {
+func (o *oracle) reported(id juno.NodeID, m *consensus.Report) {
 	o.left(id, m.Term, m)
 	p := &o.promises[id-1]
 	p.reported = max(p.reported, m.Term)

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // move is something that the adversary does now and then.
@@ -48,9 +48,9 @@ func moveNames() []string {
 func (a *adversary) makes(name string) bool { return slices.Contains(a.w.plan.Moves, name) }
 
 // react answers the vote of a correct node at once, in one of the ways of echo.
-func (a *adversary) react(v *raft.Vote) {
+func (a *adversary) react(v *consensus.Vote) {
 	if a.makes("echo") && a.rng.IntN(3) == 0 {
-		a.echoOf(&v.SignedClaim)
+		a.echoOf(&v.SignedVote)
 	}
 }
 
@@ -61,7 +61,7 @@ func (a *adversary) echo() {
 	}
 }
 
-func (a *adversary) echoOf(c *juno.SignedClaim) {
+func (a *adversary) echoOf(c *juno.SignedVote) {
 	if c.Accepted == nil {
 		return
 	}
@@ -79,7 +79,7 @@ func (a *adversary) echoOf(c *juno.SignedClaim) {
 }
 
 // usurp leads a term, in two or three ways at once, when the reports for it come in.
-func (a *adversary) usurp(r *raft.Report) {
+func (a *adversary) usurp(r *consensus.Report) {
 	if a.makes("usurp") && a.w.isByzantine(r.Candidate) {
 		a.usurpTerm(r.Term)
 	}
@@ -164,7 +164,7 @@ func (a *adversary) reportLie() {
 // wishSpam always wants another leader.
 func (a *adversary) wishSpam() {
 	for _, id := range a.ids {
-		w := &raft.Wish{Term: a.newest + 1, Node: id, Cause: raft.CauseTimeout}
+		w := &consensus.Wish{Term: a.newest + 1, Node: id, Cause: consensus.CauseTimeout}
 		a.say(id, w.Term.Epoch(), w, a.some())
 	}
 }
@@ -176,7 +176,8 @@ func (a *adversary) wishLeap() {
 	if a.rng.IntN(4) == 0 {
 		t = juno.TermOf(a.newest.Epoch(), ^uint32(0))
 	}
-	a.say(id, t.Epoch(), &raft.Wish{Term: t, Node: id, Cause: raft.CauseEvidence}, a.some())
+	a.say(id, t.Epoch(), &consensus.Wish{Term: t, Node: id, Cause: consensus.CauseEvidence},
+		a.some())
 }
 
 // invalid shows entries that no validator may let pass, as the leader of a fork.
@@ -285,7 +286,7 @@ func (a *adversary) claimCommit() {
 	}
 	to := a.some()
 	for _, id := range a.ids {
-		v := &raft.Vote{}
+		v := &consensus.Vote{}
 		v.Term, v.Node, v.Committed = c.Term, id, *c.Accepted
 		if a.rng.IntN(2) == 0 {
 			v.Committed.Hash[0] ^= 1
@@ -303,7 +304,7 @@ func (a *adversary) checkpointLie() {
 	}
 	to := a.some()
 	for _, id := range a.ids {
-		p := &raft.Checkpoint{
+		p := &consensus.Checkpoint{
 			Epoch: a.newest.Epoch(), Index: b.pos.Index, Hash: b.pos.Hash, Node: id,
 			StateRoot: juno.Hash{byte(a.rng.IntN(3))},
 		}
@@ -318,7 +319,7 @@ func (a *adversary) accuse() {
 	if !ok {
 		return
 	}
-	e := &raft.Evidence{What: raft.EvidenceTwoVotes, Claims: []juno.SignedClaim{x, y}}
+	e := &consensus.Evidence{What: consensus.EvidenceTwoVotes, Claims: []juno.SignedVote{x, y}}
 	a.launch(newPacket(a.one(), e), a.some())
 }
 
@@ -326,8 +327,9 @@ func (a *adversary) accuse() {
 func (a *adversary) leave() {
 	id := a.one()
 	tip := a.w.oracle.golden[len(a.w.oracle.golden)-1].pos
-	l := &raft.Leave{
-		Node: id, Epoch: a.newest.Epoch(), Reason: raft.LeaveContradicted, Mine: tip, Theirs: tip,
+	l := &consensus.Leave{
+		Node: id, Epoch: a.newest.Epoch(), Reason: consensus.LeaveContradicted, Mine: tip,
+		Theirs: tip,
 	}
 	a.say(id, l.Epoch, l, a.some())
 }
@@ -356,5 +358,5 @@ func (a *adversary) proofLie() {
 		own.Kind = juno.Commit
 	}
 	id := a.one()
-	a.launch(newPacket(id, &raft.SyncReply{Node: id, Proof: &own, Commit: own.Pos}), a.some())
+	a.launch(newPacket(id, &consensus.SyncReply{Node: id, Proof: &own, Commit: own.Pos}), a.some())
 }

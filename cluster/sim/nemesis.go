@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // This file is what happens to correct nodes: crashes, partitions, and an adversarial scheduler
@@ -243,7 +243,7 @@ func (n *node) observeStatus() {
 	w.oracle.status(n, &before, &now)
 	n.countStatus(&before, &now)
 	switch {
-	case now.Role == raft.Leader && before.Role != raft.Leader:
+	case now.Role == consensus.Leader && before.Role != consensus.Leader:
 		w.strike(n, "begun to lead")
 	case before.High.Less(now.High):
 		w.strike(n, "formed a certificate")
@@ -258,14 +258,14 @@ func (n *node) observeStatus() {
 }
 
 // countStatus counts what an operator would see.
-func (n *node) countStatus(before, now *raft.Status) {
+func (n *node) countStatus(before, now *consensus.Status) {
 	switch {
 	case now.Halted && !before.Halted:
 		n.w.count(Halted)
 	case !now.Halted && before.Halted:
 		n.w.count(Resumed)
 	}
-	if now.Role == raft.Quarantined && before.Role != raft.Quarantined {
+	if now.Role == consensus.Quarantined && before.Role != consensus.Quarantined {
 		n.w.count(Quarantines)
 	}
 }
@@ -285,9 +285,9 @@ func (w *World) pressButton() {
 		w.submit(newRequest(juno.Entry{Type: juno.EntryMode, Payload: change.Payload()}))
 		return
 	}
-	halt := &raft.Halt{Change: change}
+	halt := &consensus.Halt{Change: change}
 	p := newPacket(0, halt)
-	w.note(nil, "button", "%s", raft.Describe(halt))
+	w.note(nil, "button", "%s", consensus.Describe(halt))
 	w.carry(p, juno.NodeID(1+w.rng.IntN(len(w.parties))))
 }
 

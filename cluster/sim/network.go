@@ -2,7 +2,7 @@ package sim
 
 import (
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // packet is a message on its way.
@@ -12,20 +12,20 @@ type packet struct {
 	hash  uint64
 	// message is what the bytes say. It is decoded once for all receivers: nobody may change a
 	// message, and a share of the runs decodes for every receiver to see that nobody does.
-	message raft.Message
+	message consensus.Message
 	err     error
 	decoded bool
 }
 
-func newPacket(from juno.NodeID, m raft.Message) *packet {
-	b := raft.Encode(m)
+func newPacket(from juno.NodeID, m consensus.Message) *packet {
+	b := consensus.Encode(m)
 	return &packet{from: from, bytes: b, hash: mixBytes(0, b)}
 }
 
 // decode returns what the packet says.
-func (p *packet) decode(again bool) (raft.Message, error) {
+func (p *packet) decode(again bool) (consensus.Message, error) {
 	if !p.decoded || again {
-		p.message, p.err = raft.Decode(p.bytes)
+		p.message, p.err = consensus.Decode(p.bytes)
 		p.decoded = true
 	}
 	return p.message, p.err
@@ -82,14 +82,14 @@ func (w *World) chance(permille int) bool {
 }
 
 // broadcast sends what a core wants sent.
-func (w *World) broadcast(n *node, out *raft.Out) {
+func (w *World) broadcast(n *node, out *consensus.Out) {
 	if len(out.To) == 0 {
 		return
 	}
 	p := newPacket(n.id, out.Message)
 	w.hash(uint64(n.id), p.hash)
 	if w.logging {
-		w.note(n, "send", "to %v: %s", plain(out.To), raft.Describe(out.Message))
+		w.note(n, "send", "to %v: %s", plain(out.To), consensus.Describe(out.Message))
 	}
 	if n.party.byzantine {
 		w.adversary.sends(n, p, out)
@@ -145,9 +145,9 @@ func (n *node) receive(p *packet) {
 		return
 	}
 	if w.logging {
-		w.note(n, "receive", "from %d: %s", p.from, raft.Describe(m))
+		w.note(n, "receive", "from %d: %s", p.from, consensus.Describe(m))
 	}
-	checked, err := raft.Check(m, n.verifier)
+	checked, err := consensus.Check(m, n.verifier)
 	if err != nil {
 		w.refused(n, m, err)
 		if unknownEpoch(err) {

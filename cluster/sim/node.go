@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/db/state"
 )
 
@@ -24,7 +24,7 @@ type node struct {
 	id     juno.NodeID
 	twin   int // number among the hosts of the party
 	rng    *rand.Rand
-	mutant raft.Mutant
+	mutant consensus.Mutant
 	skew   Micros // of its clock
 	drift  Micros // of its ticks
 
@@ -40,8 +40,8 @@ type node struct {
 	// What a crash takes.
 	up        bool
 	life      int // number of the incarnation, so that events of older ones are ignored
-	core      *raft.Core
-	durable   *raft.Durable
+	core      *consensus.Core
+	durable   *consensus.Durable
 	prefix    *state.Prefix
 	app       *app
 	pool      *pool
@@ -52,17 +52,17 @@ type node struct {
 	certified juno.Index
 	doubt     juno.Index // first checkpoint after healing at which its state was wrong
 	doubtAt   Micros
-	wanted    *raft.SnapshotRequest
-	pending   []raft.Ready // not persisted, or waiting for those that are not
-	installed bool         // its log began behind a snapshot at least once
-	written   int          // groups of pending that went to the disk, not synced yet
+	wanted    *consensus.SnapshotRequest
+	pending   []consensus.Ready // not persisted, or waiting for those that are not
+	installed bool              // its log began behind a snapshot at least once
+	written   int               // groups of pending that went to the disk, not synced yet
 	syncing   bool
 	advancing bool
 	frozen    bool      // it gets no processor
 	inbox     []*packet // what it was sent meanwhile
 	held      []func()  // what else it would have done meanwhile
 	rate      rate
-	seen      raft.Status // after the last input
+	seen      consensus.Status // after the last input
 }
 
 // newNode returns a process that is not running.
@@ -73,7 +73,7 @@ func (w *World) newNode(p *party, twin int) *node {
 		rng:     rand.New(rand.NewPCG(w.plan.Seed, uint64(p.id)<<8|uint64(twin))),
 	}
 	if p.byzantine {
-		n.mutant = raft.NoMutant
+		n.mutant = consensus.NoMutant
 	}
 	if skew := w.plan.Faults.ClockSkew; skew > 0 {
 		n.skew = between(w.rng, 0, skew)
@@ -120,8 +120,8 @@ func (n *node) start() {
 	n.frozen, n.inbox, n.held = false, nil, nil
 	n.verifier = &verifier{book: n.w.book, configs: []*juno.EpochConfig{&n.w.genesis.Config}}
 	for i := range st.Records {
-		if r := &st.Records[i]; r.Kind == raft.RecordEpoch {
-			e, err := raft.ParseEpochRecord(r.Bytes)
+		if r := &st.Records[i]; r.Kind == consensus.RecordEpoch {
+			e, err := consensus.ParseEpochRecord(r.Bytes)
 			n.check(err)
 			n.verifier.add(e.Next)
 		}
@@ -133,11 +133,11 @@ func (n *node) start() {
 		n.check(n.prefix.Append(&e))
 	}
 	var err error
-	n.durable, err = raft.NewDurable(n.id, st)
+	n.durable, err = consensus.NewDurable(n.id, st)
 	n.check(err)
-	n.core, err = raft.NewMutant(n.mutant, raft.Config{
+	n.core, err = consensus.NewMutant(n.mutant, consensus.Config{
 		ID: n.id, Cluster: n.w.book.cluster, Limits: n.w.plan.Limits, Observe: n.observe,
-	}, st, raft.Ports{Validator: n, Pool: n.pool, Log: n.disk, Rand: n.rng}, n.clock())
+	}, st, consensus.Ports{Validator: n, Pool: n.pool, Log: n.disk, Rand: n.rng}, n.clock())
 	n.check(err)
 	n.seen = n.core.Status()
 	n.app, n.executed = newApp(base, n.results), base.pos.Index
@@ -238,8 +238,8 @@ func (n *node) tickLater(after Micros) {
 	})
 }
 
-// Append implements raft.Validator. Client signatures are checked as package cluster does, before
-// an entry comes here, if they are real.
+// Append implements consensus.Validator. Client signatures are checked as package cluster does,
+// before an entry comes here, if they are real.
 func (n *node) Append(e *juno.Entry) error {
 	if n.w.plan.Real {
 		if err := n.prefix.Verify([]juno.Entry{*e}); err != nil {
@@ -249,7 +249,7 @@ func (n *node) Append(e *juno.Entry) error {
 	return n.prefix.Append(e)
 }
 
-// TruncateTo implements raft.Validator.
+// TruncateTo implements consensus.Validator.
 func (n *node) TruncateTo(index juno.Index) { n.prefix.TruncateTo(index) }
 
 // seal returns the key that the node signs with: the one that its newest membership gives it.

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // Violation is an invariant that a run broke.
@@ -73,7 +73,7 @@ func newOracle(w *World, genesis *juno.Genesis) *oracle {
 		o.promises[i].in = make(map[juno.Term]*word)
 	}
 	switch w.plan.Mutant {
-	case raft.MutantNoTermMatch, raft.MutantAnyTerm:
+	case consensus.MutantNoTermMatch, consensus.MutantAnyTerm:
 		o.loose = true
 	}
 	return o
@@ -95,7 +95,7 @@ func (o *oracle) must(id juno.NodeID, p juno.Pos, what string) *block {
 
 // quorum returns q of an epoch, as the nodes count it.
 func (o *oracle) quorum(c *juno.EpochConfig) int {
-	if o.w.plan.Mutant == raft.MutantNaiveQuorum {
+	if o.w.plan.Mutant == consensus.MutantNaiveQuorum {
 		return 2*c.Faulty() + 1
 	}
 	return c.Quorum()
@@ -195,7 +195,7 @@ func (o *oracle) executed(id juno.NodeID, at juno.Index, trace, result juno.Hash
 func count(set uint64) int { return bits.OnesCount64(set) }
 
 // status looks at what changed in a correct node: I2 and I4.
-func (o *oracle) status(n *node, before, now *raft.Status) {
+func (o *oracle) status(n *node, before, now *consensus.Status) {
 	o.enteredTerm(n, now)
 	if now.Committed.Index < before.Committed.Index {
 		o.fail("I2", "%s committed %s and then %s", n.id, before.Committed, now.Committed)
@@ -220,7 +220,7 @@ func (o *oracle) status(n *node, before, now *raft.Status) {
 
 // proven checks what a node can show to others: the certificate of what it hands to execution
 // convinces anybody who knows the members.
-func (o *oracle) proven(id juno.NodeID, c *raft.Committed) {
+func (o *oracle) proven(id juno.NodeID, c *consensus.Committed) {
 	cert := c.Certificate
 	if cert == nil {
 		return
@@ -235,7 +235,7 @@ func (o *oracle) proven(id juno.NodeID, c *raft.Committed) {
 }
 
 // certified is I9 for checkpoints: what a quorum signs is the state that correct nodes computed.
-func (o *oracle) certified(k *raft.CheckpointCertificate) {
+func (o *oracle) certified(k *consensus.CheckpointCertificate) {
 	if known, ok := o.roots[k.Index]; ok && known != k.StateRoot {
 		o.fail("I9", "two states are certified at %d: %s and %s", k.Index, known.Short(),
 			k.StateRoot.Short())
@@ -250,13 +250,13 @@ func (o *oracle) damaged(n *node) {
 	if n.corrupt == 0 || n.doubt == 0 || !known || o.w.now < n.doubtAt+second {
 		return
 	}
-	if st := n.core.Status(); st.Role != raft.Quarantined {
+	if st := n.core.Status(); st.Role != consensus.Quarantined {
 		o.fail("H2", "the state of %s at %d is wrong, and it goes on as %s", n.id, n.doubt, st.Role)
 	}
 }
 
 // accused is I11: evidence convicts the adversary only.
-func (o *oracle) accused(id juno.NodeID, e *raft.Evidence) {
+func (o *oracle) accused(id juno.NodeID, e *consensus.Evidence) {
 	o.w.count(Convictions)
 	if node, term := e.Accused(); !o.w.isByzantine(node) {
 		o.fail("I11", "%s accuses %s, which is correct: %s in term %s", id, node, e.What, term)
@@ -265,7 +265,7 @@ func (o *oracle) accused(id juno.NodeID, e *raft.Evidence) {
 
 // alarmed looks at what a node thinks that only an operator can mend. Nothing in a run is worth
 // that, but that one of the adversary's nodes says farewell, or one with a damaged state.
-func (o *oracle) alarmed(id juno.NodeID, a raft.Alarm) {
+func (o *oracle) alarmed(id juno.NodeID, a consensus.Alarm) {
 	if o.w.adversary.left(a.Text) {
 		return
 	}

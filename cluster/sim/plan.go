@@ -6,14 +6,14 @@ import (
 	"strings"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // Plan is everything that is decided before a run begins. PlanOf derives it from a seed; a test
 // may change it. A run is a function of its plan, and of nothing else.
 type Plan struct {
 	Seed   uint64
-	Mutant raft.Mutant // rule that every correct node breaks; raft.NoMutant but in tests
+	Mutant consensus.Mutant // rule that every correct node breaks; consensus.NoMutant but in tests
 
 	Voters    int // of epoch 0
 	Spares    int // observers of epoch 0, which may become voters
@@ -23,7 +23,7 @@ type Plan struct {
 	Chaos Micros // how long faults happen; then everything heals
 	Limit Micros // how much longer the cluster may take to make progress after that
 
-	Limits          raft.Limits
+	Limits          consensus.Limits
 	CheckpointEvery uint64
 	Real            bool // ed25519 instead of the fast signatures
 	WAL             bool // package wal on a disk in memory instead of the fast one
@@ -112,7 +112,7 @@ func (p Plan) fill(rng *rand.Rand, n int) Plan {
 }
 
 func (p *Plan) fillLimits(rng *rand.Rand) {
-	l := raft.DefaultLimits()
+	l := consensus.DefaultLimits()
 	l.InFlightMax = 1 + rng.IntN(4)
 	l.WindowEntriesMax = 32 << rng.IntN(4)
 	l.BatchEntriesMax = 2 << rng.IntN(4)
@@ -215,7 +215,7 @@ func (p *Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %d voters, %d spares, %d clients, %s of faults", p.Seed, p.Voters,
 		p.Spares, p.Clients, p.Chaos)
-	if p.Mutant != raft.NoMutant {
+	if p.Mutant != consensus.NoMutant {
 		fmt.Fprintf(&b, ", mutant %s", p.Mutant)
 	}
 	fmt.Fprintf(&b, "\nnetwork %+v\ndisk %+v, wal %v, ed25519 %v\nfaults %+v\n", p.Net, p.Disk,

@@ -20,7 +20,7 @@ func newRequest(entries ...juno.Entry) *request {
 	return &request{id: sha256.Sum256(entries[0].Payload), entries: entries}
 }
 
-// pool is what a node was asked to put into the log. It implements raft.Pool.
+// pool is what a node was asked to put into the log. It implements consensus.Pool.
 type pool struct {
 	ticks   *uint64
 	waiting []*request
@@ -46,7 +46,7 @@ func (p *pool) add(r *request) bool {
 	return true
 }
 
-// Next implements raft.Pool.
+// Next implements consensus.Pool.
 func (p *pool) Next(entriesMax, bytesMax int) []juno.Entry {
 	var out []juno.Entry
 	size, n := 0, 0
@@ -66,10 +66,10 @@ func (p *pool) Next(entriesMax, bytesMax int) []juno.Entry {
 	return out
 }
 
-// Len implements raft.Pool.
+// Len implements consensus.Pool.
 func (p *pool) Len() int { return p.count }
 
-// Requeue implements raft.Pool.
+// Requeue implements consensus.Pool.
 func (p *pool) Requeue(entries []juno.Entry) {
 	var back []*request
 	for i := range entries {
@@ -82,10 +82,10 @@ func (p *pool) Requeue(entries []juno.Entry) {
 	p.waiting = append(back, p.waiting...)
 }
 
-// Reject implements raft.Pool.
+// Reject implements consensus.Pool.
 func (p *pool) Reject(entries []juno.Entry, _ error) { p.done(entries) }
 
-// OldestTicks implements raft.Pool.
+// OldestTicks implements consensus.Pool.
 func (p *pool) OldestTicks() (uint64, bool) {
 	for len(p.oldest) > 0 {
 		if r := p.oldest[0]; p.known[r.id] == r {

@@ -2,7 +2,7 @@ package sim
 
 import (
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // promises is what one correct node bound itself to.
@@ -37,31 +37,31 @@ func (o *oracle) word(id juno.NodeID, t juno.Term) *word {
 }
 
 // signed looks at what a correct node is about to send.
-func (o *oracle) signed(n *node, m raft.Message, to []juno.NodeID) {
+func (o *oracle) signed(n *node, m consensus.Message, to []juno.NodeID) {
 	switch m := m.(type) {
-	case *raft.Vote:
+	case *consensus.Vote:
 		o.voted(n, m)
-	case *raft.Report:
+	case *consensus.Report:
 		o.reported(n.id, m)
-	case *raft.Append:
+	case *consensus.Append:
 		o.led(n.id, m)
-	case *raft.Wish:
+	case *consensus.Wish:
 		p := &o.promises[n.id-1]
 		p.wished = max(p.wished, m.Term)
-	case *raft.SyncRequest:
+	case *consensus.SyncRequest:
 		o.asked(n, to)
 	}
 }
 
 // left is I5: after a report for a term nothing is signed for an older one, restarts or not.
-func (o *oracle) left(id juno.NodeID, t juno.Term, m raft.Message) {
+func (o *oracle) left(id juno.NodeID, t juno.Term, m consensus.Message) {
 	if newest := o.promises[id-1].reported; t < newest {
-		o.fail("I5", "%s left for term %s and signs: %s", id, newest, raft.Describe(m))
+		o.fail("I5", "%s left for term %s and signs: %s", id, newest, consensus.Describe(m))
 	}
 }
 
 // voted checks a vote against what the node said before (I3), and counts it (I7).
-func (o *oracle) voted(n *node, v *raft.Vote) {
+func (o *oracle) voted(n *node, v *consensus.Vote) {
 	id := n.id
 	o.left(id, v.Term, v)
 	said := o.word(id, v.Term)
@@ -73,8 +73,9 @@ func (o *oracle) voted(n *node, v *raft.Vote) {
 	}
 	accepted := o.must(id, *v.Accepted, "accepted")
 	switch {
-	case said.muted && o.w.plan.Mutant != raft.MutantVoteAfterLeave:
-		o.fail("I3", "%s fell silent in term %s and says again: %s", id, v.Term, raft.Describe(v))
+	case said.muted && o.w.plan.Mutant != consensus.MutantVoteAfterLeave:
+		o.fail("I3", "%s fell silent in term %s and says again: %s", id, v.Term,
+			consensus.Describe(v))
 	case said.accepted != nil && !accepted.holds(said.accepted):
 		o.fail("I3", "%s accepted %s in term %s, and now %s", id, said.accepted.pos, v.Term,
 			accepted.pos)
@@ -88,7 +89,7 @@ func (o *oracle) voted(n *node, v *raft.Vote) {
 	prepared := o.must(id, *v.Prepared, "prepared")
 	switch {
 	case !accepted.holds(prepared):
-		o.fail("I3", "%s prepared what it did not accept: %s", id, raft.Describe(v))
+		o.fail("I3", "%s prepared what it did not accept: %s", id, consensus.Describe(v))
 	case said.prepared != nil && !prepared.holds(said.prepared):
 		o.fail("I3", "%s prepared %s in term %s, and now %s", id, said.prepared.pos, v.Term,
 			prepared.pos)
@@ -98,14 +99,14 @@ func (o *oracle) voted(n *node, v *raft.Vote) {
 }
 
 // led checks that a correct leader signs one chain only (F8), in terms that it has not left.
-func (o *oracle) led(id juno.NodeID, ae *raft.Append) {
+func (o *oracle) led(id juno.NodeID, ae *consensus.Append) {
 	if ae.Leader != id {
 		return // relayed
 	}
 	o.left(id, ae.Term, ae)
 	last := o.tree.learn(ae)
 	if last == nil {
-		o.fail("I3", "%s signs what is no history: %s", id, raft.Describe(ae))
+		o.fail("I3", "%s signs what is no history: %s", id, consensus.Describe(ae))
 	}
 	said := o.word(id, ae.Term)
 	switch {
@@ -140,7 +141,7 @@ func (o *oracle) rooted(n *node, t juno.Term, accepted, before *block) {
 
 // enteredTerm is E2: nobody leaves a term because he wants to; a quorum has to wish for it, the
 // adversary included, before the first correct node enters another one.
-func (o *oracle) enteredTerm(n *node, st *raft.Status) {
+func (o *oracle) enteredTerm(n *node, st *consensus.Status) {
 	p := &o.promises[n.id-1]
 	p.wished = max(p.wished, st.Wish)
 	if st.Term <= p.entered {

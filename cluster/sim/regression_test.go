@@ -2,8 +2,9 @@ package sim
 
 import "testing"
 
-// regressions are seeds that once found a bug that no scenario of cluster/raft showed then. Most
-// bugs that the simulator found became scenarios there, which do not depend on how plans are made.
+// regressions are seeds that once found a bug that no scenario of cluster/consensus showed then.
+// Most bugs that the simulator found became scenarios there, which do not depend on how plans are
+// made.
 var regressions = []struct {
 	seed uint64
 	bug  string

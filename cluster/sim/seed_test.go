@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 var (
@@ -40,7 +40,7 @@ func planOf(t *testing.T, seed uint64) Plan {
 	}
 	p.WAL, p.Real = p.WAL || *walFlag, p.Real || *realFlag
 	if *mutantFlag != "" {
-		m, err := raft.ParseMutant(*mutantFlag)
+		m, err := consensus.ParseMutant(*mutantFlag)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,11 +4,11 @@ import (
 	"maps"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // fetch gets the state of a checkpoint from somebody who has it (Y5).
-func (n *node) fetch(r *raft.SnapshotRequest) {
+func (n *node) fetch(r *consensus.SnapshotRequest) {
 	n.wanted = r
 	n.w.note(n, "fetch", "state at %d from %d", r.Checkpoint.Index, r.From)
 	n.later(between(n.w.rng, millisecond, 100*millisecond), func() {
@@ -22,7 +22,7 @@ func (n *node) fetch(r *raft.SnapshotRequest) {
 }
 
 // install makes a state our own, if it is what the checkpoint says and still needed.
-func (n *node) install(r *raft.SnapshotRequest) {
+func (n *node) install(r *consensus.SnapshotRequest) {
 	s := n.w.offered(n, r)
 	k := r.Checkpoint
 	if s == nil || s.pos != k.Pos() || rootOf(s.view) != k.StateRoot ||
@@ -44,7 +44,7 @@ func (n *node) install(r *raft.SnapshotRequest) {
 
 // offered returns the state at a checkpoint as somebody sends it. The adversary may send another
 // one.
-func (w *World) offered(to *node, r *raft.SnapshotRequest) *snapshot {
+func (w *World) offered(to *node, r *consensus.SnapshotRequest) *snapshot {
 	ids := []juno.NodeID{r.From, juno.NodeID(1 + w.rng.IntN(len(w.parties)))}
 	for _, id := range ids {
 		if id == to.id || w.links.cut[id][to.id] > w.now {

@@ -5,7 +5,7 @@ import (
 	"math/bits"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // style is how one of the adversary's nodes lives between the moves.
@@ -60,7 +60,7 @@ func (a *adversary) reconnect() {
 			}
 			if a.styles[id] == styleBroken {
 				// Those behind that one only hurt who has them.
-				all := raft.Mutants()[:raft.MutantStay]
+				all := consensus.Mutants()[:consensus.MutantStay]
 				n.mutant = all[a.rng.IntN(len(all))] // at its next start
 			}
 		}
@@ -77,9 +77,9 @@ func (a *adversary) hears(n *node, p *packet) bool {
 }
 
 // sends does what the core of one of the adversary's processes wants, or something else.
-func (a *adversary) sends(n *node, p *packet, out *raft.Out) {
+func (a *adversary) sends(n *node, p *packet, out *consensus.Out) {
 	w := a.w
-	if a.styles[n.id] == styleMiser && out.Message.Kind() == raft.KindSyncReply {
+	if a.styles[n.id] == styleMiser && out.Message.Kind() == consensus.KindSyncReply {
 		return
 	}
 	for _, to := range out.To {

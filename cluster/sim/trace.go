@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // TraceHeader explains the columns of a trace.
@@ -38,7 +38,7 @@ func columns(n *node, event string) string {
 		st.Committed.Index)
 }
 
-func shortRole(r raft.Role) string { return strings.ToLower(r.String())[:4] }
+func shortRole(r consensus.Role) string { return strings.ToLower(r.String())[:4] }
 
 func shortIndex(p *juno.Pos) string {
 	if p == nil {
@@ -48,7 +48,7 @@ func shortIndex(p *juno.Pos) string {
 }
 
 // signed checks and notes what a correct node is about to send.
-func (w *World) signed(n *node, m raft.Message, to []juno.NodeID) {
+func (w *World) signed(n *node, m consensus.Message, to []juno.NodeID) {
 	if err := n.durable.Check(m); err != nil {
 		w.oracle.fail("I6", "%s: %v", n.id, err)
 	}
@@ -56,7 +56,7 @@ func (w *World) signed(n *node, m raft.Message, to []juno.NodeID) {
 }
 
 // refused notes that a node did not take a message.
-func (w *World) refused(n *node, m raft.Message, err error) {
+func (w *World) refused(n *node, m consensus.Message, err error) {
 	if err != nil && w.logging {
 		w.note(n, "refuse", "%s: %v", m.Kind(), err)
 	}

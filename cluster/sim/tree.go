@@ -2,7 +2,7 @@ package sim
 
 import (
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 )
 
 // block is an entry in its place in one history. Every block that anybody ever made is kept, so
@@ -111,17 +111,17 @@ func (b *block) HashAt(i juno.Index) (juno.Hash, bool) {
 	return juno.Hash{}, false
 }
 
-// LinkAt implements juno.History.
-func (b *block) LinkAt(i juno.Index) (juno.Link, bool) {
+// HeaderAt implements juno.History.
+func (b *block) HeaderAt(i juno.Index) (juno.EntryHeader, bool) {
 	if at := b.behind(i); at != nil && at.pos.Index == i && i > 0 {
-		return at.entry.Link(), true
+		return at.entry.Header(), true
 	}
-	return juno.Link{}, false
+	return juno.EntryHeader{}, false
 }
 
 // learn adds the entries of an AppendEntries to the tree, and returns its last block if it is
 // what it says.
-func (t *tree) learn(ae *raft.Append) *block {
+func (t *tree) learn(ae *consensus.Append) *block {
 	b := t.growAll(ae.Prev, ae.Entries)
 	if b == nil || b.pos != ae.Last {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/internal/vfs"
 	"juno/wal"
 )
@@ -69,7 +69,7 @@ func must(err error) {
 	}
 }
 
-func (d *walDisk) write(rd *raft.Ready) {
+func (d *walDisk) write(rd *consensus.Ready) {
 	b := wal.Batch{Entries: rd.Append}
 	if rd.Truncate != nil {
 		b.Truncate, b.TruncateTo = true, *rd.Truncate
@@ -170,10 +170,10 @@ func (d *walDisk) begins() juno.Index { return 0 }
 
 func (d *walDisk) tip() juno.Pos { return d.log.Tip() }
 
-// First implements raft.Log.
+// First implements consensus.Log.
 func (d *walDisk) First() juno.Index { return d.log.FirstIndex() }
 
-// HashAt implements raft.Log.
+// HashAt implements consensus.Log.
 func (d *walDisk) HashAt(i juno.Index) (juno.Hash, bool) {
 	p, err := d.log.Pos(i)
 	if errors.Is(err, wal.ErrOutOfRange) {
@@ -183,7 +183,7 @@ func (d *walDisk) HashAt(i juno.Index) (juno.Hash, bool) {
 	return p.Hash, true
 }
 
-// Entries implements raft.Log.
+// Entries implements consensus.Log.
 func (d *walDisk) Entries(lo, hi juno.Index, bytesMax int) []juno.Entry {
 	var all []juno.Entry
 	size := 0
@@ -197,23 +197,23 @@ func (d *walDisk) Entries(lo, hi juno.Index, bytesMax int) []juno.Entry {
 	return all
 }
 
-// Certificate implements raft.Log.
-func (d *walDisk) Certificate(index juno.Index) (*juno.Certificate, bool) {
+// Certificate implements consensus.Log.
+func (d *walDisk) Certificate(index juno.Index) (*juno.QuorumCertificate, bool) {
 	r, err := d.log.Find(wal.Proof, index)
 	if errors.Is(err, wal.ErrNoRecord) {
 		return nil, false
 	}
 	must(err)
-	c, err := raft.ParseProof(r.Bytes)
+	c, err := consensus.ParseProof(r.Bytes)
 	must(err)
 	return c, true
 }
 
-func (d *walDisk) stored(genesis *juno.EpochConfig) *raft.Stored {
-	st := &raft.Stored{Genesis: genesis, Start: d.log.Start(), Last: d.log.Tip()}
+func (d *walDisk) stored(genesis *juno.EpochConfig) *consensus.Stored {
+	st := &consensus.Stored{Genesis: genesis, Start: d.log.Start(), Last: d.log.Tip()}
 	add := func(r wal.Record) {
 		st.Records = append(st.Records,
-			raft.Record{Kind: raft.RecordKind(r.Kind), Index: r.Index, Bytes: r.Bytes})
+			consensus.Record{Kind: consensus.RecordKind(r.Kind), Index: r.Index, Bytes: r.Bytes})
 	}
 	for _, k := range []wal.Kind{wal.HardState, wal.Accepted, wal.High, wal.LeaderClaim} {
 		if r, ok := d.log.Newest(k); ok {

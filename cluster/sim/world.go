@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/db/state"
 )
 
@@ -140,4 +140,4 @@ func (w *World) hash(words ...uint64) {
 }
 
 // unknownEpoch reports whether a message could not be checked because we are behind.
-func unknownEpoch(err error) bool { return errors.Is(err, raft.ErrUnknownEpoch) }
+func unknownEpoch(err error) bool { return errors.Is(err, consensus.ErrUnknownEpoch) }

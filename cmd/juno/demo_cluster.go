@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"juno"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/embedded"
 	"juno/internal/ports"
 	"juno/server"
@@ -177,7 +177,8 @@ func (d *clusterDemo) leader(ctx context.Context) (leader nodeLine, err error) {
 	err = d.await(ctx, "a node leads", func(all []nodeLine) bool {
 		for _, n := range all {
 			term, err := juno.ParseTerm(n.text(server.FactTerm))
-			if err == nil && n.text(server.FactRole) == raft.Leader.String() && term >= highest {
+			if err == nil && n.text(server.FactRole) == consensus.Leader.String() &&
+				term >= highest {
 				leader, highest = n, term
 			}
 		}

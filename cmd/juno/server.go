@@ -9,7 +9,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/raft"
+	"juno/cluster/consensus"
 	"juno/server"
 )
 
@@ -76,7 +76,7 @@ func runServer(ctx context.Context, c console, args []string) (err error) {
 
 // news is what an operator wants to be told when it changes.
 type news struct {
-	role       raft.Role
+	role       consensus.Role
 	term       juno.Term
 	leader     juno.NodeID
 	convinced  bool
@@ -113,7 +113,7 @@ func followStatus(ctx context.Context, s *server.Server, log *journal) {
 
 func tellChange(log *journal, s *cluster.Status, before news) {
 	switch {
-	case s.Role == raft.Leader && before.role != raft.Leader:
+	case s.Role == consensus.Leader && before.role != consensus.Leader:
 		log.line("%s leads term %s", s.ID, s.Term)
 	case s.Role != before.role || s.Convinced && s.Leader != before.leader:
 		log.line("%s is %s in term %s; leader: %s", s.ID, s.Role, s.Term, s.Leader)

@@ -16,7 +16,7 @@ type ledger struct {
 	client  juno.PrivateKey
 	node    juno.PrivateKey
 	entries []Chained
-	proofs  []*juno.Certificate
+	proofs  []*juno.QuorumCertificate
 	request juno.RequestID
 	time    juno.Millis
 }
@@ -84,10 +84,10 @@ func (l *ledger) batch(n int, text func(i int) string) {
 // commit appends a certificate for the tip.
 func (l *ledger) commit() {
 	pos := l.tip()
-	claim := juno.Claim{Node: 1, Accepted: &pos, Prepared: &pos, Committed: pos}
-	l.proofs = append(l.proofs, &juno.Certificate{
+	claim := juno.Vote{Node: 1, Accepted: &pos, Prepared: &pos, Committed: pos}
+	l.proofs = append(l.proofs, &juno.QuorumCertificate{
 		Pos: pos, Kind: juno.Commit,
-		Votes: []juno.SignedClaim{juno.SignClaim(l.node, l.genesis.ID(), claim)},
+		Votes: []juno.SignedVote{juno.SignVote(l.node, l.genesis.ID(), claim)},
 	})
 }
 
@@ -273,7 +273,7 @@ func TestFaultsAreFound(t *testing.T) {
 		}, "used before"},
 		{"vote of another node", func(l *ledger, o *Options) {
 			v := &l.proofs[1].Votes[0]
-			*v = juno.SignClaim(key(9), l.genesis.ID(), v.Claim)
+			*v = juno.SignVote(key(9), l.genesis.ID(), v.Vote)
 		}, map[string]juno.Index{CheckProofs: 7}, "not that node's"},
 		{
 			"bad vote", func(l *ledger, o *Options) { l.proofs[1].Votes[0].Signature[3] ^= 1 },

@@ -142,7 +142,7 @@ func (a *Auditor) Entries(entries []Chained) {
 	}
 	for i := range entries {
 		e := &entries[i]
-		link := e.Link()
+		link := e.Header()
 		a.link(e, &link)
 		if a.valid != nil {
 			a.valid.entry(&e.Entry)
@@ -182,7 +182,7 @@ func (a *Auditor) execute(entries []Chained) {
 }
 
 // link checks the place of an entry in the chain.
-func (a *Auditor) link(e *Chained, link *juno.Link) {
+func (a *Auditor) link(e *Chained, link *juno.EntryHeader) {
 	if a.chain.OK {
 		switch hash := link.Chain(a.at.Hash, e.Index); {
 		case e.Index != a.at.Index+1:
@@ -206,7 +206,7 @@ func (a *Auditor) known(p juno.Pos, hash juno.Hash) {
 }
 
 // Certificate checks a commit certificate: now, or when the entries that it speaks of are there.
-func (a *Auditor) Certificate(c *juno.Certificate) {
+func (a *Auditor) Certificate(c *juno.QuorumCertificate) {
 	if a.proofs != nil {
 		a.proofs.certificate(c)
 	}

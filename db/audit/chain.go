@@ -40,7 +40,7 @@ type Chain struct {
 // joint is where a stretch begins and ends.
 type joint struct {
 	first juno.Pos
-	link  juno.Link // of the first entry
+	link  juno.EntryHeader // of the first entry
 	last  juno.Pos
 }
 
@@ -62,7 +62,7 @@ func (c *Chain) Stretch(entries []Chained) {
 	for i := 1; i < len(entries) && bad == nil; i++ {
 		bad = follows(entries[i-1].Pos(), &entries[i])
 	}
-	j := joint{entries[0].Pos(), entries[0].Link(), entries[len(entries)-1].Pos()}
+	j := joint{entries[0].Pos(), entries[0].Header(), entries[len(entries)-1].Pos()}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if bad != nil {

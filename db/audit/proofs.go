@@ -25,10 +25,10 @@ type proofs struct {
 	start  juno.Pos
 	last   juno.Index
 	hashes []juno.Hash // of the newest windowEntries entries, at index modulo windowEntries
-	links  []juno.Link
+	links  []juno.EntryHeader
 
-	waiting []*juno.Certificate // for entries that are not there yet
-	covered juno.Index          // newest entry that a certificate commits
+	waiting []*juno.QuorumCertificate // for entries that are not there yet
+	covered juno.Index                // newest entry that a certificate commits
 }
 
 type membership struct {
@@ -40,7 +40,7 @@ func newProofs(prefix *state.Prefix, pool *pool, o *Options) *proofs {
 	p := &proofs{
 		finding: Finding{Check: CheckProofs, From: o.From, OK: true}, cluster: o.Genesis.ID(),
 		pool: pool, epochs: make(map[uint32]*membership), start: o.Start, last: o.Start.Index,
-		hashes: make([]juno.Hash, windowEntries), links: make([]juno.Link, windowEntries),
+		hashes: make([]juno.Hash, windowEntries), links: make([]juno.EntryHeader, windowEntries),
 	}
 	p.join(prefix.Config())
 	return p
@@ -57,7 +57,7 @@ func (p *proofs) join(c *juno.EpochConfig) {
 }
 
 // entry notes the next entry, and checks what waited for it.
-func (p *proofs) entry(e *Chained, link juno.Link) {
+func (p *proofs) entry(e *Chained, link juno.EntryHeader) {
 	p.last = e.Index
 	p.hashes[e.Index%windowEntries], p.links[e.Index%windowEntries] = e.Hash, link
 	if e.Type == juno.EntryConfig {
@@ -89,16 +89,16 @@ func (p *proofs) HashAt(i juno.Index) (juno.Hash, bool) {
 	return p.hashes[i%windowEntries], true
 }
 
-// LinkAt returns an entry in the window, without its payload.
-func (p *proofs) LinkAt(i juno.Index) (juno.Link, bool) {
+// HeaderAt returns an entry in the window, without its payload.
+func (p *proofs) HeaderAt(i juno.Index) (juno.EntryHeader, bool) {
 	if _, ok := p.HashAt(i); !ok || i == p.start.Index {
-		return juno.Link{}, false
+		return juno.EntryHeader{}, false
 	}
 	return p.links[i%windowEntries], true
 }
 
 // furthest returns the newest entry that a certificate speaks of.
-func furthest(c *juno.Certificate) juno.Index {
+func furthest(c *juno.QuorumCertificate) juno.Index {
 	most := c.Pos.Index
 	for i := range c.Votes {
 		if v := &c.Votes[i]; v.Prepared != nil {
@@ -109,7 +109,7 @@ func furthest(c *juno.Certificate) juno.Index {
 }
 
 // certificate checks a certificate, or lets it wait.
-func (p *proofs) certificate(c *juno.Certificate) {
+func (p *proofs) certificate(c *juno.QuorumCertificate) {
 	switch {
 	case c.Pos.Index < p.finding.From:
 	case furthest(c) > p.last:
@@ -119,7 +119,7 @@ func (p *proofs) certificate(c *juno.Certificate) {
 	}
 }
 
-func (p *proofs) check(c *juno.Certificate) {
+func (p *proofs) check(c *juno.QuorumCertificate) {
 	m := p.epochs[c.Term.Epoch()]
 	err := error(nil)
 	switch hash, ok := p.HashAt(c.Pos.Index); {
@@ -147,7 +147,7 @@ func (p *proofs) check(c *juno.Certificate) {
 }
 
 // votes queues the signatures of a certificate's votes.
-func (p *proofs) votes(c *juno.Certificate, m *membership) error {
+func (p *proofs) votes(c *juno.QuorumCertificate, m *membership) error {
 	for i := range c.Votes {
 		v := &c.Votes[i]
 		r, known := m.ring.Lookup(v.Key)

@@ -13,7 +13,7 @@ func (p *Prefix) keyOp(e *juno.Entry, u *undo) error {
 	if err != nil {
 		return err
 	}
-	v, err := o.Judge(p.ring, e.Index)
+	v, err := o.Verify(p.ring, e.Index)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (p *Prefix) configChange(e *juno.Entry, u *undo) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Judge(p.config, p.ring.Cluster()); err != nil {
+	if err := c.Verify(p.config, p.ring.Cluster()); err != nil {
 		return err
 	}
 	u.config, p.config = p.config, &c.Next
@@ -46,7 +46,7 @@ func (p *Prefix) modeChange(e *juno.Entry, u *undo) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Judge(p.config, p.ring.Cluster(), p.mode.Nonce); err != nil {
+	if err := c.Verify(p.config, p.ring.Cluster(), p.mode.Nonce); err != nil {
 		return err
 	}
 	before := p.mode

@@ -74,8 +74,8 @@ import "crypto/ed25519" // want ` + "`db may not import crypto/ed25519`" + `
 		"db/db_test.go": `package db
 import "juno/db/hopper"
 `,
-		"cluster/raft/raft.go": `package raft
-import "juno/wal" // want ` + "`cluster/raft may not import wal`" + `
+		"cluster/consensus/raft.go": `package consensus
+import "juno/wal" // want ` + "`cluster/consensus may not import wal`" + `
 `,
 		signatureFile: `package juno
 import "github.com/oasisprotocol/curve25519-voi/primitives/ed25519"
@@ -93,7 +93,7 @@ import "crypto/ed25519"
 		"attic/attic.go": `package attic // want ` + "`no line in the table`" + `
 `,
 		"cmd/juno/main.go": `package main
-import "juno/cluster/raft"
+import "juno/cluster/consensus"
 import "github.com/dgraph-io/badger/v4" // want ` + "`it has no tenancy`" + `
 `,
 	} {

@@ -1,0 +1,219 @@
+package consensus
+
+import (
+	"errors"
+	"fmt"
+
+	"juno"
+)
+
+// stepSyncReply takes what a peer has that we asked for (Y2). Nothing in it is believed because
+// of who sent it: entries count if they lead to a commit certificate (Y3), to a position that we
+// asked for, or to what a leader signed (N4, N5).
+func (c *Core) stepSyncReply(m *SyncReply) error {
+	if m.Nonce == 0 {
+		return c.stepHint(m)
+	}
+	i := c.peer(m.Node)
+	if i < 0 || c.sync.peers[i].nonce != m.Nonce {
+		return fmt.Errorf("sync reply of %s that answers no request", m.Node)
+	}
+	a := &c.sync.peers[i]
+	a.nonce = 0
+	before := c.reach()
+	if m.Snapshot != nil {
+		return c.stepOffer(m)
+	}
+	f, err := c.receive(a, m)
+	if err != nil {
+		return err
+	}
+	if m.Proof != nil {
+		err = c.adoptProof(m.Proof, f)
+	}
+	if err == nil {
+		err = c.relay(m, f)
+	}
+	if c.leadsNowhere(f, m) && !c.broken(MutantKeepStale) {
+		c.dropFragment(m.Node)
+	}
+	c.pruneFragments()
+	c.sync.learnFrom(a, before, c.reach())
+	c.tryLead()
+	if c.sync.lagging == m.Node && m.Commit.Index <= c.commit.Index && len(m.Entries) == 0 {
+		c.sync.lagging = 0 // it has nothing more for us
+	}
+	return err
+}
+
+// leadsNowhere reports that a peer has more that is final than we, and nothing that continues what
+// it gave us: that belongs to a term that is over. The next request begins at what is final.
+func (c *Core) leadsNowhere(f *fragment, m *SyncReply) bool {
+	return len(m.Entries) == 0 && m.Proof == nil && m.Commit.Index > c.commit.Index &&
+		c.role != Candidate && (c.log.has(c.term.base) || !f.has(c.term.base))
+}
+
+// stepHint takes a commit certificate that nobody asked for: it may end our epoch.
+func (c *Core) stepHint(m *SyncReply) error {
+	if m.Proof == nil || m.Proof.Term.Epoch() != c.epoch.config.Epoch {
+		return fmt.Errorf("hint of %s without a certificate of epoch %d", m.Node,
+			c.epoch.config.Epoch)
+	}
+	if m.Proof.Pos.Index > c.commit.Index && !c.log.has(m.Proof.Pos) {
+		c.missing(m.Node)
+		return nil
+	}
+	return c.adoptProof(m.Proof, nil)
+}
+
+// adoptProof makes final what a commit certificate proves (Y3). f is where the entries are, if
+// they are not on our log.
+func (c *Core) adoptProof(proof *juno.QuorumCertificate, f *fragment) error {
+	if proof.Kind != juno.Commit || proof.Term.Epoch() != c.epoch.config.Epoch {
+		return fmt.Errorf("%s certificate of term %s: want a commit certificate of epoch %d",
+			proof.Kind, proof.Term, c.epoch.config.Epoch)
+	}
+	if !c.broken(MutantAdoptUnchecked) {
+		if err := c.checkCertificate(proof); err != nil {
+			return err
+		}
+	}
+	switch {
+	case proof.Pos.Index <= c.commit.Index:
+		if !c.log.has(proof.Pos) && proof.Pos.Index >= c.log.lowest() {
+			c.contradicted(proof.Pos, nil, proof)
+		}
+		return nil
+	case c.log.has(proof.Pos) && !c.isWhole(proof.Pos, nil):
+		return refuseCut("commit certificate of", proof.Pos)
+	case c.log.has(proof.Pos):
+		c.enterTermOf(proof)
+		c.advanceAccepted(proof)
+		c.commitTo(proof.Pos, proof)
+		return nil
+	case f == nil || f.last().Index < proof.Pos.Index:
+		return nil // not all of it is here yet
+	case !f.has(proof.Pos):
+		c.dropFragment(f.peer)
+		return fmt.Errorf("sync reply of %s: its entries do not lead to %s", f.peer, proof.Pos)
+	case !c.isWhole(proof.Pos, f):
+		return refuseCut("commit certificate of", proof.Pos)
+	}
+	return c.adoptChain(proof, f)
+}
+
+// adoptChain switches to the chain that a commit certificate proves. What we accepted of another
+// one cannot become final any more; in the present term we may accept nothing after that (F10).
+func (c *Core) adoptChain(proof *juno.QuorumCertificate, f *fragment) error {
+	entries, hashes := f.followedBy(proof.Pos.Index, nil, nil)
+	if err := c.replace(f.start.Index, entries, hashes); err != nil {
+		return c.adoptFailed(proof, err)
+	}
+	if c.hasTaken() && !c.keepsAccepted() && !c.muted() {
+		c.hard.Muted, c.hard.EverMuted = c.hard.Term, true
+		c.out.dirtyHard, c.out.dirtyVote = true, true
+		c.prepared = nil
+	}
+	c.enterTermOf(proof)
+	c.advanceAccepted(proof)
+	if !c.log.has(c.high.Pos) || c.sync.incomplete {
+		c.raise(High{Rank: c.rankOf(proof), Pos: proof.Pos, Certificate: proof})
+	}
+	c.sync.incomplete = c.sync.incomplete && !c.log.has(c.high.Pos)
+	c.commitTo(proof.Pos, proof)
+	return nil
+}
+
+// adoptFailed says what became of a proven chain that we could not take.
+func (c *Core) adoptFailed(proof *juno.QuorumCertificate, err error) error {
+	if errors.Is(err, errFinal) {
+		c.contradicted(proof.Pos, nil, proof)
+		return err
+	}
+	// A quorum found valid what we refuse: we do not run what they run.
+	c.alarm("Y3: %s is final, and our validator refuses it: %v", proof.Pos, err)
+	c.quarantine(&Leave{
+		Node: c.id, Epoch: c.epoch.config.Epoch, Mine: c.commit, Theirs: proof.Pos,
+		Reason: LeaveInvalid, Proof: proof,
+	})
+	return err
+}
+
+// enterTermOf follows a commit certificate into its term: who has seen what a later term decided
+// has no business in an earlier one.
+func (c *Core) enterTermOf(proof *juno.QuorumCertificate) {
+	if proof.Term > c.hard.Term {
+		c.enterTerm(proof.Term)
+	}
+}
+
+// advanceAccepted counts a chain as accepted that the term has decided and that extends what we
+// accepted of it (Y3).
+func (c *Core) advanceAccepted(proof *juno.QuorumCertificate) {
+	if c.hasTaken() && !c.muted() && proof.Term == c.hard.Term &&
+		proof.Pos.Index > c.accepted.Pos.Index && c.keepsAccepted() {
+		c.accept(proof.Pos)
+	}
+}
+
+// rankOf returns the rank of a certificate.
+func (c *Core) rankOf(cert *juno.QuorumCertificate) Rank {
+	return Rank{Term: cert.Term, Index: cert.Pos.Index}
+}
+
+// relay hands on what a reply brings of the leader's word, as if the leader had sent it.
+func (c *Core) relay(m *SyncReply, f *fragment) error {
+	var first error
+	for i := range m.Headers {
+		h := &m.Headers[i]
+		if h.Last.Index <= c.commit.Index {
+			continue
+		}
+		ae := &Append{Header: *h, Election: m.Election}
+		ae.Entries = c.between(h.Prev.Index, h.Last.Index, f)
+		if err := c.stepAppend(ae); err != nil && first == nil {
+			first = err
+		}
+	}
+	if m.Election != nil && len(m.Headers) == 0 {
+		return c.convinceBy(m.Election)
+	}
+	return first
+}
+
+// convinceBy learns who leads from an election alone.
+func (c *Core) convinceBy(e *Election) error {
+	if e.Term < c.hard.Term || e.Term.Epoch() != c.epoch.config.Epoch ||
+		(e.Term == c.hard.Term && c.term.convinced) {
+		return nil
+	}
+	return c.convince(&Append{
+		Header:   Header{Term: e.Term, Leader: c.epoch.config.Leader(e.Term)},
+		Election: e,
+	})
+}
+
+// between collects the entries (prev, last] from our log and a fragment. If something is missing,
+// or of another chain, the hashes will show it.
+func (c *Core) between(prev, last juno.Index, f *fragment) []juno.Entry {
+	if last < prev || last-prev > headerCountMax {
+		return nil
+	}
+	entries := make([]juno.Entry, 0, last-prev)
+	for i := prev + 1; i <= last; i++ {
+		if i > f.start.Index && i <= f.last().Index {
+			entries = append(entries, f.entries[i-f.start.Index-1])
+			continue
+		}
+		e, ok := c.log.entry(i)
+		if !ok {
+			return nil
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// recovering reports whether our log does not yet reach the highest certificate that we know of,
+// because it was taken from a snapshot: until then we vote for nothing (Y5).
+func (c *Core) recovering() bool { return c.sync.incomplete }

@@ -1,0 +1,49 @@
+package consensus
+
+import "fmt"
+
+// Excess names a buffer of the core that has grown beyond its bound, "" if none has (I12). What
+// outsiders send must never be able to fill a node's memory.
+func Excess(c *Core) string {
+	fragments := 0
+	for _, f := range c.sync.fragments {
+		fragments += f.bytes
+	}
+	terms, claims := 0, 0
+	for i := range c.claims {
+		terms = max(terms, len(c.claims[i].rings))
+		for j := range c.claims[i].rings {
+			claims = max(claims, len(c.claims[i].rings[j].claims))
+		}
+	}
+	unfinal := int(c.log.tip().Index - c.commit.Index)
+	for _, b := range []struct {
+		name      string
+		got, most int
+	}{
+		{"waiting appends", len(c.term.waiting), c.limits.BufferMax},
+		{"headers", len(c.term.headers), headersMax},
+		{"reports", len(c.term.reports), len(c.epoch.voters)},
+		{"terms of a voter's claims", terms, c.limits.RingTerms},
+		{"claims of a voter in a term", claims, c.limits.RingClaims},
+		{"checkpoints of others", len(c.points.votes), checkpointsKept * len(c.epoch.voters)},
+		{"checkpoints of ours", len(c.points.mine), checkpointsKept},
+		{"accusations", len(c.accused), accusationsMax},
+		{"fragments", len(c.sync.fragments), len(c.epoch.peers)},
+		{
+			"bytes of fragments", fragments,
+			fragmentWindows*c.limits.WindowBytesMax + MessageBytesMax,
+		},
+		{"batches in flight", len(c.leading.batches), c.limits.InFlightMax + 1},
+		{
+			"entries that are not final", unfinal,
+			2*c.limits.WindowEntriesMax + headerCountMax,
+		},
+		{"messages that wait for the disk", c.out.held, 1 << 20},
+	} {
+		if b.got > b.most {
+			return fmt.Sprintf("%d %s, at most %d", b.got, b.name, b.most)
+		}
+	}
+	return ""
+}

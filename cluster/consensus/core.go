@@ -1,0 +1,182 @@
+package consensus
+
+import (
+	"errors"
+	"fmt"
+
+	"juno"
+)
+
+// ErrHalted rejects commands while the ledger is halted by its administrators (H1).
+var ErrHalted = errors.New("the ledger is halted")
+
+// Ports are what the core needs from around it.
+type Ports struct {
+	Validator Validator
+	Pool      Pool
+	Log       Log
+	Rand      Rand
+}
+
+// Core is the consensus of one node: a deterministic function of the inputs New, Step, Tick,
+// Propose, Persisted, Behind, Executed, Installed and Resign, and of what the ports answer. It is
+// not safe for concurrent use.
+type Core struct {
+	id        juno.NodeID
+	cluster   juno.ClusterID
+	limits    Limits
+	observe   bool // never vote, whatever the membership says
+	validator Validator
+	pool      Pool
+	rand      Rand
+	mutant    Mutant
+
+	now   juno.Millis // newest that we were told
+	ticks uint64
+
+	epoch *epoch
+	past  []*EpochRecord // all that we know, oldest first; the last one began epoch
+
+	// Durable state, §3.4.
+	hard     HardState
+	accepted Accepted // counts only if accepted.Term == hard.Term and takes is set
+	takes    bool     // something was accepted from some leader
+	high     High
+	log      *chain
+
+	role     Role
+	prepared *juno.Pos // in this term; proven by high
+	term     reign
+
+	commit juno.Pos
+	// newestProof is the newest commit certificate; it may be behind commit.
+	newestProof *juno.QuorumCertificate
+	delivered   juno.Index                // handed to the host
+	proofs      []*juno.QuorumCertificate // of positions in (delivered, commit]
+
+	wishes  []juno.Term   // newest of each voter
+	claims  []voterClaims // of each voter
+	leading leading
+	timers  timers
+	sync    syncing
+	points  checkpoints
+	button  *Halt // that we obeyed last, if not before a restart
+	accused []accusation
+	said    said
+	out     outbox
+
+	scratchIndices []juno.Index
+}
+
+// reign is what a node knows of the present term. All of it is volatile.
+type reign struct {
+	// convinced says that we know who leads and from where: always in round 0, otherwise by a
+	// valid election. The chain of the term begins at base.
+	convinced bool
+	base      juno.Pos
+	election  *Election // nil in round 0
+	// sealed says that base ends the epoch: the term can only confirm it (N6).
+	sealed  bool
+	reports []*Report // to us as designated leader, by node
+	headers []Header  // what we took from the leader and is not committed, in order
+	waiting []*Append // for what lies before them, or for their time
+	commits uint64    // entries committed in the term, for rotation
+}
+
+// New starts a core on what its log holds. now is the clock of the host.
+//
+// The Validator must have folded in exactly the entries of the log.
+func New(cfg Config, st *Stored, ports Ports, now juno.Millis) (*Core, error) {
+	return NewMutant(NoMutant, cfg, st, ports, now)
+}
+
+// Step takes a message from a peer, or one of our own back from the signer. The error says why a
+// message was refused; it is for traces and counters, and needs no action.
+func (c *Core) Step(in Checked) error {
+	if c.role == Quarantined {
+		return errQuarantined
+	}
+	err := c.step(in.message)
+	c.drainWaiting()
+	return err
+}
+
+var errQuarantined = errors.New("we are quarantined and listen to nobody")
+
+func (c *Core) step(in Message) error {
+	switch m := in.(type) {
+	case *Vote:
+		return c.stepVote(m)
+	case *Append:
+		return c.stepAppend(m)
+	case *Wish:
+		return c.stepWish(m)
+	case *Report:
+		return c.stepReport(m)
+	case *SyncRequest:
+		return c.stepSyncRequest(m)
+	case *SyncReply:
+		return c.stepSyncReply(m)
+	case *Checkpoint:
+		return c.stepCheckpoint(m)
+	case *Evidence:
+		return c.stepEvidence(m)
+	case *Leave:
+		return c.stepLeave(m)
+	case *Halt:
+		return c.stepHalt(m)
+	case *Revolution:
+		return c.stepRevolution(m)
+	}
+	return fmt.Errorf("%s: unknown message", in.Kind())
+}
+
+// Tick tells that 10 ms have passed, and what the clock of the host says.
+func (c *Core) Tick(now juno.Millis) {
+	c.now = max(c.now, now)
+	c.ticks++
+	if c.role == Quarantined {
+		return
+	}
+	c.drainWaiting() // an entry's time may have come
+	c.tickTimers()
+	if c.ticks%c.limits.HeartbeatTicks == 0 {
+		c.heartbeat()
+	}
+	c.tickSync()
+	c.propose()
+}
+
+// Propose tells that the pool got something. A host that has just put entries there need not wait
+// for a tick.
+func (c *Core) Propose(now juno.Millis) {
+	c.now = max(c.now, now)
+	c.propose()
+}
+
+// Status returns a picture of the core.
+func (c *Core) Status() Status {
+	s := Status{
+		ID: c.id, Role: c.role, Term: c.hard.Term,
+		Leader: c.epoch.config.Leader(c.hard.Term), Last: c.log.tip(), Committed: c.commit,
+		High: c.high.Rank, HighPos: c.high.Pos, Halted: c.hard.Halted, Config: c.epoch.config,
+		Convinced: c.term.convinced, Base: c.term.base,
+	}
+	if c.epoch.votes() {
+		s.Wish = c.wishes[c.epoch.me]
+	}
+	if c.hasTaken() {
+		p := c.accepted.Pos
+		s.Accepted = &p
+	}
+	if c.prepared != nil {
+		p := *c.prepared
+		s.Prepared = &p
+	}
+	return s
+}
+
+// alarm tells the operator something that no correct node can repair by itself.
+func (c *Core) alarm(format string, args ...any) {
+	c.out.ready.Alarms = append(c.out.ready.Alarms, Alarm{Text: fmt.Sprintf(format, args...)})
+}

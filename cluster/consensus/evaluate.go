@@ -1,0 +1,252 @@
+package consensus
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"juno"
+)
+
+// stepVote takes a vote of a voter (N8).
+func (c *Core) stepVote(v *Vote) error {
+	if err := c.ofEpoch(v.Term, v.Node); err != nil {
+		return err
+	}
+	voter := c.epoch.voter(v.Node)
+	if voter < 0 {
+		return fmt.Errorf("vote of %s in term %s: not a voter", v.Node, v.Term)
+	}
+	if v.Prepared != nil && (v.Accepted == nil || v.Prepared.Index > v.Accepted.Index) {
+		return fmt.Errorf("vote of %s in term %s: prepared more than accepted", v.Node, v.Term)
+	}
+	c.checkVoter(voter, &v.SignedVote)
+	c.claims[voter].add(v.SignedVote, c.ringClaims(), c.limits.RingTerms)
+	c.acknowledged(v)
+	if v.Committed.Index < c.commit.Index {
+		c.said.recall()
+	}
+	c.evaluate()
+	if c.role != Quarantined {
+		c.checkContradiction(v)
+	}
+	return nil
+}
+
+func (c *Core) ringClaims() int {
+	if c.broken(MutantNewestOnly) {
+		return 1
+	}
+	return c.limits.RingClaims
+}
+
+// evaluate finds out what the votes prove (N9).
+func (c *Core) evaluate() {
+	if c.hasTaken() && !c.muted() {
+		c.evaluatePrepare()
+	} else if c.broken(MutantVoteAfterLeave) {
+		c.evaluateOldTerm()
+	}
+	for _, term := range c.votedTerms() {
+		c.evaluateCommit(term)
+	}
+	c.evaluateClaims()
+}
+
+// evaluatePrepare is N9a: what a quorum has accepted in our term is prepared.
+func (c *Core) evaluatePrepare() {
+	term := c.hard.Term
+	index, ok := c.quorumIndex(term, juno.Prepare)
+	rank := Rank{Term: term, Index: index}
+	if !ok || !c.rankLess(c.high.Rank, rank) {
+		return
+	}
+	cert := c.certificate(term, index, juno.Prepare)
+	c.raise(High{Rank: rank, Pos: cert.Pos, Certificate: cert})
+}
+
+// evaluateCommit is N9b: what a quorum has prepared in any one term is final.
+func (c *Core) evaluateCommit(term juno.Term) {
+	kind := juno.Commit
+	if c.broken(MutantOneRound) {
+		kind = juno.Prepare
+	}
+	if index, ok := c.quorumIndex(term, kind); ok && index > c.commit.Index {
+		cert := c.certificate(term, index, kind)
+		cert.Kind = juno.Commit
+		c.commitTo(cert.Pos, cert)
+	}
+}
+
+// evaluateClaims is N9c: what f+1 nodes know to be final, one of whom is correct, is final. The
+// end of an epoch needs a certificate of its own, because the next epoch builds on it.
+func (c *Core) evaluateClaims() {
+	reached := c.scratchIndices[:0]
+	for i := range c.claims {
+		best := juno.Index(0)
+		for j := range c.claims[i].rings {
+			best = max(best, c.known(&c.claims[i].rings[j], max(best, c.commit.Index)+1))
+		}
+		reached = append(reached, best)
+	}
+	c.scratchIndices = reached
+	slices.Sort(reached)
+	index := c.wholeTo(reached[len(reached)-1-c.epoch.faulty])
+	if index <= c.commit.Index {
+		return
+	}
+	for i := c.commit.Index + 1; i <= index; i++ {
+		if c.endsEpoch(i) {
+			return
+		}
+	}
+	pos, _ := c.posAt(index)
+	c.commitTo(pos, nil)
+}
+
+// known returns the highest position of our log, not below atLeast, that claims call final.
+func (c *Core) known(r *ring, atLeast juno.Index) (best juno.Index) {
+	if r.top < atLeast {
+		return 0
+	}
+	for i, top := range r.tops {
+		if p := &r.claims[i].Committed; top >= atLeast && p.Index >= atLeast && c.log.has(*p) {
+			best, atLeast = p.Index, p.Index+1
+		}
+	}
+	return best
+}
+
+// votedTerms returns the terms of which we hold votes that can prove anything new, ascending.
+func (c *Core) votedTerms() []juno.Term {
+	var terms []juno.Term // of its own: a commit in between may come back here
+	for i := range c.claims {
+		for j := range c.claims[i].rings {
+			if r := &c.claims[i].rings[j]; r.top > c.commit.Index || c.broken(MutantAnyTerm) {
+				terms = append(terms, r.term)
+			}
+		}
+	}
+	slices.Sort(terms)
+	return slices.Compact(terms)
+}
+
+// quorumIndex returns the highest index that the votes of a quorum in one term reach on our log,
+// counting only positions that match the term (F1) and are above the commit index.
+func (c *Core) quorumIndex(term juno.Term, kind juno.CertificateKind) (juno.Index, bool) {
+	reached := c.scratchIndices[:0]
+	for i := range c.claims {
+		best := juno.Index(0)
+		for _, r := range c.counted(i, term) {
+			for j, top := range r.tops {
+				atLeast := max(best, c.commit.Index) + 1
+				if top < atLeast {
+					continue
+				}
+				high, _ := c.covers(&r.claims[j], kind, atLeast)
+				best = max(best, high)
+				if high > 0 && c.broken(MutantCountMessages) {
+					reached = append(reached, high)
+				}
+			}
+		}
+		if best > 0 {
+			reached = append(reached, best)
+		}
+	}
+	c.scratchIndices = reached
+	if len(reached) < c.epoch.quorum {
+		return 0, false
+	}
+	slices.Sort(reached)
+	index := c.wholeTo(reached[len(reached)-c.epoch.quorum])
+	return index, index > c.commit.Index
+}
+
+// counted returns the rings of a voter that count for a term: those of that term only (S1).
+func (c *Core) counted(voter int, term juno.Term) []ring {
+	v := &c.claims[voter]
+	if c.broken(MutantAnyTerm) {
+		return v.rings
+	}
+	at, found := v.search(term)
+	if !found {
+		return nil
+	}
+	return v.rings[at : at+1]
+}
+
+// covers returns the highest and the lowest position of a claim that counts for kind, lies on our
+// log, and is not below atLeast.
+func (c *Core) covers(v *juno.SignedVote, kind juno.CertificateKind, atLeast juno.Index,
+) (high, low juno.Index) {
+	positions := [2]*juno.Pos{v.Prepared}
+	if kind == juno.Prepare {
+		positions[1] = v.Accepted
+	}
+	for _, p := range positions {
+		if p == nil || p.Index < atLeast || !c.log.has(*p) || !c.matches(p.Index, v.Term) {
+			continue
+		}
+		high = max(high, p.Index)
+		if low == 0 || p.Index < low {
+			low = p.Index
+		}
+	}
+	return high, low
+}
+
+// matches reports whether votes of a term count at an index: F1, the rule that makes the protocol
+// safe.
+func (c *Core) matches(index juno.Index, t juno.Term) bool {
+	if c.broken(MutantNoTermMatch) || c.broken(MutantAnyTerm) {
+		return true
+	}
+	return c.log.matches(index, t)
+}
+
+// certificate builds the proof that a quorum reached index: of each voter the claim that is closest
+// to it, of those the q closest, with the links that lead to the furthest.
+func (c *Core) certificate(
+	term juno.Term, index juno.Index, kind juno.CertificateKind,
+) *juno.QuorumCertificate {
+	type candidate struct {
+		at    juno.Index
+		claim *juno.SignedVote
+	}
+	var found []candidate
+	for i := range c.claims {
+		best := candidate{}
+		for _, r := range c.counted(i, term) {
+			for j := range r.claims {
+				_, low := c.covers(&r.claims[j], kind, index)
+				if low > 0 && c.broken(MutantCountMessages) {
+					found = append(found, candidate{low, &r.claims[j]})
+				}
+				if low > 0 && (best.claim == nil || low < best.at) {
+					best = candidate{low, &r.claims[j]}
+				}
+			}
+		}
+		if best.claim != nil {
+			found = append(found, best)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b candidate) int { return cmp.Compare(a.at, b.at) })
+	found = found[:c.epoch.quorum]
+	cert := &juno.QuorumCertificate{Term: term, Kind: kind, Detached: true}
+	cert.Pos, _ = c.posAt(index)
+	cert.PrevHash, _ = c.log.HashAt(index - 1)
+	cert.Head, _ = c.log.HeaderAt(index)
+	for i := index + 1; i <= found[len(found)-1].at; i++ {
+		link, _ := c.log.HeaderAt(i)
+		cert.Headers = append(cert.Headers, link)
+	}
+	slices.SortFunc(found, func(a, b candidate) int {
+		return cmp.Compare(a.claim.Node, b.claim.Node)
+	})
+	for _, f := range found {
+		cert.Votes = append(cert.Votes, *f.claim)
+	}
+	return cert
+}

@@ -1,0 +1,298 @@
+package consensus
+
+import (
+	"errors"
+	"fmt"
+
+	"juno"
+)
+
+// EvidenceKind says what a node did.
+type EvidenceKind uint8
+
+// The kinds of evidence. The numbers are part of the format.
+const (
+	// EvidenceTwoChains: a leader signed two chains in one term.
+	EvidenceTwoChains EvidenceKind = 1
+	// EvidenceInvalid: a leader signed entries that are not valid. Every receiver judges them
+	// by itself, as if the leader had sent them.
+	EvidenceInvalid EvidenceKind = 2
+	// EvidenceTwoVotes: a voter signed two chains in one term.
+	EvidenceTwoVotes EvidenceKind = 3
+)
+
+// String returns the kind in words.
+func (k EvidenceKind) String() string {
+	switch k {
+	case EvidenceTwoChains:
+		return "two chains of one leader in one term"
+	case EvidenceInvalid:
+		return "invalid entries"
+	case EvidenceTwoVotes:
+		return "votes for two chains in one term"
+	}
+	return fmt.Sprintf("evidence(%d)", uint8(k))
+}
+
+// Evidence is what a node signed that no correct node signs: two statements that contradict each
+// other, or one that contradicts the rules. It convinces anybody who knows the node's key.
+//
+// Canonical bytes: version (1), kind (1), then by kind: two headers, each with its signature, and
+// the links of the entries of the second (count, then 49 each); or a header and its entries; or
+// two signed claims.
+type Evidence struct {
+	What    EvidenceKind
+	Headers []Header           // two, or one
+	Links   []juno.EntryHeader // of the entries that the second header is about
+	Entries []juno.Entry       // that the header is about
+	Claims  []juno.SignedVote  // two
+}
+
+const evidenceVersion = 1
+
+// Kind implements Message.
+func (*Evidence) Kind() MessageKind { return KindEvidence }
+
+// Sender implements Message. It does not matter who found it.
+func (*Evidence) Sender() juno.NodeID { return 0 }
+
+// Accused returns the node that the evidence is against, and the term in which it did it.
+func (e *Evidence) Accused() (juno.NodeID, juno.Term) {
+	if len(e.Claims) > 0 {
+		return e.Claims[0].Node, e.Claims[0].Term
+	}
+	return e.Headers[0].Leader, e.Headers[0].Term
+}
+
+func (e *Evidence) statements(all []Statement) []Statement {
+	for i := range e.Headers {
+		all = append(all, e.Headers[i].statement())
+	}
+	for i := range e.Claims {
+		all = append(all, voteStatement(&e.Claims[i]))
+	}
+	return all
+}
+
+func (*Evidence) seal(Signer) {}
+
+// evidenceEntriesBytesMax bounds the entries that go into evidence. A larger batch is accused by
+// everybody who got it from the leader.
+const evidenceEntriesBytesMax = 1 << 20
+
+func (e *Evidence) appendTo(b []byte) []byte {
+	b = append(b, evidenceVersion, byte(e.What))
+	for i := range e.Headers {
+		b = e.Headers[i].appendTo(b)
+	}
+	for i := range e.Claims {
+		b = juno.AppendSignedVote(b, &e.Claims[i])
+	}
+	for i := range e.Entries {
+		b = juno.AppendEntry(b, &e.Entries[i])
+	}
+	if e.What == EvidenceTwoChains {
+		b = juno.AppendUvarint(b, uint64(len(e.Links)))
+		for i := range e.Links {
+			b = juno.AppendEntryHeader(b, e.Links[i])
+		}
+	}
+	return b
+}
+
+func decodeEvidence(d *juno.Decoder) Message {
+	d.Version(evidenceVersion, "evidence")
+	e := &Evidence{What: EvidenceKind(d.U8())}
+	switch e.What {
+	case EvidenceTwoChains:
+		e.Headers = []Header{decodeHeader(d), decodeHeader(d)}
+		for range d.Count(headerCountMax) {
+			if d.Err() != nil {
+				return e
+			}
+			e.Links = append(e.Links, d.EntryHeader())
+		}
+	case EvidenceInvalid:
+		e.Headers = []Header{decodeHeader(d)}
+		e.Entries = decodeEntries(d, e.Headers[0].Count)
+	case EvidenceTwoVotes:
+		e.Claims = []juno.SignedVote{d.SignedVote(), d.SignedVote()}
+	default:
+		d.Fail("evidence of kind %d", e.What)
+	}
+	return e
+}
+
+// ParseEvidence reads the bytes of a RecordEvidence.
+func ParseEvidence(b []byte) (*Evidence, error) {
+	d := juno.NewDecoder(b)
+	m := decodeEvidence(d)
+	if err := d.Done(); err != nil {
+		return nil, fmt.Errorf("evidence: %w", err)
+	}
+	return m.(*Evidence), nil
+}
+
+// Check reports why the evidence proves nothing, or nil. It does not check the signatures, and it
+// cannot judge invalid entries, which takes the log before them.
+func (e *Evidence) Check() error {
+	switch e.What {
+	case EvidenceTwoChains:
+		return e.checkChains()
+	case EvidenceTwoVotes:
+		a, b := &e.Claims[0], &e.Claims[1]
+		if a.Node != b.Node || a.Term != b.Term || !claimsConflict(a, b) {
+			return fmt.Errorf("%s: the claims of %s and %s agree", e.What, a.Node, b.Node)
+		}
+		return nil
+	}
+	return nil
+}
+
+// checkChains looks for an index at which the two headers, with the links, name two hashes.
+func (e *Evidence) checkChains() error {
+	a, b := &e.Headers[0], &e.Headers[1]
+	if a.Leader != b.Leader || a.Term != b.Term {
+		return fmt.Errorf("%s: headers of %s in term %s and of %s in term %s",
+			e.What, a.Leader, a.Term, b.Leader, b.Term)
+	}
+	points := []juno.Pos{b.Prev, b.Last}
+	if len(e.Links) > 0 {
+		at := b.Prev
+		for i := range e.Links {
+			at = juno.Pos{Index: at.Index + 1, Hash: e.Links[i].Chain(at.Hash, at.Index+1)}
+			points = append(points, at)
+		}
+		if at != b.Last {
+			return fmt.Errorf("%s: the links lead to %s, not to %s", e.What, at, b.Last)
+		}
+	}
+	for _, p := range points {
+		if differs(a.Prev, p) || differs(a.Last, p) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: the headers of %s agree", e.What, a.Leader)
+}
+
+func differs(a, b juno.Pos) bool { return a.Index == b.Index && a.Hash != b.Hash }
+
+// claimsConflict reports whether two claims of a voter in one term name two chains. What it
+// accepted may differ from what it knows to be final: so it is with a muted node (F10).
+func claimsConflict(a, b *juno.SignedVote) bool {
+	for _, p := range [2]*juno.Pos{a.Accepted, a.Prepared} {
+		for _, q := range [2]*juno.Pos{b.Accepted, b.Prepared} {
+			if p != nil && q != nil && differs(*p, *q) {
+				return true
+			}
+		}
+	}
+	return differs(a.Committed, b.Committed)
+}
+
+// accusation remembers what was said already.
+type accusation struct {
+	node juno.NodeID
+	term juno.Term
+	what EvidenceKind
+}
+
+// accusationsMax bounds what we remember. Beyond it the same evidence may be kept twice.
+const accusationsMax = 256
+
+// conflict is what N5 does with a header that contradicts the chain that we accepted in the term:
+// we keep ours, show both, and want another leader.
+func (c *Core) conflict(ae *Append) error {
+	for i := range c.term.headers {
+		e := &Evidence{What: EvidenceTwoChains, Headers: []Header{c.term.headers[i], ae.Header}}
+		for j := range ae.Entries {
+			e.Links = append(e.Links, ae.Entries[j].Header())
+		}
+		if e.checkChains() == nil {
+			c.accuse(e)
+			break
+		}
+	}
+	if ae.Leader == c.epoch.config.Leader(c.hard.Term) {
+		c.wish(c.hard.Term+1, CauseEvidence)
+	}
+	return fmt.Errorf("append of %s from %s to %s contradicts what we accepted: %s",
+		ae.Leader, ae.Prev, ae.Last, c.accepted.Pos)
+}
+
+// accuseOf is what N3 does with content that the leader signed and that is not valid.
+func (c *Core) accuseOf(ae *Append, why error) error {
+	size := 0
+	for i := range ae.Entries {
+		size += juno.EntryBytes(&ae.Entries[i])
+	}
+	if size <= evidenceEntriesBytesMax {
+		c.accuse(&Evidence{
+			What: EvidenceInvalid, Headers: []Header{ae.Header}, Entries: ae.Entries,
+		})
+	}
+	c.wish(c.hard.Term+1, CauseEvidence)
+	return why
+}
+
+// checkVoter looks whether a voter contradicts itself.
+func (c *Core) checkVoter(voter int, claim *juno.SignedVote) {
+	claims := c.claims[voter].inTerm(claim.Term)
+	for i := range claims {
+		if claimsConflict(&claims[i], claim) {
+			c.accuse(&Evidence{
+				What: EvidenceTwoVotes, Claims: []juno.SignedVote{claims[i], *claim},
+			})
+			return
+		}
+	}
+}
+
+// accuse keeps evidence and shows it to everybody, once.
+func (c *Core) accuse(e *Evidence) {
+	node, term := e.Accused()
+	a := accusation{node, term, e.What}
+	for _, known := range c.accused {
+		if known == a {
+			return
+		}
+	}
+	if len(c.accused) == accusationsMax {
+		c.accused = c.accused[1:]
+	}
+	c.accused = append(c.accused, a)
+	// The same group brings the hint of what is final, so that a restart does not fall behind the
+	// index: it must never decrease.
+	c.out.lazyHard = true
+	c.note(Record{
+		Kind: RecordEvidence, Index: min(c.commit.Index, c.out.durable), Bytes: e.appendTo(nil),
+	})
+	c.out.ready.Evidence = append(c.out.ready.Evidence, e)
+	if len(c.epoch.peers) > 0 && c.role != Observer {
+		c.send(c.epoch.peers, e)
+	}
+}
+
+// stepEvidence takes what another node found.
+func (c *Core) stepEvidence(e *Evidence) error {
+	node, term := e.Accused()
+	if term.Epoch() != c.epoch.config.Epoch {
+		return fmt.Errorf("evidence against %s of term %s: epoch %d", node, term,
+			c.epoch.config.Epoch)
+	}
+	if e.What == EvidenceInvalid {
+		if len(e.Headers) != 1 {
+			return errors.New("evidence of invalid entries without their header")
+		}
+		return c.stepAppend(&Append{Header: e.Headers[0], Entries: e.Entries})
+	}
+	if err := e.Check(); err != nil {
+		return err
+	}
+	c.accuse(e)
+	if e.What == EvidenceTwoChains && term == c.hard.Term &&
+		node == c.epoch.config.Leader(term) {
+		c.wish(term+1, CauseEvidence)
+	}
+	return nil
+}

@@ -1,0 +1,36 @@
+package consensus
+
+import (
+	"fmt"
+
+	"juno"
+)
+
+// headersRecord keeps the headers of what is accepted and not final, so that a node can still show
+// them after a restart. Nobody waits for it: without it the leader, or another node, has to.
+//
+// Canonical bytes: version (1), headers (count, then each with its signature).
+func headersRecord(headers []Header, at juno.Index) Record {
+	b := juno.AppendUvarint([]byte{recordVersion}, uint64(len(headers)))
+	for i := range headers {
+		b = headers[i].appendTo(b)
+	}
+	return Record{Kind: RecordHeaders, Index: at, Bytes: b}
+}
+
+// ParseHeaders reads the bytes of a RecordHeaders.
+func ParseHeaders(b []byte) ([]Header, error) {
+	d := juno.NewDecoder(b)
+	d.Version(recordVersion, "headers")
+	var headers []Header
+	for range d.Count(headersMax) {
+		if d.Err() != nil {
+			break
+		}
+		headers = append(headers, decodeHeader(d))
+	}
+	if err := d.Done(); err != nil {
+		return nil, fmt.Errorf("headers: %w", err)
+	}
+	return headers, nil
+}

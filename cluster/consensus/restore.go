@@ -1,0 +1,162 @@
+package consensus
+
+import (
+	"fmt"
+
+	"juno"
+)
+
+// restore rebuilds the durable state from what the log holds. A node that restarts is merely
+// slow: whatever it has revealed was on disk before (consensus.md §2.2, Restart).
+func (c *Core) restore(st *Stored, store Log) error {
+	if err := st.Genesis.Check(); err != nil {
+		return err
+	}
+	genesis := juno.Pos{Hash: c.cluster}
+	start, last := st.Start, st.Last
+	if last == (juno.Pos{}) {
+		start, last = genesis, genesis
+	}
+	c.epoch = c.newEpoch(st.Genesis, genesis, nil)
+	if err := c.restoreEpochs(st.Records); err != nil {
+		return err
+	}
+	c.hard.Term, c.high = c.epoch.firstTerm(), c.epoch.baseHigh()
+	c.commit = c.epoch.base
+	if start.Index > c.commit.Index {
+		c.commit = start
+	}
+	for i := range st.Records {
+		if err := c.restoreRecord(&st.Records[i]); err != nil {
+			return err
+		}
+	}
+	if c.hard.Committed.Index > c.commit.Index {
+		c.commit = c.hard.Committed
+	}
+	c.hard.Committed = c.commit
+	if err := c.restoreLog(store, start, last); err != nil {
+		return err
+	}
+	return c.checkRestored()
+}
+
+func (c *Core) restoreEpochs(records []Record) error {
+	for i := range records {
+		if records[i].Kind != RecordEpoch {
+			continue
+		}
+		r, err := ParseEpochRecord(records[i].Bytes)
+		if err != nil {
+			return err
+		}
+		if len(c.past) > 0 && r.Next.Epoch != c.epoch.config.Epoch+1 {
+			return fmt.Errorf("epoch %d follows epoch %d", r.Next.Epoch, c.epoch.config.Epoch)
+		}
+		c.past = append(c.past, r)
+		c.epoch = c.newEpoch(r.Next, r.Certificate.Pos, r)
+	}
+	return nil
+}
+
+func (c *Core) restoreRecord(r *Record) (err error) {
+	if c.broken(MutantAmnesia) && r.Kind <= RecordHigh {
+		return nil
+	}
+	switch r.Kind {
+	case RecordHardState:
+		c.hard, err = ParseHardState(r.Bytes)
+	case RecordAccepted:
+		c.accepted, err = ParseAccepted(r.Bytes)
+		c.takes = true
+	case RecordHigh:
+		var h High
+		if h, err = ParseHigh(r.Bytes); err == nil && c.high.Rank.Less(h.Rank) {
+			c.high = h
+		}
+	case RecordHeaders:
+		c.term.headers, err = ParseHeaders(r.Bytes)
+	case RecordProof:
+		var proof *juno.QuorumCertificate
+		if proof, err = ParseProof(r.Bytes); err == nil && proof.Pos.Index > c.commit.Index {
+			c.commit, c.newestProof = proof.Pos, proof
+		}
+	case RecordCheckpoint:
+		c.points.newest, err = ParseCheckpointCertificate(r.Bytes)
+	}
+	return err
+}
+
+// restoreLog opens the log and keeps the end of it in memory.
+func (c *Core) restoreLog(store Log, start, last juno.Pos) error {
+	from := start
+	if keep := juno.Index(c.limits.CacheEntriesMax); c.commit.Index > start.Index+keep {
+		h, ok := store.HashAt(c.commit.Index - keep)
+		if !ok {
+			return fmt.Errorf("log: no hash at %d", c.commit.Index-keep)
+		}
+		from = juno.Pos{Index: c.commit.Index - keep, Hash: h}
+	}
+	var err error
+	c.log, err = newChain(store, from, last)
+	return err
+}
+
+// checkRestored checks that the state fits the log, and derives what is not stored.
+func (c *Core) checkRestored() error {
+	switch {
+	case c.hard.Term.Epoch() != c.epoch.config.Epoch:
+		return fmt.Errorf("term %s in epoch %d", c.hard.Term, c.epoch.config.Epoch)
+	case !c.log.has(c.commit):
+		return fmt.Errorf("log: committed %s, the log ends at %s", c.commit, c.log.tip())
+	case c.high.Pos.Index <= c.log.tip().Index && !c.log.has(c.high.Pos) &&
+		!c.archived(c.high.Pos) && !c.broken(MutantKeepHigh):
+		return fmt.Errorf("log: the highest certificate is at %s, the log ends at %s",
+			c.high.Pos, c.log.tip())
+	case c.hasTaken() && !c.muted() && !c.keepsAccepted():
+		return fmt.Errorf("log: accepted %s, the log ends at %s", c.accepted.Pos, c.log.tip())
+	}
+	if c.high.Pos.Index+1 == c.log.lowest() {
+		c.log.anchored(c.high.Certificate)
+	}
+	c.sync.incomplete = c.high.Pos.Index > c.log.tip().Index
+	if p := c.newestProof; p != nil && c.high.Certificate == nil && p.Pos == c.high.Pos {
+		c.high.Certificate = p
+	}
+	if c.hasTaken() && c.high.Rank.Term == c.hard.Term {
+		p := c.high.Pos
+		c.prepared = &p
+	}
+	c.delivered = c.commit.Index
+	c.log.finalized(0, c.commit.Index)
+	tip := c.log.tip().Index
+	c.out.handed, c.out.durable = tip, tip
+	return nil
+}
+
+// begin takes up the role that the restored state calls for.
+func (c *Core) begin() {
+	headers := c.term.headers
+	c.resetPeers()
+	c.openRound0()
+	for _, h := range headers {
+		if h.Term == c.hard.Term && c.hasTaken() && c.log.has(h.Last) && c.log.has(h.Prev) {
+			c.term.headers = append(c.term.headers, h)
+		}
+	}
+	c.pruneHeaders()
+	c.timers.start(c)
+	c.out.dirtyVote = true
+	c.takeRole()
+	switch {
+	case c.role == Follower && c.hard.EverLed && c.hard.Led == c.hard.Term &&
+		!c.broken(MutantLeadTwice):
+		// We led this term before we stopped, and what we proposed last may be lost with us:
+		// never lead a term twice (F8). Ask for the next one.
+		c.wish(c.hard.Term+1, CauseResign)
+	case c.role == Candidate && c.epoch.alone():
+		// We stopped between entering the term and opening it. Who is alone has no heartbeat
+		// that repeats the report, and nobody else could lead.
+		c.wantReport()
+	}
+}

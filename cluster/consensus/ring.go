@@ -1,0 +1,99 @@
+package consensus
+
+import (
+	"slices"
+
+	"juno"
+)
+
+// voterClaims are the newest claims of one voter. A voter's claims that are ahead of our log
+// cannot be evaluated yet, and the older ones may be the last that can: so we keep a ring of them,
+// not the newest one only (F11).
+type voterClaims struct {
+	rings []ring // by term, ascending
+}
+
+// ring is the newest claims of one voter in one term.
+type ring struct {
+	term   juno.Term
+	claims []juno.SignedVote
+	tops   []juno.Index // the highest index that each of claims names
+	top    juno.Index   // at least the highest of tops; most rings need no closer look
+	next   int          // where the next one goes, once the ring is full
+}
+
+// add stores a claim, at most claimsMax per term and termsMax terms. The oldest go.
+func (v *voterClaims) add(claim juno.SignedVote, claimsMax, termsMax int) {
+	i, found := v.search(claim.Term)
+	if !found {
+		if len(v.rings) == termsMax {
+			if i == 0 {
+				return // older than everything that we keep
+			}
+			v.rings = slices.Delete(v.rings, 0, 1)
+			i--
+		}
+		v.rings = slices.Insert(v.rings, i, ring{term: claim.Term})
+	}
+	v.rings[i].add(claim, claimsMax)
+}
+
+// search returns where the ring of a term is, or would be.
+func (v *voterClaims) search(t juno.Term) (at int, found bool) {
+	for at < len(v.rings) && v.rings[at].term < t {
+		at++
+	}
+	return at, at < len(v.rings) && v.rings[at].term == t
+}
+
+func (r *ring) add(claim juno.SignedVote, claimsMax int) {
+	top := topOf(&claim)
+	r.top = max(r.top, top)
+	if len(r.claims) < claimsMax {
+		r.claims, r.tops = append(r.claims, claim), append(r.tops, top)
+		return
+	}
+	r.claims[r.next], r.tops[r.next] = claim, top
+	r.next = (r.next + 1) % claimsMax
+}
+
+// topOf returns the highest index that a claim names.
+func topOf(c *juno.SignedVote) juno.Index {
+	top := c.Committed.Index
+	for _, p := range [2]*juno.Pos{c.Accepted, c.Prepared} {
+		if p != nil {
+			top = max(top, p.Index)
+		}
+	}
+	return top
+}
+
+// inTerm returns the claims of a term in no particular order.
+func (v *voterClaims) inTerm(t juno.Term) []juno.SignedVote {
+	if at, found := v.search(t); found {
+		return v.rings[at].claims
+	}
+	return nil
+}
+
+// newest returns the newest claim of the voter, or nil.
+func (v *voterClaims) newest() *juno.SignedVote {
+	if len(v.rings) == 0 {
+		return nil
+	}
+	r := &v.rings[len(v.rings)-1]
+	return &r.claims[(r.next+len(r.claims)-1)%len(r.claims)]
+}
+
+// reach returns how far the voter's newest claim says that its log and its commit index reach.
+func (v *voterClaims) reach() (tip, final juno.Index) {
+	claim := v.newest()
+	if claim == nil {
+		return 0, 0
+	}
+	tip, final = claim.Committed.Index, claim.Committed.Index
+	if claim.Accepted != nil {
+		tip = max(tip, claim.Accepted.Index)
+	}
+	return tip, final
+}
