@@ -71,7 +71,7 @@ type Validator interface {
 }
 
 // States keeps copies of the executed state: what the nodes sign together at every checkpoint,
-// and what a node takes over that is too far behind for the log (consensus.md, Y4 and Y5).
+// and what a node takes over that is too far behind for the log (Y4, Y5).
 type States interface {
 	// Checkpoint is called right after the entry at pos was executed, by the goroutine that calls
 	// Machine.Apply. It returns the hash of the state there, and keeps the state until it is told

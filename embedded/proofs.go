@@ -31,7 +31,7 @@ func (l *Ledger) Proof(ctx context.Context, index juno.Index) (*juno.QuorumCerti
 
 // Standing returns the newest final position, and the highest certificate that the node holds of
 // either kind, detached; nil if it holds none. It is what a node answers to whoever wants to read
-// what a quorum knows (consensus.md, R2).
+// what a quorum knows (docs/SPECIFICATION.md §3.9).
 func (l *Ledger) Standing() (juno.Pos, *juno.QuorumCertificate, error) {
 	committed := l.Status().Committed
 	r, ok := l.log.wal().Newest(wal.High)

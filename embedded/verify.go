@@ -180,7 +180,7 @@ func verifyAll(ctx context.Context, dir *Directory, o VerifyOptions) (*Verdict, 
 }
 
 // unprovenMax is the longest stretch without a certificate that a crash can leave: what may be
-// in flight (consensus.md, N1), and the proofs that the node holds back meanwhile.
+// in flight (docs/SPECIFICATION.md, N1), and the proofs that the node holds back meanwhile.
 const unprovenMax = 65_536 + 64
 
 // judgeTail looks at the entries behind the newest certificate. Anybody who can write the files

@@ -8,8 +8,8 @@ import (
 	"juno"
 )
 
-// These are the attacks of consensus.md §1 that no scenario can show, because they lie below the
-// core: in the signatures and in the parser.
+// These are the attacks of docs/SPECIFICATION.md §1 that no scenario can show, because they lie
+// below the core: in the signatures and in the parser.
 
 // forgedSigner signs with a real key, but for another cluster or as another kind of statement.
 type forgedSigner struct {

@@ -54,7 +54,7 @@ func (c *Core) startEpoch(e *epoch) {
 }
 
 // openRound0 notes that the first round of an epoch needs no election: its base is the end of the
-// epoch before (§3.1).
+// epoch before (docs/SPECIFICATION.md §3.1).
 func (c *Core) openRound0() {
 	c.term = reign{}
 	if c.hard.Term.Round() == 0 {

@@ -37,7 +37,7 @@ type Core struct {
 	epoch *epoch
 	past  []*EpochRecord // all that we know, oldest first; the last one began epoch
 
-	// Durable state, §3.4.
+	// Durable state, docs/SPECIFICATION.md §3.4.
 	hard     HardState
 	accepted Accepted // counts only if accepted.Term == hard.Term and takes is set
 	takes    bool     // something was accepted from some leader

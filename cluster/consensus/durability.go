@@ -6,16 +6,17 @@ import (
 	"juno"
 )
 
-// promise is one row of the table of consensus.md §3.4: what must be on disk before a message of
-// a kind may leave, because a node that forgot it after a crash could contradict the message.
+// promise is one row of the table of docs/SPECIFICATION.md §3.4: what must be on disk before a
+// message of a kind may leave, because a node that forgot it after a crash could contradict the
+// message.
 type promise struct {
 	message MessageKind
 	needs   string
 	kept    func(d *Durable, m Message) bool
 }
 
-// promises is that table. RV, SYNC*, CKPT and the clients' answers promise nothing of the kind;
-// the last row holds for them, too.
+// promises is that table. Wishes, sync messages, checkpoints and clients' answers promise nothing
+// of the kind; the last row holds for them, too.
 var promises = []promise{
 	{KindReport, "HardState.Term = the report's", func(d *Durable, m Message) bool {
 		return d.hard.Term >= m.(*Report).Term

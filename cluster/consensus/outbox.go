@@ -7,7 +7,7 @@ type outbox struct {
 	seq       uint64 // of the newest Ready
 	persisted uint64
 	// gate is the Ready that must be on disk before anything leaves: it holds that we lead the
-	// term, or that an epoch ended (§3.4). Until then nothing goes into Now.
+	// term, or that an epoch ended (docs/SPECIFICATION.md §3.4). Until then nothing goes into Now.
 	gate uint64
 	held int // messages that wait for it
 

@@ -73,7 +73,7 @@ type Committed struct {
 // Role is what a node does in the present term.
 type Role uint8
 
-// The roles of a node (consensus.md §3.1).
+// The roles of a node (docs/SPECIFICATION.md §3.1).
 const (
 	Follower    Role = 1 // follows the leader of the term and votes
 	Candidate   Role = 2 // designated leader of the term, without an election certificate yet

@@ -133,7 +133,7 @@ func ParseHardState(b []byte) (h HardState, err error) {
 	return h, nil
 }
 
-// Accepted is the end of the chain that a node took from the leader of Term (Acc of §3.4).
+// Accepted is the end of the chain that a node took from the leader of Term.
 //
 // Canonical bytes: version (1), term (8), position (40).
 type Accepted struct {
@@ -157,7 +157,7 @@ func ParseAccepted(b []byte) (a Accepted, err error) {
 	return a, nil
 }
 
-// High is the highest prepare certificate that a node knows (highQC of §3.4).
+// High is the highest prepare certificate that a node knows.
 //
 // Canonical bytes: version (1), flag (1: the certificate is there), term (8), position (40),
 // certificate (AppendCertificate, if there).

@@ -7,7 +7,7 @@ import (
 )
 
 // restore rebuilds the durable state from what the log holds. A node that restarts is merely
-// slow: whatever it has revealed was on disk before (consensus.md §2.2, Restart).
+// slow: whatever it has revealed was on disk before (docs/SPECIFICATION.md §2.2).
 func (c *Core) restore(st *Stored, store Log) error {
 	if err := st.Genesis.Check(); err != nil {
 		return err

@@ -106,7 +106,7 @@ func (c *Core) proofFrom(from, end juno.Index) *juno.QuorumCertificate {
 }
 
 // addReign adds what the leader of our term has signed beyond what is final: with it the requester
-// can accept, and vote, although the leader does not talk to it (§2.3).
+// can accept, and vote, although the leader does not talk to it (docs/SPECIFICATION.md §2.3).
 func (c *Core) addReign(r *SyncReply, m *SyncRequest, budget int) {
 	if !c.term.convinced || m.Term > c.hard.Term {
 		return

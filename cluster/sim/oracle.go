@@ -12,7 +12,7 @@ import (
 // Violation is an invariant that a run broke.
 type Violation struct {
 	At   Micros
-	Rule string // I1, I2, …, see the package doc
+	Rule string // I1, I2, …, see docs/SPECIFICATION.md §4.1
 	Text string
 }
 

@@ -11,7 +11,7 @@ import (
 const CheckProofs = "proofs"
 
 // windowEntries is how far behind the newest entry a certificate may speak of entries: twice as
-// many as can be in flight (consensus.md, N1). 81 bytes each.
+// many as can be in flight (docs/SPECIFICATION.md, N1). 81 bytes each.
 const windowEntries = 128 << 10
 
 // proofs checks commit certificates against the entries.
