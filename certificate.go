@@ -214,13 +214,9 @@ func (c *QuorumCertificate) Verify(cfg *EpochConfig, ring *Keyring, log History)
 		envelopes[i] = c.Votes[i].Envelope()
 	}
 	for i, o := range ring.OpenAll(envelopes, 0) {
-		v := &c.Votes[i]
-		if o.Err != nil {
-			return fmt.Errorf("%s certificate at %s: vote of %s: %w", c.Kind, c.Pos, v.Node, o.Err)
-		}
-		if s := o.Verified.Signer(); s.Role != RoleNode || s.Subject != v.Node.String() {
-			return fmt.Errorf("%s certificate at %s: vote of %s is signed by %s",
-				c.Kind, c.Pos, v.Node, s.Subject)
+		if err := o.By(c.Votes[i].Node); err != nil {
+			return fmt.Errorf("%s certificate at %s: vote of %s: %w", c.Kind, c.Pos,
+				c.Votes[i].Node, err)
 		}
 	}
 	return nil

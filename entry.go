@@ -50,6 +50,15 @@ type Entry struct {
 	Payload []byte // shared, never changed
 }
 
+// Chained is an entry together with the chain hash at it.
+type Chained struct {
+	Entry
+	Hash Hash
+}
+
+// Pos returns the position of the entry.
+func (c *Chained) Pos() Pos { return Pos{Index: c.Index, Hash: c.Hash} }
+
 // EntryHeader is an entry as the chain sees it, 49 bytes: enough to roll the hash past the entry
 // without its payload.
 type EntryHeader struct {

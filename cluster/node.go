@@ -217,10 +217,10 @@ func (n *Node) makeCore(st *consensus.Stored) (err error) {
 func configsOf(st *consensus.Stored) ([]*juno.EpochConfig, error) {
 	all := []*juno.EpochConfig{st.Genesis}
 	for i := range st.Records {
-		if st.Records[i].Kind != consensus.RecordEpoch {
+		if st.Records[i].Kind != juno.RecordEpoch {
 			continue
 		}
-		e, err := consensus.ParseEpochRecord(st.Records[i].Bytes)
+		e, err := juno.ParseEpochRecord(st.Records[i].Bytes)
 		if err != nil {
 			return nil, err
 		}

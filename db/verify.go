@@ -232,7 +232,7 @@ func (l *Ledger) feed(
 	log := l.options.Log
 	for from := o.Start.Index + 1; from < o.To; {
 		to := min(from+verifyStretch, o.To)
-		stretch := make([]audit.Chained, 0, to-from)
+		stretch := make([]juno.Chained, 0, to-from)
 		for e, err := range log.Chain(from, to) {
 			if err != nil {
 				a.Entries(stretch)
@@ -294,7 +294,7 @@ func (l *Ledger) auditChain(
 				return
 			}
 			hi := min(lo+chainStretch, to)
-			stretch := make([]audit.Chained, 0, hi-lo)
+			stretch := make([]juno.Chained, 0, hi-lo)
 			for e, err := range log.Chain(lo, hi) {
 				if err != nil {
 					chain.Damage(lo+juno.Index(len(stretch)), err)

@@ -76,7 +76,7 @@ func (l *Ledger) dump(dir, reason string) error {
 // consensus.Evidence.
 func (l *Ledger) dumpEvidence(dir string, log *wal.Log, line func(string, any)) error {
 	n := 0
-	for r, err := range log.Records(wal.Evidence, 0, 0) {
+	for r, err := range log.Records(juno.RecordEvidence, 0, 0) {
 		if err != nil {
 			line("evidence", err)
 			return nil

@@ -7,7 +7,6 @@ import (
 	"math"
 
 	"juno"
-	"juno/cluster/consensus"
 	"juno/db/audit"
 	"juno/db/sql"
 	"juno/internal/vfs"
@@ -144,12 +143,12 @@ func verifyAll(ctx context.Context, dir *Directory, o VerifyOptions) (*Verdict, 
 	r, err := wal.Verify(wal.VerifyOptions{
 		FS: vfs.OS{}, Dir: dir.LogPath(),
 		Cluster: dir.Genesis.ID(), Workers: 1, Progress: o.Progress,
-		Visit: func(entries []wal.Chained) error {
-			a.Entries(toAudit(entries))
+		Visit: func(entries []juno.Chained) error {
+			a.Entries(entries)
 			return ctx.Err()
 		},
-		Record: func(r wal.Record) error {
-			if r.Kind == wal.Proof {
+		Record: func(r juno.Record) error {
+			if r.Kind == juno.RecordProof {
 				proven = max(proven, r.Index)
 			}
 			return auditRecord(a, r, o.To)
@@ -201,20 +200,12 @@ func (v *Verdict) judgeTail(start, proven juno.Index) {
 	})
 }
 
-func toAudit(entries []wal.Chained) []audit.Chained {
-	all := make([]audit.Chained, len(entries))
-	for i := range entries {
-		all[i] = audit.Chained{Entry: entries[i].Entry, Hash: entries[i].Hash}
-	}
-	return all
-}
-
 // auditRecord shows commit certificates to an auditor that sees the entries before to.
-func auditRecord(a *audit.Auditor, r wal.Record, to juno.Index) error {
-	if r.Kind != wal.Proof {
+func auditRecord(a *audit.Auditor, r juno.Record, to juno.Index) error {
+	if r.Kind != juno.RecordProof {
 		return nil
 	}
-	c, err := consensus.ParseProof(r.Bytes)
+	c, err := juno.ParseProof(r.Bytes)
 	if err != nil {
 		return fmt.Errorf("proof of entry %d: %w", r.Index, err)
 	}

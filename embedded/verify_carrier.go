@@ -11,7 +11,6 @@ import (
 	"juno/db/audit"
 	"juno/db/state"
 	"juno/snapshot"
-	"juno/wal"
 )
 
 // VerifyCarrier verifies an exported file as VerifyDirectory does a directory. The file holds no
@@ -115,21 +114,21 @@ func (c *carrierAudit) Entries(all []juno.Entry) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
-	chained := make([]audit.Chained, len(all))
+	chained := make([]juno.Chained, len(all))
 	for i := range all {
 		c.tip = juno.Pos{Index: all[i].Index, Hash: all[i].ChainHash(c.tip.Hash)}
-		chained[i] = audit.Chained{Entry: all[i], Hash: c.tip.Hash}
+		chained[i] = juno.Chained{Entry: all[i], Hash: c.tip.Hash}
 	}
 	c.auditor.Entries(chained)
 	return nil
 }
 
 // Record implements snapshot.Receiver.
-func (c *carrierAudit) Record(r snapshot.Record) error {
+func (c *carrierAudit) Record(r juno.Record) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
-	if wal.Kind(r.Kind) != wal.Proof {
+	if r.Kind != juno.RecordProof {
 		return nil
 	}
 	d := juno.NewDecoder(r.Bytes)

@@ -20,7 +20,7 @@ func (c *Core) enterEpoch(pos juno.Pos, head *juno.Entry, proof *juno.QuorumCert
 		c.validator.TruncateTo(pos.Index)
 		c.cut(pos.Index)
 	}
-	r := &EpochRecord{Payload: head.Payload, Next: &change.Next, Certificate: proof}
+	r := &juno.EpochRecord{Payload: head.Payload, Next: &change.Next, Certificate: proof}
 	before := c.epoch
 	c.past = append(c.past, r)
 	c.keep(r.Record())

@@ -35,7 +35,7 @@ type Core struct {
 	ticks uint64
 
 	epoch *epoch
-	past  []*EpochRecord // all that we know, oldest first; the last one began epoch
+	past  []*juno.EpochRecord // all that we know, oldest first; the last one began epoch
 
 	// Durable state, docs/SPECIFICATION.md §3.4.
 	hard     HardState

@@ -93,17 +93,17 @@ func (d *Durable) Synced(r *Ready) error {
 	return nil
 }
 
-func (d *Durable) note(r *Record) (err error) {
+func (d *Durable) note(r *juno.Record) (err error) {
 	switch r.Kind {
-	case RecordHardState:
+	case juno.RecordHardState:
 		d.hard, err = ParseHardState(r.Bytes)
-	case RecordAccepted:
+	case juno.RecordAccepted:
 		d.accepted, err = ParseAccepted(r.Bytes)
-	case RecordHigh:
+	case juno.RecordHighQC:
 		d.high, err = ParseHigh(r.Bytes)
-	case RecordEpoch:
-		var e *EpochRecord
-		if e, err = ParseEpochRecord(r.Bytes); err == nil {
+	case juno.RecordEpoch:
+		var e *juno.EpochRecord
+		if e, err = juno.ParseEpochRecord(r.Bytes); err == nil {
 			d.epoch = max(d.epoch, e.Next.Epoch)
 			d.baseRank = Rank{e.Certificate.Head.Term, e.Certificate.Pos.Index}
 		}

@@ -49,7 +49,7 @@ type Log interface {
 	// payload, but never to none.
 	Entries(lo, hi juno.Index, bytesMax int) []juno.Entry
 	// Certificate returns the commit certificate with the lowest position at or above index
-	// that was ever in a RecordCommit or RecordEpoch, or false.
+	// that was ever in a RecordCommit or juno.RecordEpoch, or false.
 	Certificate(index juno.Index) (*juno.QuorumCertificate, bool)
 }
 

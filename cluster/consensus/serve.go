@@ -44,7 +44,7 @@ func (c *Core) lastFor(epoch uint32) juno.Index {
 }
 
 // recordEnding returns what ended an epoch, if we know it.
-func (c *Core) recordEnding(epoch uint32) *EpochRecord {
+func (c *Core) recordEnding(epoch uint32) *juno.EpochRecord {
 	for _, r := range c.past {
 		if r.Next.Epoch == epoch+1 {
 			return r

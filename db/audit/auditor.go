@@ -132,7 +132,7 @@ func (o *Options) prefix(view state.View) (*state.Prefix, error) {
 }
 
 // Entries checks the entries that follow those before. It keeps nothing of them.
-func (a *Auditor) Entries(entries []Chained) {
+func (a *Auditor) Entries(entries []juno.Chained) {
 	if to := a.options.To; to != 0 {
 		n := len(entries)
 		for n > 0 && entries[n-1].Index >= to {
@@ -167,7 +167,7 @@ func (a *Auditor) Entries(entries []Chained) {
 }
 
 // execute hands entries to the replay.
-func (a *Auditor) execute(entries []Chained) {
+func (a *Auditor) execute(entries []juno.Chained) {
 	if len(entries) == 0 || a.failed != nil {
 		return
 	}
@@ -182,7 +182,7 @@ func (a *Auditor) execute(entries []Chained) {
 }
 
 // link checks the place of an entry in the chain.
-func (a *Auditor) link(e *Chained, link *juno.EntryHeader) {
+func (a *Auditor) link(e *juno.Chained, link *juno.EntryHeader) {
 	if a.chain.OK {
 		switch hash := link.Chain(a.at.Hash, e.Index); {
 		case e.Index != a.at.Index+1:

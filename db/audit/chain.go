@@ -9,15 +9,6 @@ import (
 	"juno"
 )
 
-// Chained is an entry together with the chain hash at it, as the log has it.
-type Chained struct {
-	juno.Entry
-	Hash juno.Hash
-}
-
-// Pos returns the position of the entry.
-func (c *Chained) Pos() juno.Pos { return juno.Pos{Index: c.Index, Hash: c.Hash} }
-
 // CheckChain is the name of the check of the hash chain.
 const CheckChain = "chain"
 
@@ -54,7 +45,7 @@ func NewChain(start juno.Pos, to juno.Index, known ...juno.Pos) *Chain {
 }
 
 // Stretch checks consecutive entries, and keeps nothing of them.
-func (c *Chain) Stretch(entries []Chained) {
+func (c *Chain) Stretch(entries []juno.Chained) {
 	if len(entries) == 0 {
 		return
 	}
@@ -80,7 +71,7 @@ func (c *Chain) Stretch(entries []Chained) {
 }
 
 // follows returns what is wrong with an entry, given the position before it.
-func follows(before juno.Pos, e *Chained) *fault {
+func follows(before juno.Pos, e *juno.Chained) *fault {
 	if e.Index != before.Index+1 {
 		return &fault{
 			before.Index + 1, fmt.Sprintf("entry %d", before.Index+1),

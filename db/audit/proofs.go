@@ -57,7 +57,7 @@ func (p *proofs) join(c *juno.EpochConfig) {
 }
 
 // entry notes the next entry, and checks what waited for it.
-func (p *proofs) entry(e *Chained, link juno.EntryHeader) {
+func (p *proofs) entry(e *juno.Chained, link juno.EntryHeader) {
 	p.last = e.Index
 	p.hashes[e.Index%windowEntries], p.links[e.Index%windowEntries] = e.Hash, link
 	if e.Type == juno.EntryConfig {

@@ -86,7 +86,7 @@ func (r *replay) begin(view state.View, o *Options) error {
 }
 
 // give hands a copy of entries to the goroutine.
-func (r *replay) give(all []Chained, results map[juno.Index]juno.Result) {
+func (r *replay) give(all []juno.Chained, results map[juno.Index]juno.Result) {
 	size := 0
 	for i := range all {
 		size += len(all[i].Payload)
