@@ -1,12 +1,5 @@
 package juno
 
-// Next checks the proof that the epoch of present has ended, and returns the membership of the
-// next one: the certificate of the epoch's own quorum at the entry, the approvals and the proofs
-// of possession in it.
-func (e *EpochChange) Next(present *EpochConfig, cluster ClusterID) (*EpochConfig, error) {
-	return e.verify(present, cluster)
-}
-
 // AppendEpochChange appends the canonical bytes of e: the chain hash before its entry (32), the
 // entry (AppendEntry), the certificate (AppendCertificate).
 func AppendEpochChange(b []byte, e *EpochChange) []byte {
