@@ -7,6 +7,9 @@ import (
 	"juno"
 )
 
+// ErrEvidence: evidence that everything else rests upon is wrong.
+var ErrEvidence = errors.New("wrong evidence")
+
 // ErrPin: the evidence is of another ledger than the caller pinned.
 var ErrPin = errors.New("another ledger")
 

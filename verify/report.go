@@ -79,10 +79,56 @@ func (r *Report) describeResult(line func(string, ...any)) {
 	}
 }
 
-func nodeNames(ids []juno.NodeID) string {
-	names := make([]string, len(ids))
+func names(ids []juno.NodeID) []string {
+	all := make([]string, len(ids))
 	for i, id := range ids {
-		names[i] = id.String()
+		all[i] = id.String()
 	}
-	return strings.Join(names, ", ")
+	return all
+}
+
+func nodeNames(ids []juno.NodeID) string { return strings.Join(names(ids), ", ") }
+
+// ReportRecord is the JSON form of a report. Every text in it is Clean.
+type ReportRecord struct {
+	Verified     bool      `json:"verified"`
+	Ledger       string    `json:"ledger"`
+	Pinned       bool      `json:"pinned"`
+	Entry        PosRecord `json:"entry"`
+	Type         string    `json:"type"`
+	Time         string    `json:"time"`
+	Epoch        uint32    `json:"epoch"`
+	Certified    PosRecord `json:"certified"`
+	Attested     []string  `json:"attested"`
+	SignedBy     string    `json:"signed_by,omitempty"`
+	Client       string    `json:"client,omitempty"`
+	Text         string    `json:"text,omitempty"`
+	Result       string    `json:"result,omitempty"`
+	Value        string    `json:"value,omitempty"`
+	ResultProven bool      `json:"result_proven"`
+	Answered     []string  `json:"answered"`
+}
+
+// Record returns the JSON form.
+func (r *Report) Record() ReportRecord {
+	out := ReportRecord{
+		Verified: true, Ledger: r.Cluster.String(), Pinned: r.Pinned, Entry: posRecord(r.Pos),
+		Type: r.Type.String(), Time: r.Time.String(), Epoch: r.Epoch,
+		Certified: posRecord(r.Certified), Attested: names(r.Attested),
+		Client: juno.Clean(r.Client), ResultProven: r.ResultProven(), Answered: names(r.Answered),
+	}
+	if r.Signer != (juno.PublicKey{}) {
+		out.SignedBy = r.Signer.ID().String()
+	}
+	if r.Command != nil {
+		out.Text = juno.Clean(r.Command.Text)
+	}
+	if r.Result != nil {
+		out.Result = r.Result.Status.String()
+		if r.Result.Code != "" {
+			out.Result += " " + string(r.Result.Code)
+		}
+		out.Value = juno.Clean(r.Result.Value)
+	}
+	return out
 }

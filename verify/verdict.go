@@ -152,9 +152,7 @@ func (v *Verdict) Record() VerdictRecord {
 		r.ClaimedBy = claim.By.String()
 	}
 	if v.Proven != nil {
-		for _, id := range v.Proven.Attested() {
-			r.Attested = append(r.Attested, id.String())
-		}
+		r.Attested = names(v.Proven.Attested())
 	}
 	for _, f := range v.Findings {
 		r.Checks = append(r.Checks, CheckRecord{

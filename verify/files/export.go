@@ -215,8 +215,12 @@ func (x *ExportAudit) Verdict(err error) (*verify.Verdict, error) {
 		v.Findings = append(v.Findings, bad(checkFile, x.tip.Index+1, "a complete export",
 			"a damaged one", err))
 	} else if x.options.To == 0 && v.Head() != v.Held { // rule: export-head
-		v.Findings = append(v.Findings, bad(audit.CheckProofs, v.Head().Index+1,
-			"a commit certificate of "+v.Held.String(), "the newest is of "+v.Head().String(),
+		newest := "none that is valid"
+		if v.Head().Index > 0 {
+			newest = "the newest is of " + v.Head().String()
+		}
+		v.Findings = append(v.Findings, bad(audit.CheckProofs, max(v.Head().Index, v.Start.Index)+1,
+			"a commit certificate of "+v.Held.String(), newest,
 			errors.New("an export ends where its newest certificate does")))
 	}
 	return v, nil

@@ -43,7 +43,7 @@ func open(path string, pinned juno.ClusterID) (*place, *verify.Memberships, erro
 		}
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("%s: %w", file, err)
+		return nil, nil, fmt.Errorf("%w: %s: %w", verify.ErrEvidence, file, err)
 	}
 	return &place{path: path, genesis: g}, m, nil
 }
