@@ -240,15 +240,16 @@ func TestOldDirectories(t *testing.T) {
 			t.Parallel()
 			top := unpackOld(t, test.archive)
 			dir := filepath.Join(top, test.dir)
+			args, want := []string{"shell", dir, "--format", "csv"}, ""
 			for _, query := range oldQueries {
-				code, out, says := runOld("shell", dir, "--format", "csv", "-c", query)
-				want := transcript(t, dir+".txt", "shell "+test.dir+" --format csv -c '"+query+"'")
-				if code != exitOK || plainLines(out) != want {
-					t.Errorf("%s: exit code %d, %s\ngot:\n%s\nwant:\n%s", query, code, says, out,
-						want)
-				}
+				args = append(args, "-c", query)
+				want += transcript(t, dir+".txt", "shell "+test.dir+" --format csv -c '"+query+"'")
 			}
-			code, out, says := runOld("status", dir)
+			code, out, says := runOld(args...)
+			if code != exitOK || plainLines(out) != want {
+				t.Errorf("shell: exit code %d, %s\ngot:\n%s\nwant:\n%s", code, says, out, want)
+			}
+			code, out, says = runOld("status", dir)
 			if code != exitOK {
 				t.Errorf("status: exit code %d, %s", code, says)
 			}
