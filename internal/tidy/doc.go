@@ -18,6 +18,8 @@
 //     exported identifier.
 //   - Banned words (words.go): unfinished work, sleeping tests, paths of one machine.
 //   - Rooms (arrows.go): every room has its row in docs/ARCHITECTURE.md.
+//   - References (references.go, pages.go): a Markdown file, section, anchor, lemma or rule of the
+//     protocol that a comment or a string cites is there, and so is what Markdown links lead to.
 //   - Modules (modules.go): every third-party module that is imported has its paragraph in
 //     docs/DEPENDENCIES.md.
 //

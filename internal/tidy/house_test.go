@@ -140,3 +140,22 @@ func page(t *testing.T, name string) string {
 	}
 	return string(text)
 }
+
+func TestReferences(t *testing.T) {
+	m := readHouse(t)
+	pages := NewPages(m.texts, func(name string) bool {
+		_, err := os.Stat(filepath.Join(root, filepath.FromSlash(name)))
+		return err == nil
+	})
+	for _, s := range m.sources {
+		report(t, References(s, pages))
+	}
+	for _, file := range m.texts {
+		if strings.HasSuffix(file.Path, ".md") {
+			report(t, pages.Links(file))
+		}
+		if strings.HasPrefix(file.Path, "cluster/consensus/testdata/") {
+			report(t, pages.Scenario(file))
+		}
+	}
+}
