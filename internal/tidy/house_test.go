@@ -58,8 +58,10 @@ func TestHouseIsRead(t *testing.T) {
 }
 
 func TestArrows(t *testing.T) {
-	report(t, StaleArrows())
-	for _, s := range readHouse(t).sources {
+	sources := readHouse(t).sources
+	report(t, StaleArrows(sources))
+	report(t, StaleTenancies(sources))
+	for _, s := range sources {
 		report(t, Arrows(s))
 	}
 }
@@ -128,7 +130,7 @@ func TestModules(t *testing.T) {
 }
 
 func TestRooms(t *testing.T) {
-	report(t, Rooms(readHouse(t).sources, page(t, "ARCHITECTURE.md")))
+	report(t, Rooms(page(t, "ARCHITECTURE.md")))
 }
 
 // page reads one page of the documents.
