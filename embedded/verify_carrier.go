@@ -55,7 +55,7 @@ type carrierAudit struct {
 	set      state.SetHash
 	tip      juno.Pos
 	proven   juno.Pos
-	findings []audit.Finding
+	findings []juno.Finding
 }
 
 // Genesis implements snapshot.Receiver.
@@ -90,7 +90,7 @@ func (c *carrierAudit) Element(e snapshot.Element) error {
 // ManifestEnd implements snapshot.Receiver.
 func (c *carrierAudit) ManifestEnd() error {
 	m := c.manifest
-	f := audit.Finding{
+	f := juno.Finding{
 		Check: checkSnapshot, From: m.Pos.Index, To: m.Pos.Index + 1,
 		Items: m.Elements, OK: true,
 	}
@@ -169,13 +169,13 @@ func (c *carrierAudit) verdict(err error) (*Verdict, error) {
 		}
 	}
 	if err != nil {
-		v.Findings = append(v.Findings, audit.Finding{
+		v.Findings = append(v.Findings, juno.Finding{
 			Check: "file", From: c.tip.Index + 1,
 			FirstBad: c.tip.Index + 1, Expected: "a complete carrier", Actual: "a damaged one",
 			Detail: err.Error(),
 		})
 	} else if c.proven != c.tip && !c.options.HashOnly {
-		v.Findings = append(v.Findings, audit.Finding{
+		v.Findings = append(v.Findings, juno.Finding{
 			Check: audit.CheckProofs, From: c.tip.Index,
 			To: c.tip.Index + 1, FirstBad: c.proven.Index + 1, Expected: "a certificate of " +
 				c.tip.String(), Actual: "the newest is of " + c.proven.String(),

@@ -153,7 +153,7 @@ func (l *ledger) options(t *testing.T) Options {
 }
 
 // audit runs an auditor over the log in stretches.
-func (l *ledger) audit(t *testing.T, o Options, stretch int) map[string]Finding {
+func (l *ledger) audit(t *testing.T, o Options, stretch int) map[string]juno.Finding {
 	t.Helper()
 	a, err := New(o)
 	if err != nil {
@@ -176,7 +176,7 @@ func (l *ledger) audit(t *testing.T, o Options, stretch int) map[string]Finding 
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := make(map[string]Finding)
+	all := make(map[string]juno.Finding)
 	for _, f := range findings {
 		all[f.Check] = f
 	}
@@ -361,7 +361,7 @@ func TestRangesBeginAtAnyState(t *testing.T) {
 func TestChainOfStretches(t *testing.T) {
 	l := newLedger().fill()
 	n := juno.Index(len(l.entries))
-	run := func(entries []juno.Chained, order []int, known ...juno.Pos) Finding {
+	run := func(entries []juno.Chained, order []int, known ...juno.Pos) juno.Finding {
 		c := NewChain(l.start(), n+1, known...)
 		size := (len(entries) + len(order) - 1) / len(order)
 		for _, i := range order {

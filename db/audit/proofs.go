@@ -16,7 +16,7 @@ const windowEntries = 128 << 10
 
 // proofs checks commit certificates against the entries.
 type proofs struct {
-	finding Finding
+	finding juno.Finding
 	cluster juno.ClusterID
 	pool    *pool
 	// epochs are the memberships met so far.
@@ -38,7 +38,7 @@ type membership struct {
 
 func newProofs(prefix *state.Prefix, pool *pool, o *Options) *proofs {
 	p := &proofs{
-		finding: Finding{Check: CheckProofs, From: o.From, OK: true}, cluster: o.Genesis.ID(),
+		finding: juno.Finding{Check: CheckProofs, From: o.From, OK: true}, cluster: o.Genesis.ID(),
 		pool: pool, epochs: make(map[uint32]*membership), start: o.Start, last: o.Start.Index,
 		hashes: make([]juno.Hash, windowEntries), links: make([]juno.EntryHeader, windowEntries),
 	}
