@@ -21,6 +21,8 @@
 //   - Rooms (rooms.go): every room has its row in docs/ARCHITECTURE.md, with the same arrows.
 //   - References (references.go, pages.go): a Markdown file, section, anchor, lemma or rule of the
 //     protocol that a comment or a string cites is there, and so is what Markdown links lead to.
+//   - Toolchain (toolchain.go), decisions (decisions.go): README and containers name the Go of
+//     go.mod, and the index of decision records has every record.
 //   - Modules (modules.go): every third-party module that is imported has its paragraph in
 //     docs/DEPENDENCIES.md.
 //

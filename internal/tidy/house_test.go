@@ -161,3 +161,7 @@ func TestReferences(t *testing.T) {
 		}
 	}
 }
+
+func TestToolchain(t *testing.T) { report(t, Toolchain(readHouse(t).texts)) }
+
+func TestDecisions(t *testing.T) { report(t, Decisions(readHouse(t).texts)) }

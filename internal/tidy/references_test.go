@@ -73,3 +73,37 @@ func TestLinksRule(t *testing.T) {
 	pages := NewPages(append([]TextFile{file}, library...), libraryPages().exists)
 	expect(t, text, pages.Links(file))
 }
+
+func TestToolchainRule(t *testing.T) {
+	goMod := TextFile{Path: "go.mod", Text: "module x\n\ngo 1.26.0\n"}
+	for name, text := range map[string]string{
+		"README.md":                       "Go 1.26, Go 1.25 want `go.mod has`\nGo, golang:1.2\n",
+		".devcontainer/devcontainer.json": "golang:1.26-x\ngolang:1.24 want `go.mod has 1.26`\n",
+		".github/workflows/a.yml":         "golang:1.27 want `1.27, go.mod`\n",
+		"docs/A.md":                       "golang:1.1 and Go 1.2\n",
+	} {
+		expect(t, text, Toolchain([]TextFile{{Path: name, Text: text}, goMod}))
+	}
+}
+
+func TestDecisionsRule(t *testing.T) {
+	record := TextFile{
+		Path: "docs/adr/0007-a-b.md", Text: "# 0007: A b\n\nState: accepted. Date: 2026-01-01.\n",
+	}
+	template := TextFile{Path: "docs/adr/0000-template.md", Text: "# NNNN: Title\n"}
+	for index, want := range map[string]int{
+		"| [0007](0007-a-b.md) | A b | accepted |\n": 0,
+		"| [0007](0007-a-b.md) | A b | proposed |\n": 1,
+		"| [0007](0007-a-b.md) | A c | accepted |\n": 1,
+		"": 1,
+	} {
+		page := TextFile{Path: decisionIndex, Text: index}
+		if got := Decisions([]TextFile{record, template, page}); len(got) != want {
+			t.Errorf("%q: got %v, want %d faults", index, got, want)
+		}
+	}
+	record.Text = "# 0008: A b\n\nState: accepted.\n"
+	if got := Decisions([]TextFile{record}); len(got) != 1 || got[0].Line != 1 {
+		t.Errorf("number of another record: got %v, want one fault", got)
+	}
+}
