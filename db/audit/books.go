@@ -28,8 +28,9 @@ type books struct {
 
 func newBooks(below state.View, o *Options) *books {
 	return &books{
-		finding: juno.Finding{Check: CheckBalances, From: o.Start.Index + 1, OK: true}, below: below,
-		posted: NewMemory(),
+		finding: juno.Finding{Check: CheckBalances, From: o.Start.Index + 1, OK: true},
+		below:   below,
+		posted:  NewMemory(),
 	}
 }
 

@@ -116,7 +116,10 @@ func (c *Chain) Finish() juno.Finding {
 		at = j.last
 	}
 	if at.Index+1 != c.finding.To {
-		keep(&c.finding, fault{at.Index + 1, fmt.Sprintf("entry %d", at.Index+1), "", detailMissing})
+		keep(&c.finding, fault{
+			at.Index + 1, fmt.Sprintf("entry %d", at.Index+1), "",
+			detailMissing,
+		})
 	}
 	return c.finding
 }

@@ -50,8 +50,9 @@ type chunk struct {
 
 func newReplay(view state.View, o *Options) (*replay, error) {
 	r := &replay{
-		finding: juno.Finding{Check: CheckState, From: o.Start.Index + 1, OK: true}, execute: o.Replay,
-		chunks: make(chan chunk, chunksAhead), done: make(chan struct{}),
+		finding: juno.Finding{Check: CheckState, From: o.Start.Index + 1, OK: true},
+		execute: o.Replay,
+		chunks:  make(chan chunk, chunksAhead), done: make(chan struct{}),
 	}
 	if o.Balances != nil {
 		r.books = newBooks(view, o)
