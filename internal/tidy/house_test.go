@@ -86,7 +86,9 @@ func TestBench(t *testing.T) {
 		t.Error("no file of bench was read")
 	}
 	faults := PackageDocs(sources)
+	pages := housePages(t)
 	for _, s := range sources {
+		faults = append(faults, References(s, pages)...)
 		faults = append(faults, Shape(s, nil)...)
 		faults = append(faults, Docs(s)...)
 	}
@@ -143,12 +145,17 @@ func page(t *testing.T, name string) string {
 	return string(text)
 }
 
-func TestReferences(t *testing.T) {
-	m := readHouse(t)
-	pages := NewPages(m.texts, func(name string) bool {
+// housePages indexes the documents.
+func housePages(t *testing.T) *Pages {
+	t.Helper()
+	return NewPages(readHouse(t).texts, func(name string) bool {
 		_, err := os.Stat(filepath.Join(root, filepath.FromSlash(name)))
 		return err == nil
 	})
+}
+
+func TestReferences(t *testing.T) {
+	m, pages := readHouse(t), housePages(t)
 	for _, s := range m.sources {
 		report(t, References(s, pages))
 	}
