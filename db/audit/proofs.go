@@ -17,8 +17,8 @@ const (
 	// windowEntries is how far behind the newest entry a certificate may speak of entries: twice as
 	// many as can be in flight. 81 bytes each.
 	windowEntries = 128 << 10
-	// waitingMax bounds the certificates that wait for entries or for a membership. A node has a few
-	// of them behind its newest entry; whoever writes files may have written millions.
+	// waitingMax bounds the certificates that wait for entries or for a membership. A node has a
+	// few of them behind its newest entry; whoever writes files may have written millions.
 	waitingMax = 64 << 10
 	// jobAttestations is how many certificates are proven in one batch.
 	jobAttestations = 256
@@ -129,12 +129,14 @@ func (p *proofs) epoch(e *juno.EpochChange) {
 // check judges a certificate, and has its signatures checked if nothing is wrong with it.
 func (p *proofs) check(c *juno.QuorumCertificate) {
 	const expected = "a valid commit certificate"
-	if _, held := p.window.HashAt(c.Pos.Index); !held && c.Pos.Index+windowEntries <= p.window.last {
+	if _, held := p.window.HashAt(c.Pos.Index); !held &&
+		c.Pos.Index+windowEntries <= p.window.last {
 		return // it came too late to be compared; the newer ones prove what is before them
 	}
 	end, ended := p.ends[c.Term.Epoch()]
 	if ended && c.Pos.Index > end.Index { // rule: chain-epoch-end
-		p.fail(c.Pos.Index, expected, fmt.Errorf("certificate of term %s at %s: epoch %d ended at %d",
+		p.fail(c.Pos.Index, expected,
+			fmt.Errorf("certificate of term %s at %s: epoch %d ended at %d",
 			c.Term, c.Pos, c.Term.Epoch(), end.Index))
 		return
 	}

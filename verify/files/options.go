@@ -22,7 +22,8 @@ type Options struct {
 	HashOnly bool
 	// From and To bound what is reported, [From, To); 0 stands for the ends.
 	From, To juno.Index
-	// Progress is told how many bytes were read, of how many; 0 where that is not known. May be nil.
+	// Progress is told how many bytes were read, of how many; 0 where that is not known. May be
+	// nil.
 	Progress func(done, total int64)
 }
 

@@ -88,7 +88,8 @@ func readSnapshot(
 	}
 	c.finding = juno.Finding{
 		Check: checkSnapshot, From: l.Index, To: l.Index + 1, Items: s.Manifest.Elements, OK: true,
-		Detail: fmt.Sprintf("%d elements, state hash %s: %s", s.Manifest.Elements, hash.Short(), how),
+		Detail: fmt.Sprintf("%d elements, state hash %s: %s", s.Manifest.Elements, hash.Short(),
+			how),
 	}
 	return c, nil
 }
