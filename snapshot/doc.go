@@ -54,9 +54,8 @@
 //	2     manifest; only where the entries do not begin with 1
 //	3     elements: each uvarint length and key, uvarint length and value; many frames
 //	4     entries: juno.AppendEntry, one after the other; many frames
-//	5     record: kind (1), index (8), bytes; commit certificates and epochs, among the entries,
-	each
-//	      behind the entry that it speaks of
+//	5     record: kind (1), index (8), bytes; commit certificates and epochs, among the
+//	      entries, each behind the entry that it speaks of
 //	6     end: number of elements (8), of entries (8), SHA-256 over all frames before it (32)
 //
 // Version 1, "juno carrier 1\n\x00", is still read: it has no frames of type 7, and all records

@@ -37,7 +37,7 @@ const (
 var frameNames = [...]string{
 	frameGenesis: "genesis", frameManifest: "manifest",
 	frameElements: "elements", frameEntries: "entries", frameRecord: "record", frameEnd: "end",
-		frameEpoch: "epoch",
+	frameEpoch: "epoch",
 }
 
 // String names the frame in errors.

@@ -212,8 +212,10 @@ func TestReceiptsRefused(t *testing.T) {
 		"bad genesis":     {linked, func(r *juno.Receipt) { r.Genesis = &juno.Genesis{} }},
 		"another genesis": {linked, func(r *juno.Receipt) { r.Genesis = other.genesis }},
 		"no certificate":  {linked, func(r *juno.Receipt) { r.Certificate = nil }},
-		"not detached":    {linked,
-			func(r *juno.Receipt) { r.Certificate = s.certificate(juno.Commit, 6) }},
+		"not detached": {
+			linked,
+			func(r *juno.Receipt) { r.Certificate = s.certificate(juno.Commit, 6) },
+		},
 		"only prepared": {linked, func(r *juno.Receipt) {
 			r.Certificate = s.detached(juno.Prepare, 6, 6)
 		}},
@@ -234,9 +236,11 @@ func TestReceiptsRefused(t *testing.T) {
 		"link too many": {linked, func(r *juno.Receipt) {
 			r.Headers = append(r.Headers, r.Headers[0])
 		}},
-		"links swapped":     {linked, func(r *juno.Receipt) { slices.Reverse(r.Headers) }},
-		"link at the place": {batchAtPlace(s),
-			func(r *juno.Receipt) { r.Headers = []juno.EntryHeader{{}} }},
+		"links swapped": {linked, func(r *juno.Receipt) { slices.Reverse(r.Headers) }},
+		"link at the place": {
+			batchAtPlace(s),
+			func(r *juno.Receipt) { r.Headers = []juno.EntryHeader{{}} },
+		},
 		"entry after certificate": {linked, func(r *juno.Receipt) {
 			r.Certificate, r.Headers = s.detached(juno.Commit, 1, 1), nil
 		}},
@@ -256,8 +260,10 @@ func TestReceiptsRefused(t *testing.T) {
 		}},
 		"batch for nothing": {linked, func(r *juno.Receipt) { r.Batch = batched().Batch }},
 		"result":            {linked, func(r *juno.Receipt) { r.Result.Value = "13" }},
-		"result: status":    {linked,
-			func(r *juno.Receipt) { r.Result.Status = juno.StatusRefused }},
+		"result: status": {
+			linked,
+			func(r *juno.Receipt) { r.Result.Status = juno.StatusRefused },
+		},
 		"no result":         {linked, func(r *juno.Receipt) { r.Result = nil }},
 		"answer: signature": {linked, func(r *juno.Receipt) { r.Answers[0].Signature[0] ^= 1 }},
 		"answer: twice":     {linked, func(r *juno.Receipt) { r.Answers[1] = r.Answers[0] }},
@@ -284,18 +290,24 @@ func TestReceiptsRefused(t *testing.T) {
 			r.Answers[0].Result.Value = "13"
 			r.Answers[0].Sign(nodeKey(1), s.cluster)
 		}},
-		"result of a term start": {func() *juno.Receipt { return s.receipt(1, 1) },
+		"result of a term start": {
+			func() *juno.Receipt { return s.receipt(1, 1) },
 			func(r *juno.Receipt) {
-			r.Result = &juno.Result{Status: juno.StatusOK}
-		}},
-		"signer of a term start": {func() *juno.Receipt { return s.receipt(1, 1) },
+				r.Result = &juno.Result{Status: juno.StatusOK}
+			},
+		},
+		"signer of a term start": {
+			func() *juno.Receipt { return s.receipt(1, 1) },
 			func(r *juno.Receipt) {
-			r.Signer = testKey(1).Public()
-		}},
-		"first entry elsewhere": {func() *juno.Receipt { return s.receipt(1, 1) },
+				r.Signer = testKey(1).Public()
+			},
+		},
+		"first entry elsewhere": {
+			func() *juno.Receipt { return s.receipt(1, 1) },
 			func(r *juno.Receipt) {
-			r.Prev = juno.Hash{1}
-		}},
+				r.Prev = juno.Hash{1}
+			},
+		},
 		"epoch missing": {across, func(r *juno.Receipt) { r.Epochs = nil }},
 		"epoch twice": {across, func(r *juno.Receipt) {
 			r.Epochs = append(r.Epochs, s.epochEnd())
@@ -564,8 +576,10 @@ func TestReceiptsOfLyingQuorums(t *testing.T) {
 	change.Next.Epoch, change.Possessed, change.Approvals = 2, nil, nil
 	change.Approve(testKey(90), s.cluster)
 	change.Approve(testKey(91), s.cluster)
-	end := juno.Entry{Index: 5, Term: juno.TermOf(1, 0), Type: juno.EntryConfig,
-		Payload: change.Payload()}
+	end := juno.Entry{
+		Index: 5, Term: juno.TermOf(1, 0), Type: juno.EntryConfig,
+		Payload: change.Payload(),
+	}
 	last := juno.Entry{Index: 9, Term: juno.TermOf(2, 0), Type: juno.EntryNoop}
 	refuse("an epoch that ends before it begins", "epoch 1 ends at 5, but begins behind 8",
 		&juno.Receipt{

@@ -16,8 +16,10 @@ func testGenesis(n int) *juno.Genesis {
 	g := &juno.Genesis{Created: 1_700_000_000_000, Nonce: repeated(7), Config: juno.EpochConfig{
 		FirstLeader: 1, AdminThreshold: 2, CheckpointEvery: 10_000,
 		Admins: []juno.Admin{
-			{Name: "ada", Public: testKey(90).Public()}, {Name: "bela",
-				Public: testKey(91).Public()},
+			{Name: "ada", Public: testKey(90).Public()}, {
+				Name:   "bela",
+				Public: testKey(91).Public(),
+			},
 		},
 	}}
 	for i := 1; i <= n; i++ {
@@ -28,8 +30,10 @@ func testGenesis(n int) *juno.Genesis {
 	}
 	g.Config.Observers = []juno.Member{{ID: 200, Public: testKey(49).Public()}}
 	g.Clients = []juno.ClientKey{
-		{Name: "alice", Role: juno.RoleOperator, Public: testKey(1).Public()}, {Name: "bob",
-			Role: juno.RoleClient, Public: testKey(2).Public()},
+		{Name: "alice", Role: juno.RoleOperator, Public: testKey(1).Public()}, {
+			Name: "bob",
+			Role: juno.RoleClient, Public: testKey(2).Public(),
+		},
 	}
 	return g
 }
@@ -70,8 +74,10 @@ func newScene(t testing.TB, voters int) *scene {
 	}
 	single.Sign(testKey(1), s.cluster)
 	carol := testKey(21)
-	register := &juno.KeyOp{Action: juno.KeyRegister, Request: 8, Subject: "carol",
-		Role: juno.RoleClient}
+	register := &juno.KeyOp{
+		Action: juno.KeyRegister, Request: 8, Subject: "carol",
+		Role: juno.RoleClient,
+	}
 	register.Sign(testKey(1), &carol, s.cluster)
 	head, batched := juno.SignBatch(testKey(2), s.cluster, 8, []juno.Command{
 		{Text: "CreateAccount zoë"}, {Text: "ObserveAccounts"},

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 
 	"juno"
@@ -61,9 +62,17 @@ func (m *Memberships) State(s *StateClaim) (*ProvenState, error) {
 	if k.Pos() != s.Pos || k.StateRoot != s.Hash { // rule: checkpoint-state
 		return nil,
 			fmt.Errorf("the checkpoint certificate is for the state %s at %s, want %s at %s",
-			k.StateRoot.Short(), k.Pos(), s.Hash.Short(), s.Pos)
+				k.StateRoot.Short(), k.Pos(), s.Hash.Short(), s.Pos)
 	}
-	return m.Checkpoint(k)
+	proven, err := m.Checkpoint(k)
+	if errors.Is(err, ErrNoMembership) {
+		return nil, &ClaimError{
+			What: "the state at " + s.Pos.String(), By: s.Node,
+			Want: fmt.Sprintf("a proof of who voted in epoch %d, which its checkpoint certificate is of",
+				k.Epoch),
+		}
+	}
+	return proven, err
 }
 
 // Checkpoint proves a state by its checkpoint certificate. A quorum that executed an entry also

@@ -137,7 +137,7 @@ func (p *proofs) check(c *juno.QuorumCertificate) {
 	if ended && c.Pos.Index > end.Index { // rule: chain-epoch-end
 		p.fail(c.Pos.Index, expected,
 			fmt.Errorf("certificate of term %s at %s: epoch %d ended at %d",
-			c.Term, c.Pos, c.Term.Epoch(), end.Index))
+				c.Term, c.Pos, c.Term.Epoch(), end.Index))
 		return
 	}
 	a, err := p.members.Attest(c, p.window)

@@ -24,7 +24,7 @@ var arrows = map[string]string{
 	"db/audit":          ". db/state verify",
 	"verify":            ".",
 	"verify/files":      ". db/audit db/state internal/vfs snapshot verify wal",
-	"db":                ". db/audit db/sql db/state",
+	"db":                ". db/audit db/sql db/state verify",
 	"cluster/consensus": ".",
 	"cluster":           ". cluster/consensus",
 	"cluster/zmq":       ".",

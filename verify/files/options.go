@@ -89,8 +89,8 @@ func judgeTail(v *verify.Verdict) {
 		Check: audit.CheckProofs, From: from, To: v.Held.Index + 1, FirstBad: from,
 		Expected: "a commit certificate that covers it",
 		Actual:   fmt.Sprintf("none, nor for the %d entries behind it", v.Unproven()-1),
-		Detail: "nothing proves that these entries are what was committed; after a crash, opening " +
-			"the ledger once writes what is missing",
+		Detail: "nothing proves that these entries are what was committed; after a crash, " +
+			"opening the ledger once writes what is missing",
 	})
 }
 

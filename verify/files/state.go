@@ -53,6 +53,9 @@ func readSnapshot(
 	ctx context.Context, l snapshot.Listed, m *verify.Memberships,
 ) (*contents, error) {
 	c := &contents{}
+	if l.Err == nil {
+		l.Err = checkSigner(l.Manifest, m)
+	}
 	s, err := snapshot.Open(ctx, l, nil)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
@@ -92,6 +95,22 @@ func readSnapshot(
 			how),
 	}
 	return c, nil
+}
+
+// checkSigner wants a manifest to be signed by the node that it names. The key of a node of an
+// epoch that is not proven here is not known: whoever signed then, it is a claim.
+func checkSigner(of *snapshot.Manifest, m *verify.Memberships) error {
+	ring, err := m.NodeKeys()
+	if err != nil {
+		return err
+	}
+	err = of.Check(ring)
+	if errors.Is(err, juno.ErrUnknownKey) {
+		if _, proof := proveState(m, of); proof != nil {
+			return nil // and the finding says that nothing proves the state
+		}
+	}
+	return err
 }
 
 // load reads a snapshot's elements into memory, and returns their state hash.
