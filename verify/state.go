@@ -68,7 +68,7 @@ func (m *Memberships) State(s *StateClaim) (*ProvenState, error) {
 	if errors.Is(err, ErrNoMembership) {
 		return nil, &ClaimError{
 			What: "the state at " + s.Pos.String(), By: s.Node,
-			Want: fmt.Sprintf("a proof of who voted in epoch %d, which its checkpoint certificate is of",
+			Want: fmt.Sprintf("a proof of who voted in epoch %d, the epoch of its certificate",
 				k.Epoch),
 		}
 	}
