@@ -5,7 +5,7 @@
 //	defer ledger.Close()
 //	client, err := ledger.Client("operator")
 //	texts := []string{"transfer(a->b, 1%1)"}
-//	outcomes, err := client.Submit(ctx, texts, embedded.Single, nil)
+//	outcomes, err := client.Submit(ctx, texts, juno.Single, nil)
 //	rows, err := ledger.Query(ctx, juno.Query{Text: "SELECT * FROM accounts AS OF 12"})
 //
 // It is the room that wires the other rooms together, so that a program which embeds Juno and
