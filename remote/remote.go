@@ -4,7 +4,7 @@
 //
 //	c, err := remote.Open(ctx, "books", remote.Options{})
 //	defer c.Close()
-//	outcomes, err := c.Submit(ctx, []string{"transfer(a->b, 1%1)"}, client.Single, nil)
+//	outcomes, err := c.Submit(ctx, []string{"transfer(a->b, 1%1)"}, juno.Single, nil)
 //	rows, err := c.Query(ctx, juno.Query{Text: "SELECT * FROM accounts"}, client.Quorum)
 //
 // # Concepts
