@@ -1,9 +1,8 @@
 package zmq
 
 import (
+	"errors"
 	"fmt"
-	"net"
-	"strconv"
 	"time"
 
 	"juno"
@@ -113,42 +112,27 @@ func withDefaults(frame int, lanes [LaneCount]int) (int, [LaneCount]int) {
 	return frame, lanes
 }
 
-// bindAddress turns "host:port" into what libzmq binds to.
-func bindAddress(listen string) (address string, ipv6 bool, err error) {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "", false, fmt.Errorf("zmq: listen on %q: want host:port: %w", listen, err)
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", false, fmt.Errorf("zmq: listen on %q: port %q is no number up to 65535",
-			listen, port)
-	} else if n == 0 {
-		port = "*"
-	}
-	if host == "" {
-		return "tcp://*:" + port, false, nil
-	}
-	if _, err := net.InterfaceByName(host); err == nil {
-		return "tcp://" + host + ":" + port, false, nil
-	}
-	addresses, err := net.LookupIP(host)
-	if err != nil {
-		return "", false, fmt.Errorf("zmq: listen on %q: %w", listen, err)
-	}
-	address, ipv6 = tcpAddress(preferV4(addresses), port)
-	return address, ipv6, nil
-}
-
-// preferV4 picks an address; names such as localhost have one of each kind.
-func preferV4(addresses []net.IP) net.IP {
-	for _, a := range addresses {
-		if a.To4() != nil {
-			return a
-		}
-	}
-	return addresses[0]
-}
-
-func tcpAddress(ip net.IP, port string) (endpoint string, ipv6 bool) {
-	return "tcp://" + net.JoinHostPort(ip.String(), port), ip.To4() == nil
-}
+// Why a connection is not there. The texts around them name the peer, its address, what was
+// expected and what to do.
+var (
+	// ErrUnreachable: no TCP connection, or nobody who speaks our protocol at the other end.
+	ErrUnreachable = errors.New("unreachable")
+	// ErrWrongKey: whoever is at that address does not hold the key that was expected.
+	ErrWrongKey = errors.New("wrong key")
+	// ErrStranger: the other node does not admit our key.
+	ErrStranger = errors.New("not admitted")
+	// ErrVersion: the other node speaks another version of the protocol.
+	ErrVersion = errors.New("other protocol version")
+	// ErrCluster: the other node belongs to another cluster.
+	ErrCluster = errors.New("other cluster")
+	// ErrIdentity: the other node is another one than was meant, or takes us for another.
+	ErrIdentity = errors.New("other identity")
+	// ErrBusy: the other node has as many connections as it takes.
+	ErrBusy = errors.New("too many connections")
+	// ErrLost: there was a connection and it broke.
+	ErrLost = errors.New("connection lost")
+	// ErrConnecting: there was no time yet to find out.
+	ErrConnecting = errors.New("still connecting")
+	// ErrClosed: the connection or the endpoint was closed.
+	ErrClosed = errors.New("closed")
+)

@@ -157,26 +157,6 @@ func (l *link) open(endpoint string, ipv6 bool) (err error) {
 	return nil
 }
 
-// curveBytes is what encryption adds to a frame, which counts for libzmq's limit: name of the
-// command (8), nonce (8), authenticator (16), flags (1).
-const curveBytes = 33
-
-// setCommon sets what all sockets have in common.
-func setCommon(s *zmq4.Socket, frameBytesMax int) error {
-	return errors.Join(
-		s.SetLinger(0), s.SetMaxmsgsize(int64(frameBytesMax+curveBytes)),
-		s.SetHandshakeIvl(handshakeTimeout))
-}
-
-// setHeartbeat lets whoever made a connection ask whether the other end is there. A question says
-// for how long the next one may keep the other end waiting (TTL), so one side that asks is enough
-// for both to notice.
-func setHeartbeat(s *zmq4.Socket) error {
-	return errors.Join(
-		s.SetHeartbeatIvl(heartbeatEvery), s.SetHeartbeatTimeout(heartbeatTimeout),
-		s.SetHeartbeatTtl(heartbeatTTL))
-}
-
 func (l *link) enter(s linkState, patience time.Duration) {
 	l.state = s
 	l.until = time.Time{}

@@ -2,9 +2,13 @@ package zmq
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"syscall"
+
+	zmq4 "github.com/pebbe/zmq4"
 )
 
 // eagain is what libzmq says when a queue is full or empty.
@@ -49,4 +53,64 @@ func findAddress(
 	}
 	endpoint, ipv6 = tcpAddress(ip, port)
 	return endpoint, ipv6, nil
+}
+
+// bindAddress turns "host:port" into what libzmq binds to.
+func bindAddress(listen string) (address string, ipv6 bool, err error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", false, fmt.Errorf("zmq: listen on %q: want host:port: %w", listen, err)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", false, fmt.Errorf("zmq: listen on %q: port %q is no number up to 65535",
+			listen, port)
+	} else if n == 0 {
+		port = "*"
+	}
+	if host == "" {
+		return "tcp://*:" + port, false, nil
+	}
+	if _, err := net.InterfaceByName(host); err == nil {
+		return "tcp://" + host + ":" + port, false, nil
+	}
+	addresses, err := net.LookupIP(host)
+	if err != nil {
+		return "", false, fmt.Errorf("zmq: listen on %q: %w", listen, err)
+	}
+	address, ipv6 = tcpAddress(preferV4(addresses), port)
+	return address, ipv6, nil
+}
+
+// preferV4 picks an address; names such as localhost have one of each kind.
+func preferV4(addresses []net.IP) net.IP {
+	for _, a := range addresses {
+		if a.To4() != nil {
+			return a
+		}
+	}
+	return addresses[0]
+}
+
+func tcpAddress(ip net.IP, port string) (endpoint string, ipv6 bool) {
+	return "tcp://" + net.JoinHostPort(ip.String(), port), ip.To4() == nil
+}
+
+// curveBytes is what encryption adds to a frame, which counts for libzmq's limit: name of the
+// command (8), nonce (8), authenticator (16), flags (1).
+const curveBytes = 33
+
+// setCommon sets what all sockets have in common.
+func setCommon(s *zmq4.Socket, frameBytesMax int) error {
+	return errors.Join(
+		s.SetLinger(0), s.SetMaxmsgsize(int64(frameBytesMax+curveBytes)),
+		s.SetHandshakeIvl(handshakeTimeout))
+}
+
+// setHeartbeat lets whoever made a connection ask whether the other end is there. A question says
+// for how long the next one may keep the other end waiting (TTL), so one side that asks is enough
+// for both to notice.
+func setHeartbeat(s *zmq4.Socket) error {
+	return errors.Join(
+		s.SetHeartbeatIvl(heartbeatEvery), s.SetHeartbeatTimeout(heartbeatTimeout),
+		s.SetHeartbeatTtl(heartbeatTTL))
 }
