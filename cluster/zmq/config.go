@@ -31,7 +31,7 @@ const (
 	// the two threads need not wake each other for every frame, short enough that a lane decides.
 	urgentFramesMax = 64
 	bulkFramesMax   = 16
-	doorFramesMax   = 64
+	sessionFramesMax   = 64
 
 	retryFirst       = 10 * time.Millisecond // after a connection broke or could not be made
 	retryMost        = time.Second           // doubled up to here

@@ -31,7 +31,7 @@ type DialConfig struct {
 // Receive or Changed.
 type Conn struct {
 	e             *engine
-	link          *link
+	out          *outboundConn
 	frameBytesMax int
 
 	mu      sync.Mutex
@@ -62,7 +62,7 @@ func Dial(cfg DialConfig) (*Conn, error) {
 	if c.e, err = newEngine(c.frameBytesMax, nil); err != nil {
 		return nil, err
 	}
-	c.link = &link{
+	c.out = &outboundConn{
 		e: c.e, purpose: purposeClient, receive: cfg.Receive,
 		secret: curveSecret(cfg.Key).z85(), public: public.z85(),
 		target: target{name: "node at " + cfg.Address, address: cfg.Address, curve: server},
@@ -72,17 +72,17 @@ func Dial(cfg DialConfig) (*Conn, error) {
 		},
 		box: outbox{limit: lanes},
 	}
-	c.problem = fmt.Errorf("%s: %w", c.link.target.name, ErrConnecting)
-	c.link.changed = func() {
+	c.problem = fmt.Errorf("%s: %w", c.out.target.name, ErrConnecting)
+	c.out.changed = func() {
 		c.mu.Lock()
-		c.problem = c.link.problem
+		c.problem = c.out.problem
 		c.mu.Unlock()
 		if cfg.Changed != nil {
-			cfg.Changed(c.link.problem)
+			cfg.Changed(c.out.problem)
 		}
 	}
 	c.e.start()
-	c.e.post(c.link.start)
+	c.e.post(c.out.start)
 	return c, nil
 }
 
@@ -93,7 +93,7 @@ func (c *Conn) Send(request []byte) bool {
 	if len(request) == 0 || len(request) > c.frameBytesMax {
 		return false
 	}
-	return c.link.send(LaneCommands, request)
+	return c.out.send(LaneCommands, request)
 }
 
 // Err returns nil while the connection is up, and else why it is not; it wraps one of the errors

@@ -17,7 +17,7 @@ import (
 type Endpoint struct {
 	cfg       Config
 	e         *engine
-	door      *door
+	listener      *listener
 	admission *admission
 	address   string
 	secret    string // our curve keys, Z85
@@ -43,8 +43,8 @@ func Listen(cfg Config) (*Endpoint, error) {
 	if n.e, err = newEngine(cfg.FrameBytesMax, n.admission.admits); err != nil {
 		return nil, err
 	}
-	n.door, n.address, err = newDoor(n.e, &n.cfg, n.admission)
-	n.e.door = n.door
+	n.listener, n.address, err = newListener(n.e, &n.cfg, n.admission)
+	n.e.listener = n.listener
 	n.e.start()
 	n.peers.Store(&map[juno.NodeID]*peer{})
 	if err == nil {
@@ -68,7 +68,7 @@ func (n *Endpoint) Send(to juno.NodeID, lane Lane, frame []byte) bool {
 	if p == nil || lane >= LaneCount || len(frame) == 0 || len(frame) > n.cfg.FrameBytesMax {
 		return false
 	}
-	return p.link(lane).send(lane, frame)
+	return p.conn(lane).send(lane, frame)
 }
 
 // SetPeers replaces the peers: connections to new ones are made, those to ones that are gone are
@@ -101,7 +101,7 @@ func (n *Endpoint) SetPeers(peers []Peer) error {
 	}
 	n.peers.Store(&next)
 	n.e.post(func() {
-		n.door.setPeers(maps.Clone(next))
+		n.listener.setPeers(maps.Clone(next))
 		for _, p := range stale {
 			p.close()
 		}
@@ -119,7 +119,7 @@ func (n *Endpoint) SetClients(keys []juno.PublicKey) error {
 	n.setting.Lock()
 	defer n.setting.Unlock()
 	err := n.admission.setClients(keys)
-	n.e.post(n.door.recheckAll)
+	n.e.post(n.listener.recheckAll)
 	return err
 }
 
@@ -134,7 +134,7 @@ func (n *Endpoint) Status() []PeerStatus {
 }
 
 // Refused counts the handshakes of strangers, hellos and frames that were refused.
-func (n *Endpoint) Refused() uint64 { return n.door.refused.Load() }
+func (n *Endpoint) Refused() uint64 { return n.listener.refused.Load() }
 
 // Close ends all connections and waits until everything has stopped. Frames that still wait are
 // lost. Nothing is delivered, served or told afterwards.
@@ -162,7 +162,7 @@ type PeerStatus struct {
 // peer is another node: the two connections we make to it, and what came from it.
 type peer struct {
 	Peer
-	links    [2]*link // urgent, bulk
+	conns    [2]*outboundConn // urgent, bulk
 	told     func(PeerStatus)
 	framesIn atomic.Uint64
 	bytesIn  atomic.Uint64
@@ -178,7 +178,7 @@ func (n *Endpoint) newPeer(p Peer) *peer {
 	q := &peer{Peer: p, told: n.cfg.Changed, since: time.Now()}
 	q.problem = fmt.Errorf("%s at %s: %w", p.ID, p.Address, ErrConnecting)
 	for i, purpose := range []purpose{purposeUrgent, purposeBulk} {
-		q.links[i] = &link{
+		q.conns[i] = &outboundConn{
 			e: n.e, purpose: purpose, secret: n.secret, public: n.public, changed: q.changed,
 			target: target{
 				name:    fmt.Sprintf("%s at %s", p.ID, p.Address),
@@ -197,22 +197,22 @@ func (n *Endpoint) newPeer(p Peer) *peer {
 }
 
 // link returns the connection that a lane's frames go over.
-func (p *peer) link(lane Lane) *link {
+func (p *peer) conn(lane Lane) *outboundConn {
 	if lane < LaneEntries {
-		return p.links[0]
+		return p.conns[0]
 	}
-	return p.links[1]
+	return p.conns[1]
 }
 
 // start and close run on the loop.
 func (p *peer) start() {
-	for _, l := range p.links {
+	for _, l := range p.conns {
 		l.start()
 	}
 }
 
 func (p *peer) close() {
-	for _, l := range p.links {
+	for _, l := range p.conns {
 		l.close(ErrClosed)
 	}
 }
@@ -220,7 +220,7 @@ func (p *peer) close() {
 // changed draws the sum of the two connections, on the loop.
 func (p *peer) changed() {
 	connected, problem := true, error(nil)
-	for _, l := range p.links {
+	for _, l := range p.conns {
 		connected = connected && l.up()
 		// One that knows what is wrong says more than one that still tries.
 		if problem == nil || (errors.Is(problem, ErrConnecting) && l.problem != nil) {
@@ -232,7 +232,7 @@ func (p *peer) changed() {
 	if connected != p.connected {
 		p.since = time.Now()
 	}
-	p.connected, p.problem, p.software = connected, problem, p.links[0].software
+	p.connected, p.problem, p.software = connected, problem, p.conns[0].software
 	p.mu.Unlock()
 	if news && p.told != nil {
 		p.told(p.status())
@@ -253,7 +253,7 @@ func (p *peer) status() PeerStatus {
 		Software: p.software, FramesIn: p.framesIn.Load(), BytesIn: p.bytesIn.Load(),
 	}
 	p.mu.Unlock()
-	for _, l := range p.links {
+	for _, l := range p.conns {
 		s.FramesOut += l.framesOut.Load()
 		s.BytesOut += l.bytesOut.Load()
 		s.Dropped += l.box.waiting(&s.Queued, &s.QueuedBytes)

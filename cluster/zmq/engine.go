@@ -15,25 +15,25 @@ import (
 type engine struct {
 	ctx           *zmq4.Context
 	wakes         chan struct{} // capacity 1: look at the lists
-	porter        *porter
+	monitor        *socketMonitor
 	frameBytesMax int
-	door          *door // nil for a client
+	listener          *listener // nil for a client
 	background    context.Context
 	cancel        context.CancelFunc
 	helpers       sync.WaitGroup // look up names
 	stopped       chan struct{}
 
 	// Owned by the loop.
-	watched map[*link]*watch // that wait for something on their sockets
-	links   map[*link]bool
+	watchers map[*outboundConn]*fdWatcher // that wait for something on their sockets
+	conns   map[*outboundConn]bool
 	wait    time.Time // when the next timer is due; zero: none
 	timer   *time.Timer
 	serial  int // of the last connection made
 
 	mu      sync.Mutex
 	calls   []func()
-	ready   []*link    // have frames to send
-	replies []*inbound // have frames to send
+	ready   []*outboundConn    // have frames to send
+	replies []*session // have frames to send
 	closing bool
 }
 
@@ -49,11 +49,11 @@ func newEngine(frameBytesMax int, admits func(curveKey) bool) (*engine, error) {
 	e := &engine{
 		ctx: ctx, frameBytesMax: frameBytesMax, stopped: make(chan struct{}),
 		wakes: make(chan struct{}, 1), timer: time.NewTimer(0),
-		watched: make(map[*link]*watch), links: make(map[*link]bool),
+		watchers: make(map[*outboundConn]*fdWatcher), conns: make(map[*outboundConn]bool),
 	}
 	e.background, e.cancel = context.WithCancel(context.Background())
 	if err = ctx.SetMaxSockets(contextSocketsMax); err == nil {
-		e.porter, err = newPorter(ctx, admits)
+		e.monitor, err = newSocketMonitor(ctx, admits)
 	}
 	if err != nil {
 		e.cancel()
@@ -69,7 +69,7 @@ const contextSocketsMax = 8192
 
 // start begins to serve.
 func (e *engine) start() {
-	go e.porter.run()
+	go e.monitor.run()
 	go e.run()
 }
 
@@ -83,18 +83,18 @@ func (e *engine) run() {
 		}
 		e.runTimers()
 		sent := e.flush()
-		received := e.door != nil && e.door.receive()
+		received := e.listener != nil && e.listener.receive()
 		busy = sent || received
 	}
-	for l := range e.links {
+	for l := range e.conns {
 		l.close(ErrClosed)
 	}
-	if e.door != nil {
-		e.door.close()
+	if e.listener != nil {
+		e.listener.close()
 	}
 	e.cancel()
 	e.helpers.Wait()
-	e.porter.stop()
+	e.monitor.stop()
 	_ = e.ctx.Term()
 }
 
@@ -115,11 +115,11 @@ func (e *engine) sleep(busy bool) {
 	}
 	// Nothing is done with any socket from here on, so that no note of libzmq's gets lost: the door
 	// was read until there was nothing, and that was the last that was done with it.
-	for _, w := range e.watched {
+	for _, w := range e.watchers {
 		w.arm()
 	}
-	if e.door != nil {
-		e.door.watch.arm()
+	if e.listener != nil {
+		e.listener.watcher.arm()
 	}
 	var due <-chan time.Time
 	if !e.wait.IsZero() {
@@ -135,7 +135,7 @@ func (e *engine) sleep(busy bool) {
 // serveLinks serves the links that wait for something which has come, and says whether there were
 // any.
 func (e *engine) serveLinks() (served bool) {
-	for l := range e.watched {
+	for l := range e.watchers {
 		events, err := l.sock.GetEvents()
 		if err != nil {
 			// Only a closed socket or a broken context is an error here, and both are ours.
@@ -191,23 +191,23 @@ func (e *engine) runTimers() {
 		return
 	}
 	e.wait = time.Time{}
-	for l := range e.links {
+	for l := range e.conns {
 		l.tick(now)
 	}
-	if e.door != nil {
-		e.door.tick(now)
+	if e.listener != nil {
+		e.listener.tick(now)
 	}
 }
 
 // readyToSend and replyReady put a connection on the list of those with frames to send.
-func (e *engine) readyToSend(l *link) {
+func (e *engine) readyToSend(l *outboundConn) {
 	e.mu.Lock()
 	e.ready = append(e.ready, l)
 	e.mu.Unlock()
 	e.wake()
 }
 
-func (e *engine) replyReady(c *inbound) {
+func (e *engine) replyReady(c *session) {
 	e.mu.Lock()
 	e.replies = append(e.replies, c)
 	e.mu.Unlock()
@@ -232,25 +232,25 @@ func (e *engine) flush() (more bool) {
 		}
 	}
 	for _, c := range replies {
-		e.door.flush(c)
+		e.listener.flush(c)
 	}
 	return more
 }
 
 // poll makes the loop wait for events of a link's socket; 0 for none.
-func (e *engine) poll(l *link, events zmq4.State) error {
+func (e *engine) poll(l *outboundConn, events zmq4.State) error {
 	l.polled = events
-	w := e.watched[l]
+	w := e.watchers[l]
 	switch {
 	case events == 0 && w != nil:
 		w.close()
-		delete(e.watched, l)
+		delete(e.watchers, l)
 	case events != 0 && w == nil:
-		w, err := newWatch(l.sock, e.wake)
+		w, err := newFDWatcher(l.sock, e.wake)
 		if err != nil {
 			return err
 		}
-		e.watched[l] = w
+		e.watchers[l] = w
 	}
 	return nil
 }

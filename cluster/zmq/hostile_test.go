@@ -145,8 +145,8 @@ func TestMessagesOfSeveralParts(t *testing.T) {
 	if a := m.answer(); a.verdict != verdictWelcome {
 		t.Fatalf("verdict %d %q", a.verdict, a.reason)
 	}
-	w.nodes[1].door.e.post(func() {
-		for name := range w.nodes[1].door.conns {
+	w.nodes[1].listener.e.post(func() {
+		for name := range w.nodes[1].listener.conns {
 			w.mu.Lock()
 			w.got[99] = append(w.got[99], delivery{0, []byte(name)})
 			w.cond.Broadcast()

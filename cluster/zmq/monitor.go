@@ -11,8 +11,8 @@ import (
 // porter is the goroutine that waits for what happens seldom: requests to admit somebody, and
 // what libzmq tells of connections. It leaves the sockets that frames go through to the loop, so
 // that a flood of handshakes delays no vote and the loop polls few sockets.
-type porter struct {
-	*waker
+type socketMonitor struct {
+	*signaler
 	zap     *zmq4.Socket // nil where nobody listens
 	admits  func(curveKey) bool
 	watched map[*zmq4.Socket]func(zmq4.Event, int) // owned by run
@@ -29,15 +29,15 @@ const watchedEvents = zmq4.EVENT_CONNECTED | zmq4.EVENT_CLOSED | zmq4.EVENT_DISC
 	zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq4.EVENT_HANDSHAKE_FAILED_NO_DETAIL |
 	zmq4.EVENT_MONITOR_STOPPED
 
-func newPorter(ctx *zmq4.Context, admits func(curveKey) bool) (*porter, error) {
-	p := &porter{
+func newSocketMonitor(ctx *zmq4.Context, admits func(curveKey) bool) (*socketMonitor, error) {
+	p := &socketMonitor{
 		admits:   admits,
 		watched:  make(map[*zmq4.Socket]func(zmq4.Event, int)),
 		arrivals: make(map[*zmq4.Socket]func(zmq4.Event, int)),
 		stopped:  make(chan struct{}),
 	}
 	var err error
-	if p.waker, err = newWaker(ctx, "inproc://porter"); err != nil {
+	if p.signaler, err = newSignaler(ctx, "inproc://porter"); err != nil {
 		return nil, err
 	}
 	if admits == nil {
@@ -56,7 +56,7 @@ func newPorter(ctx *zmq4.Context, admits func(curveKey) bool) (*porter, error) {
 // watch makes tell hear of a socket's connections until the socket is closed. It must be called
 // before the socket connects or binds, by the socket's owner: libzmq blocks if it has something
 // to tell and nobody is there. tell is called by the porter's goroutine.
-func (p *porter) watch(
+func (m *socketMonitor) watch(
 	ctx *zmq4.Context, s *zmq4.Socket, address string, tell func(zmq4.Event, int),
 ) error {
 	if err := s.Monitor(address, watchedEvents); err != nil {
@@ -70,69 +70,69 @@ func (p *porter) watch(
 		_ = s.Monitor("", 0)
 		return fmt.Errorf("zmq: watch a connection: %w", err)
 	}
-	p.mu.Lock()
-	p.arrivals[ear] = tell
-	p.mu.Unlock()
-	p.wake()
+	m.mu.Lock()
+	m.arrivals[ear] = tell
+	m.mu.Unlock()
+	m.signal()
 	return nil
 }
 
 // run waits and serves until stop.
-func (p *porter) run() {
-	defer close(p.stopped)
+func (m *socketMonitor) run() {
+	defer close(m.stopped)
 	for {
-		p.awake.Store(false)
-		if p.admit() {
+		m.signaled.Store(false)
+		if m.admit() {
 			break
 		}
-		polled, _ := p.poller().Poll(-1)
-		p.awake.Store(true)
-		p.serve(polled)
+		polled, _ := m.poller().Poll(-1)
+		m.signaled.Store(true)
+		m.serve(polled)
 	}
-	p.linger()
-	p.closeSockets()
+	m.linger()
+	m.closeSockets()
 }
 
 // serve deals with the sockets on which something has come.
-func (p *porter) serve(polled []zmq4.Polled) {
+func (m *socketMonitor) serve(polled []zmq4.Polled) {
 	for _, item := range polled {
 		switch item.Socket {
-		case p.recv:
-			p.drain()
-		case p.zap:
-			serveZAP(p.zap, p.admits)
+		case m.recv:
+			m.drain()
+		case m.zap:
+			serveZAP(m.zap, m.admits)
 		default:
-			p.hear(item.Socket)
+			m.hear(item.Socket)
 		}
 	}
 }
 
 // admit takes over the sockets handed in, and says whether to stop.
-func (p *porter) admit() (stop bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for ear, tell := range p.arrivals {
-		p.watched[ear] = tell
+func (m *socketMonitor) admit() (stop bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for ear, tell := range m.arrivals {
+		m.watched[ear] = tell
 	}
-	clear(p.arrivals)
-	return p.stopping
+	clear(m.arrivals)
+	return m.stopping
 }
 
 // poller waits for everything. It is made anew each time: seldom, and simpler than keeping one.
-func (p *porter) poller() *zmq4.Poller {
+func (m *socketMonitor) poller() *zmq4.Poller {
 	poller := zmq4.NewPoller()
-	poller.Add(p.recv, zmq4.POLLIN)
-	if p.zap != nil {
-		poller.Add(p.zap, zmq4.POLLIN)
+	poller.Add(m.recv, zmq4.POLLIN)
+	if m.zap != nil {
+		poller.Add(m.zap, zmq4.POLLIN)
 	}
-	for ear := range p.watched {
+	for ear := range m.watched {
 		poller.Add(ear, zmq4.POLLIN)
 	}
 	return poller
 }
 
 // hear passes on what happened to one socket's connections.
-func (p *porter) hear(ear *zmq4.Socket) {
+func (m *socketMonitor) hear(ear *zmq4.Socket) {
 	for {
 		event, _, value, err := ear.RecvEvent(zmq4.DONTWAIT)
 		if err != nil {
@@ -140,10 +140,10 @@ func (p *porter) hear(ear *zmq4.Socket) {
 		}
 		if event == zmq4.EVENT_MONITOR_STOPPED {
 			_ = ear.Close()
-			delete(p.watched, ear)
+			delete(m.watched, ear)
 			return
 		}
-		p.watched[ear](event, value)
+		m.watched[ear](event, value)
 	}
 }
 
@@ -152,31 +152,31 @@ const lingerMost = time.Second
 
 // linger listens until every watched socket has said that it is gone, because libzmq may wait
 // for a listener. The owners have closed their sockets before they call stop.
-func (p *porter) linger() {
-	for end := time.Now().Add(lingerMost); len(p.watched) > 0 && time.Now().Before(end); {
-		polled, err := p.poller().Poll(time.Until(end) + time.Millisecond)
+func (m *socketMonitor) linger() {
+	for end := time.Now().Add(lingerMost); len(m.watched) > 0 && time.Now().Before(end); {
+		polled, err := m.poller().Poll(time.Until(end) + time.Millisecond)
 		if err != nil {
 			return
 		}
-		p.serve(polled)
+		m.serve(polled)
 	}
 }
 
 // stop ends run and waits for it.
-func (p *porter) stop() {
-	p.mu.Lock()
-	p.stopping = true
-	p.mu.Unlock()
-	p.wake()
-	<-p.stopped
+func (m *socketMonitor) stop() {
+	m.mu.Lock()
+	m.stopping = true
+	m.mu.Unlock()
+	m.signal()
+	<-m.stopped
 }
 
-func (p *porter) closeSockets() {
-	if p.zap != nil {
-		_ = p.zap.Close()
+func (m *socketMonitor) closeSockets() {
+	if m.zap != nil {
+		_ = m.zap.Close()
 	}
-	for ear := range p.watched {
+	for ear := range m.watched {
 		_ = ear.Close()
 	}
-	p.waker.close()
+	m.signaler.close()
 }

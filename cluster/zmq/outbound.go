@@ -12,16 +12,16 @@ import (
 )
 
 // linkState is how far a connection that we make has come.
-type linkState uint8
+type connState uint8
 
 const (
-	linkIdle    linkState = iota // until the next attempt
-	linkLookup                   // the name is looked up, and after a failure the port is tried
-	linkConnect                  // libzmq connects
-	linkShake                    // there is a TCP connection
-	linkGreet                    // it is encrypted; our hello waits for its answer
-	linkUp
-	linkClosed
+	connBackoff    connState = iota // until the next attempt
+	connResolving                   // the name is looked up, and after a failure the port is tried
+	connConnecting                  // libzmq connects
+	connHandshaking                    // there is a TCP connection
+	connAwaitingAnswer                    // it is encrypted; our hello waits for its answer
+	connUp
+	connClosed
 )
 
 // target is who is at the other end of a link.
@@ -37,7 +37,7 @@ type target struct {
 // with its hello; libzmq's own reconnecting would not tell where one ends and the next begins.
 //
 // The loop owns everything but the outbox and the counters.
-type link struct {
+type outboundConn struct {
 	e       *engine
 	purpose purpose
 	target  target
@@ -54,7 +54,7 @@ type link struct {
 	sock     *zmq4.Socket
 	polled   zmq4.State
 	attempt  int       // the one that sock belongs to
-	state    linkState // of the attempt
+	state    connState // of the attempt
 	until    time.Time // when patience with the state ends
 	delay    time.Duration
 	explain  bool   // find out why the last attempt failed to connect
@@ -65,89 +65,89 @@ type link struct {
 	software string // of the other end, once it answered
 }
 
-func (l *link) up() bool { return l.state == linkUp }
+func (c *outboundConn) up() bool { return c.state == connUp }
 
 // start begins the first attempt.
-func (l *link) start() {
-	l.e.links[l] = true
-	l.problem = fmt.Errorf("%s: %w", l.target.name, ErrConnecting)
-	l.lookup()
+func (c *outboundConn) start() {
+	c.e.conns[c] = true
+	c.problem = fmt.Errorf("%s: %w", c.target.name, ErrConnecting)
+	c.lookup()
 }
 
 // lookup turns the host into an IP address, off the loop: libzmq would do it on the thread that
 // carries everybody's frames.
-func (l *link) lookup() {
-	l.attempt++
-	attempt := l.attempt
-	l.enter(linkLookup, handshakeTimeout)
-	address, explain := l.target.address, l.explain
-	l.explain = false
+func (c *outboundConn) lookup() {
+	c.attempt++
+	attempt := c.attempt
+	c.enter(connResolving, handshakeTimeout)
+	address, explain := c.target.address, c.explain
+	c.explain = false
 	if endpoint, ipv6, ok := literalAddress(address); ok && !explain {
-		l.connect(endpoint, ipv6)
+		c.connect(endpoint, ipv6)
 		return
 	}
-	l.e.helpers.Go(func() {
-		endpoint, ipv6, err := findAddress(l.e.background, address, explain)
-		l.e.post(func() {
+	c.e.helpers.Go(func() {
+		endpoint, ipv6, err := findAddress(c.e.background, address, explain)
+		c.e.post(func() {
 			switch {
-			case l.attempt != attempt || l.state != linkLookup:
+			case c.attempt != attempt || c.state != connResolving:
 			case err != nil:
-				l.fail(fmt.Errorf("%w: %w; is the address right, and does the node run?",
+				c.fail(fmt.Errorf("%w: %w; is the address right, and does the node run?",
 					ErrUnreachable, err))
-				l.explain = true // cheaper than a socket, until somebody listens
+				c.explain = true // cheaper than a socket, until somebody listens
 			default:
-				l.connect(endpoint, ipv6)
+				c.connect(endpoint, ipv6)
 			}
 		})
 	})
 }
 
 // connect makes a socket and lets libzmq connect it. The hello is the first frame in its queue.
-func (l *link) connect(endpoint string, ipv6 bool) {
-	l.enter(linkConnect, handshakeTimeout)
-	if err := l.open(endpoint, ipv6); err != nil {
-		l.fail(err)
+func (c *outboundConn) connect(endpoint string, ipv6 bool) {
+	c.enter(connConnecting, handshakeTimeout)
+	if err := c.open(endpoint, ipv6); err != nil {
+		c.fail(err)
 		return
 	}
-	l.poll()
+	c.poll()
 }
 
-func (l *link) open(endpoint string, ipv6 bool) (err error) {
-	if l.sock, err = l.e.ctx.NewSocket(zmq4.DEALER); err != nil {
+func (c *outboundConn) open(endpoint string, ipv6 bool) (err error) {
+	if c.sock, err = c.e.ctx.NewSocket(zmq4.DEALER); err != nil {
 		return fmt.Errorf("zmq: open a socket: %w", err)
 	}
 	queueMax := bulkFramesMax
-	if l.purpose == purposeUrgent {
+	if c.purpose == purposeUrgent {
 		queueMax = urgentFramesMax
 	}
-	s := l.sock
+	s := c.sock
 	err = errors.Join(
-		setCommon(s, l.e.frameBytesMax), setHeartbeat(s),
+		setCommon(s, c.e.frameBytesMax), setHeartbeat(s),
 		s.SetSndhwm(queueMax), s.SetRcvhwm(0), // no bound, for the reason at the door
 		s.SetReconnectIvl(-1), s.SetConnectTimeout(connectTimeout),
 		s.SetIpv6(ipv6),
-		s.SetCurveServerkey(l.target.curve.z85()),
-		s.SetCurvePublickey(l.public), s.SetCurveSecretkey(l.secret))
+		s.SetCurveServerkey(c.target.curve.z85()),
+		s.SetCurvePublickey(c.public), s.SetCurveSecretkey(c.secret))
 	if err != nil {
 		return fmt.Errorf("zmq: set up a socket: %w", err)
 	}
-	l.e.serial++
-	attempt := l.attempt
+	c.e.serial++
+	attempt := c.attempt
 	tell := func(event zmq4.Event, value int) {
-		l.e.post(func() {
-			if l.attempt == attempt {
-				l.event(event, value)
+		c.e.post(func() {
+			if c.attempt == attempt {
+				c.event(event, value)
 			}
 		})
 	}
-	monitor := fmt.Sprintf("inproc://link-%d", l.e.serial)
-	if err := l.e.porter.watch(l.e.ctx, s, monitor, tell); err != nil {
+	monitor := fmt.Sprintf("inproc://link-%d", c.e.serial)
+	if err := c.e.monitor.watch(c.e.ctx, s, monitor, tell); err != nil {
 		return err
 	}
 	if err := s.Connect(endpoint); err != nil {
 		return fmt.Errorf("%w: connect to %s: %w", ErrUnreachable, endpoint, err)
 	}
-	switch _, err := s.SendBytes(appendHello(nil, &l.hello), zmq4.DONTWAIT); {
+	switch _, err := s.SendBytes(appendHello(nil, &c.hello), zmq4.DONTWAIT); {
 	case errors.Is(err, zmq4.Errno(eagain)): // it was refused already, and the queue with it
 		return fmt.Errorf("%w: connect to %s: refused; is the address right, and does the node "+
 			"run?", ErrUnreachable, endpoint)
@@ -157,49 +157,49 @@ func (l *link) open(endpoint string, ipv6 bool) (err error) {
 	return nil
 }
 
-func (l *link) enter(s linkState, patience time.Duration) {
-	l.state = s
-	l.until = time.Time{}
+func (c *outboundConn) enter(s connState, patience time.Duration) {
+	c.state = s
+	c.until = time.Time{}
 	if patience > 0 {
-		l.until = time.Now().Add(patience)
-		l.e.remind(l.until)
+		c.until = time.Now().Add(patience)
+		c.e.remind(c.until)
 	}
 }
 
 // event is what libzmq says of the connection.
-func (l *link) event(event zmq4.Event, value int) {
+func (c *outboundConn) event(event zmq4.Event, value int) {
 	switch event {
 	case zmq4.EVENT_CONNECTED:
-		if l.state == linkConnect {
-			l.state = linkShake
+		if c.state == connConnecting {
+			c.state = connHandshaking
 		}
 	case zmq4.EVENT_HANDSHAKE_SUCCEEDED:
-		if l.state <= linkShake {
-			l.state = linkGreet
+		if c.state <= connHandshaking {
+			c.state = connAwaitingAnswer
 		}
 	case zmq4.EVENT_HANDSHAKE_FAILED_AUTH:
-		l.fail(fmt.Errorf("%w (status %d): it does not know the key %s; "+
-			"is it a member or a registered client there?", ErrStranger, value, l.hello.key.ID()))
+		c.fail(fmt.Errorf("%w (status %d): it does not know the key %s; "+
+			"is it a member or a registered client there?", ErrStranger, value, c.hello.key.ID()))
 	case zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL, zmq4.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-		l.fail(fmt.Errorf("%w: whoever listens there does not hold the key expected, "+
+		c.fail(fmt.Errorf("%w: whoever listens there does not hold the key expected, "+
 			"or is no Juno node; are address and key of the same node?", ErrWrongKey))
 	case zmq4.EVENT_CLOSED:
-		if l.state == linkConnect {
-			l.pause()
-			l.explain = true // the next attempt finds out why
+		if c.state == connConnecting {
+			c.pause()
+			c.explain = true // the next attempt finds out why
 		}
 	case zmq4.EVENT_DISCONNECTED:
-		l.fail(l.brokenIn())
+		c.fail(c.brokenIn())
 	}
 }
 
 // brokenIn says what it means that the connection broke in this state.
-func (l *link) brokenIn() error {
-	switch l.state {
-	case linkShake:
+func (c *outboundConn) brokenIn() error {
+	switch c.state {
+	case connHandshaking:
 		return fmt.Errorf("%w: it closed the connection in the handshake; does it hold the key "+
 			"expected, and is it a Juno node?", ErrWrongKey)
-	case linkUp:
+	case connUp:
 		return fmt.Errorf("%w: the other side closed it, or was silent for %s",
 			ErrLost, heartbeatTimeout)
 	default:
@@ -208,26 +208,26 @@ func (l *link) brokenIn() error {
 }
 
 // tick ends waiting.
-func (l *link) tick(now time.Time) {
+func (c *outboundConn) tick(now time.Time) {
 	switch {
-	case l.until.IsZero():
+	case c.until.IsZero():
 		return
-	case now.Before(l.until):
-		l.e.remind(l.until)
+	case now.Before(c.until):
+		c.e.remind(c.until)
 		return
 	}
-	switch l.state {
-	case linkIdle:
-		l.lookup()
-	case linkLookup, linkConnect:
-		l.fail(fmt.Errorf("%w: no TCP connection within %s", ErrUnreachable, handshakeTimeout))
-	case linkShake, linkGreet:
-		l.fail(fmt.Errorf("%w: it accepts connections and says nothing for %s; is it stopped, "+
+	switch c.state {
+	case connBackoff:
+		c.lookup()
+	case connResolving, connConnecting:
+		c.fail(fmt.Errorf("%w: no TCP connection within %s", ErrUnreachable, handshakeTimeout))
+	case connHandshaking, connAwaitingAnswer:
+		c.fail(fmt.Errorf("%w: it accepts connections and says nothing for %s; is it stopped, "+
 			"overloaded, or no Juno node?", ErrUnreachable, handshakeTimeout))
-	case linkUp:
-		l.receiveSome()
-		if l.up() {
-			l.enter(linkUp, lookEvery)
+	case connUp:
+		c.receiveSome()
+		if c.up() {
+			c.enter(connUp, lookEvery)
 		}
 	}
 }
@@ -236,163 +236,163 @@ func (l *link) tick(now time.Time) {
 // there may hang or fail; then another one follows without a pause, once. Until there is a
 // connection the other end hears nothing from us, and if a quorum needs it, it has to ask for every
 // entry.
-func (l *link) hurry() {
-	again := l.state == linkLookup && !l.heard
-	if l.state == linkIdle || again {
-		l.delay = 0
-		l.explain = false
-		l.lookup()
+func (c *outboundConn) hurry() {
+	again := c.state == connResolving && !c.heard
+	if c.state == connBackoff || again {
+		c.delay = 0
+		c.explain = false
+		c.lookup()
 	}
-	l.heard = l.state < linkUp
+	c.heard = c.state < connUp
 }
 
 // fail ends an attempt or a connection, and plans the next one.
-func (l *link) fail(why error) {
-	if l.state == linkClosed || l.state == linkIdle {
+func (c *outboundConn) fail(why error) {
+	if c.state == connClosed || c.state == connBackoff {
 		return
 	}
-	problem := fmt.Errorf("%s: %w", l.target.name, why)
-	news := l.problem == nil || l.problem.Error() != problem.Error()
-	l.pause()
-	l.problem = problem
+	problem := fmt.Errorf("%s: %w", c.target.name, why)
+	news := c.problem == nil || c.problem.Error() != problem.Error()
+	c.pause()
+	c.problem = problem
 	if news {
-		l.changed()
+		c.changed()
 	}
 }
 
 // pause ends an attempt and plans the next one.
-func (l *link) pause() {
-	l.drop()
-	if l.heard {
-		l.heard, l.delay = false, 0
+func (c *outboundConn) pause() {
+	c.drop()
+	if c.heard {
+		c.heard, c.delay = false, 0
 	}
-	l.delay = min(max(2*l.delay, retryFirst), retryMost)
-	l.enter(linkIdle, l.delay)
+	c.delay = min(max(2*c.delay, retryFirst), retryMost)
+	c.enter(connBackoff, c.delay)
 }
 
 // drop closes the socket and forgets what was on its way.
-func (l *link) drop() {
-	l.attempt++ // whatever the old socket still says is not heard
-	if l.sock != nil {
-		_ = l.e.poll(l, 0)
-		_ = l.sock.Close()
-		l.sock = nil
+func (c *outboundConn) drop() {
+	c.attempt++ // whatever the old socket still says is not heard
+	if c.sock != nil {
+		_ = c.e.poll(c, 0)
+		_ = c.sock.Close()
+		c.sock = nil
 	}
-	l.box.disconnected()
-	l.held, l.blocked = nil, false
+	c.box.disconnected()
+	c.held, c.blocked = nil, false
 }
 
 // close ends the link for good.
-func (l *link) close(why error) {
-	if l.state == linkClosed {
+func (c *outboundConn) close(why error) {
+	if c.state == connClosed {
 		return
 	}
-	l.drop()
-	l.state = linkClosed
-	l.problem = fmt.Errorf("%s: %w", l.target.name, why)
-	delete(l.e.links, l)
-	l.changed()
+	c.drop()
+	c.state = connClosed
+	c.problem = fmt.Errorf("%s: %w", c.target.name, why)
+	delete(c.e.conns, c)
+	c.changed()
 }
 
 // polledFor serves the socket.
-func (l *link) polledFor(events zmq4.State) {
+func (c *outboundConn) polledFor(events zmq4.State) {
 	if events&zmq4.POLLIN != 0 {
-		l.receiveSome()
+		c.receiveSome()
 	}
-	if events&zmq4.POLLOUT != 0 && l.blocked {
-		l.blocked = false
-		l.poll()
-		l.e.readyToSend(l)
+	if events&zmq4.POLLOUT != 0 && c.blocked {
+		c.blocked = false
+		c.poll()
+		c.e.readyToSend(c)
 	}
 }
 
 // poll asks for what the link needs: answers until it is up, and always on a client's link.
-func (l *link) poll() {
-	if l.sock == nil {
+func (c *outboundConn) poll() {
+	if c.sock == nil {
 		return
 	}
 	var events zmq4.State
-	if !l.up() || l.receive != nil {
+	if !c.up() || c.receive != nil {
 		events |= zmq4.POLLIN
 	}
-	if l.blocked {
+	if c.blocked {
 		events |= zmq4.POLLOUT
 	}
-	if err := l.e.poll(l, events); err != nil {
-		l.fail(err)
+	if err := c.e.poll(c, events); err != nil {
+		c.fail(err)
 	}
 }
 
 // receiveSome takes what came back: the answer to our hello first.
-func (l *link) receiveSome() {
+func (c *outboundConn) receiveSome() {
 	for range receiveFramesMax {
-		if l.sock == nil {
+		if c.sock == nil {
 			return
 		}
-		frame, err := l.sock.RecvBytes(zmq4.DONTWAIT)
+		frame, err := c.sock.RecvBytes(zmq4.DONTWAIT)
 		if err != nil {
 			return
 		}
-		if more, err := l.sock.GetRcvmore(); err != nil || more {
-			l.fail(fmt.Errorf("%w: it sends messages of several parts", ErrVersion))
+		if more, err := c.sock.GetRcvmore(); err != nil || more {
+			c.fail(fmt.Errorf("%w: it sends messages of several parts", ErrVersion))
 			return
 		}
 		switch {
-		case !l.up():
-			l.greeted(frame)
-		case l.receive == nil:
-			l.dismissed(frame)
+		case !c.up():
+			c.greeted(frame)
+		case c.receive == nil:
+			c.dismissed(frame)
 		case len(frame) > 0:
-			l.receive(frame)
+			c.receive(frame)
 		}
 	}
 }
 
 // greeted reads the answer to our hello.
-func (l *link) greeted(frame []byte) {
+func (c *outboundConn) greeted(frame []byte) {
 	a, version, err := parseAnswer(frame)
 	if version != 0 && version != protocolVersion {
-		l.fail(fmt.Errorf("%w: it speaks version %d, we speak %d; "+
+		c.fail(fmt.Errorf("%w: it speaks version %d, we speak %d; "+
 			"run the same release on both", ErrVersion, version, protocolVersion))
 		return
 	}
 	if err != nil {
-		l.fail(fmt.Errorf("%w: its answer does not read: %w", ErrVersion, err))
+		c.fail(fmt.Errorf("%w: its answer does not read: %w", ErrVersion, err))
 		return
 	}
-	l.software = a.software
-	if why := l.judge(&a); why != nil {
-		l.fail(why)
+	c.software = a.software
+	if why := c.judge(&a); why != nil {
+		c.fail(why)
 		return
 	}
-	l.delay = 0
-	l.heard = false
-	l.problem = nil
-	if l.receive == nil {
-		l.enter(linkUp, lookEvery)
+	c.delay = 0
+	c.heard = false
+	c.problem = nil
+	if c.receive == nil {
+		c.enter(connUp, lookEvery)
 	} else {
-		l.enter(linkUp, 0) // what comes is read at once
+		c.enter(connUp, 0) // what comes is read at once
 	}
-	l.poll()
-	if l.box.connected() {
-		l.e.readyToSend(l)
+	c.poll()
+	if c.box.connected() {
+		c.e.readyToSend(c)
 	}
-	l.changed()
+	c.changed()
 }
 
 // dismissed reads what a peer says when it has welcomed us before: that it does not hear us any
 // more, and why. It has nothing else to say, and whatever it sends waits here without a bound.
-func (l *link) dismissed(frame []byte) {
+func (c *outboundConn) dismissed(frame []byte) {
 	a, _, err := parseAnswer(frame)
 	if err != nil || a.verdict == verdictWelcome {
-		l.fail(fmt.Errorf("%w: it sends frames on a connection of ours", ErrVersion))
+		c.fail(fmt.Errorf("%w: it sends frames on a connection of ours", ErrVersion))
 		return
 	}
-	l.fail(l.judge(&a))
+	c.fail(c.judge(&a))
 }
 
 // judge returns why the answer is none that we can live with.
-func (l *link) judge(a *answer) error {
+func (c *outboundConn) judge(a *answer) error {
 	kinds := [verdictCount]error{
 		verdictVersion: ErrVersion, verdictCluster: ErrCluster, verdictNode: ErrIdentity,
 		verdictIdentity: ErrIdentity, verdictFull: ErrBusy,
@@ -400,10 +400,10 @@ func (l *link) judge(a *answer) error {
 	switch {
 	case a.verdict != verdictWelcome:
 		return fmt.Errorf("%w: it says: %s", kinds[a.verdict], a.reason)
-	case a.cluster != l.hello.cluster:
+	case a.cluster != c.hello.cluster:
 		return fmt.Errorf("%w: it belongs to %s, we to %s",
-			ErrCluster, a.cluster.Short(), l.hello.cluster.Short())
-	case l.target.node != 0 && a.from != l.target.node:
+			ErrCluster, a.cluster.Short(), c.hello.cluster.Short())
+	case c.target.node != 0 && a.from != c.target.node:
 		return fmt.Errorf("%w: %s answers", ErrIdentity, a.from)
 	}
 	return nil
@@ -418,28 +418,28 @@ const (
 
 // flush sends what waits until libzmq's queue is full, and says whether there is more to send
 // at once.
-func (l *link) flush() (more bool) {
-	for sent := 0; l.up() && !l.blocked; {
-		if l.held == nil {
+func (c *outboundConn) flush() (more bool) {
+	for sent := 0; c.up() && !c.blocked; {
+		if c.held == nil {
 			var ok bool
-			if l.held, ok = l.box.pop(); !ok {
+			if c.held, ok = c.box.pop(); !ok {
 				return false
 			}
 		}
-		_, err := l.sock.SendBytes(l.held, zmq4.DONTWAIT)
+		_, err := c.sock.SendBytes(c.held, zmq4.DONTWAIT)
 		if err == zmq4.Errno(eagain) {
-			l.blocked = true
-			l.poll()
+			c.blocked = true
+			c.poll()
 			return false
 		}
 		if err != nil {
-			l.fail(fmt.Errorf("%w: send: %w", ErrLost, err))
+			c.fail(fmt.Errorf("%w: send: %w", ErrLost, err))
 			return false
 		}
-		l.framesOut.Add(1)
-		l.bytesOut.Add(uint64(len(l.held)))
-		sent += len(l.held) + frameCost
-		l.held = nil
+		c.framesOut.Add(1)
+		c.bytesOut.Add(uint64(len(c.held)))
+		sent += len(c.held) + frameCost
+		c.held = nil
 		if sent > sendBytesMax {
 			return true
 		}
@@ -451,10 +451,10 @@ func (l *link) flush() (more bool) {
 const frameCost = 1 << 10
 
 // send puts a frame in a lane, from any goroutine.
-func (l *link) send(lane Lane, frame []byte) bool {
-	accepted, tell := l.box.push(lane, frame)
+func (c *outboundConn) send(lane Lane, frame []byte) bool {
+	accepted, tell := c.box.push(lane, frame)
 	if tell {
-		l.e.readyToSend(l)
+		c.e.readyToSend(c)
 	}
 	return accepted
 }

@@ -9,8 +9,8 @@ import (
 // TestHeardOfDuringAnAttempt is a node that starts while another one tries to reach it: what that
 // attempt meets was there before. The next one must not wait as if nobody were there.
 func TestHeardOfDuringAnAttempt(t *testing.T) {
-	for _, state := range []linkState{linkConnect, linkShake, linkGreet} {
-		l := &link{e: &engine{}, state: state, delay: retryMost}
+	for _, state := range []connState{connConnecting, connHandshaking, connAwaitingAnswer} {
+		l := &outboundConn{e: &engine{}, state: state, delay: retryMost}
 		l.hurry()
 		if l.state != state || l.attempt != 0 {
 			t.Errorf("state %d: heard of the other end, and gave up an attempt", state)
@@ -33,14 +33,14 @@ func TestHeardOfDuringALookup(t *testing.T) {
 	background, cancel := context.WithCancel(context.Background())
 	cancel() // nobody looks anything up
 	e := &engine{background: background, closing: true}
-	l := &link{e: e, state: linkLookup, explain: true, target: target{address: "nowhere.invalid:1"}}
+	l := &outboundConn{e: e, state: connResolving, explain: true, target: target{address: "nowhere.invalid:1"}}
 	l.until = time.Now().Add(time.Hour)
 	for range 3 {
 		l.hurry()
 	}
 	e.helpers.Wait()
-	if l.state != linkLookup || l.attempt != 1 || l.explain {
+	if l.state != connResolving || l.attempt != 1 || l.explain {
 		t.Errorf("heard of three times: got state %d, %d attempts, explain %v, want %d, 1, false",
-			l.state, l.attempt, l.explain, linkLookup)
+			l.state, l.attempt, l.explain, connResolving)
 	}
 }

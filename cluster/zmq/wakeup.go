@@ -21,17 +21,17 @@ import (
 // taken by whatever is done with the socket, and whether there is anything to receive is known
 // after that alone (zmq_getsockopt(3)). So the loop arms a watch when it has looked at the socket
 // and is about to sleep; the watch fires once, at once if there is a note by then.
-type watch struct {
+type fdWatcher struct {
 	file  *os.File // a descriptor of our own for the same notes
-	notes syscall.RawConn
-	fired func()
+	conn syscall.RawConn
+	onReadable func()
 	armed atomic.Bool
-	arms  chan struct{}
+	rearm  chan struct{}
 }
 
 // newWatch watches a socket until close, which comes before the socket's. fired is called from
 // another goroutine.
-func newWatch(s *zmq4.Socket, fired func()) (*watch, error) {
+func newFDWatcher(s *zmq4.Socket, fired func()) (*fdWatcher, error) {
 	fd, err := s.GetFd()
 	if err == nil {
 		fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
@@ -39,10 +39,10 @@ func newWatch(s *zmq4.Socket, fired func()) (*watch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("zmq: watch a socket: %w", err)
 	}
-	w := &watch{
-		file: os.NewFile(uintptr(fd), "ZMQ_FD"), fired: fired, arms: make(chan struct{}, 1),
+	w := &fdWatcher{
+		file: os.NewFile(uintptr(fd), "ZMQ_FD"), onReadable: fired, rearm: make(chan struct{}, 1),
 	}
-	if w.notes, err = w.file.SyscallConn(); err == nil {
+	if w.conn, err = w.file.SyscallConn(); err == nil {
 		err = w.file.SetReadDeadline(time.Time{}) // no: Go's poller does not take it
 	}
 	if err != nil {
@@ -54,45 +54,45 @@ func newWatch(s *zmq4.Socket, fired func()) (*watch, error) {
 }
 
 // arm makes the watch fire once. Only the loop arms.
-func (w *watch) arm() {
+func (w *fdWatcher) arm() {
 	if w.armed.CompareAndSwap(false, true) {
-		w.arms <- struct{}{} // there is room: run has taken the last one before it disarmed
+		w.rearm <- struct{}{} // there is room: run has taken the last one before it disarmed
 	}
 }
 
-func (w *watch) run() {
-	for range w.arms {
-		if err := w.notes.Read(noted); err != nil {
+func (w *fdWatcher) run() {
+	for range w.rearm {
+		if err := w.conn.Read(readable); err != nil {
 			return // closed
 		}
 		w.armed.Store(false)
-		w.fired()
+		w.onReadable()
 	}
 }
 
 // noted reports whether a descriptor can be read. It is not read: that is for libzmq to do.
-func noted(fd uintptr) bool {
+func readable(fd uintptr) bool {
 	one := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	n, err := unix.Poll(one, 0)
 	return n > 0 || (err != nil && err != unix.EINTR)
 }
 
-func (w *watch) close() {
+func (w *fdWatcher) close() {
 	_ = w.file.Close()
-	close(w.arms)
+	close(w.rearm)
 }
 
 // waker ends the wait of a goroutine that waits for ZeroMQ sockets. Sockets are not safe for use
 // by several goroutines; the sending half of a waker is, because a mutex guards it.
-type waker struct {
-	awake atomic.Bool // the goroutine will look at its lists before it waits
+type signaler struct {
+	signaled atomic.Bool // the goroutine will look at its lists before it waits
 	recv  *zmq4.Socket
 	mu    sync.Mutex
 	send  *zmq4.Socket // nil once closed
 }
 
-func newWaker(ctx *zmq4.Context, address string) (*waker, error) {
-	w := &waker{}
+func newSignaler(ctx *zmq4.Context, address string) (*signaler, error) {
+	w := &signaler{}
 	var err error
 	if w.recv, err = ctx.NewSocket(zmq4.PAIR); err == nil {
 		err = w.recv.Bind(address)
@@ -111,34 +111,34 @@ func newWaker(ctx *zmq4.Context, address string) (*waker, error) {
 
 // wake makes the goroutine look at its lists; what it shall find there is there before the call.
 // Many calls cost one frame: only the first after it went to sleep sends.
-func (w *waker) wake() {
-	if !w.awake.CompareAndSwap(false, true) {
+func (s *signaler) signal() {
+	if !s.signaled.CompareAndSwap(false, true) {
 		return
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.send != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.send != nil {
 		// The queue holds a thousand and never more than a few are in it.
-		_, _ = w.send.SendBytes([]byte{0}, zmq4.DONTWAIT)
+		_, _ = s.send.SendBytes([]byte{0}, zmq4.DONTWAIT)
 	}
 }
 
 // drain takes the frames of calls to wake.
-func (w *waker) drain() {
+func (s *signaler) drain() {
 	for {
-		if _, err := w.recv.RecvBytes(zmq4.DONTWAIT); err != nil {
+		if _, err := s.recv.RecvBytes(zmq4.DONTWAIT); err != nil {
 			return
 		}
 	}
 }
 
-func (w *waker) close() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, s := range []*zmq4.Socket{w.send, w.recv} {
+func (s *signaler) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, s := range []*zmq4.Socket{s.send, s.recv} {
 		if s != nil {
 			_ = s.Close()
 		}
 	}
-	w.send = nil
+	s.send = nil
 }
