@@ -29,20 +29,20 @@ const (
 
 	// Frames in libzmq's own queues, in which no lane can overtake another. Long enough that
 	// the two threads need not wake each other for every frame, short enough that a lane decides.
-	urgentFramesMax = 64
-	bulkFramesMax   = 16
-	sessionFramesMax   = 64
+	urgentFramesMax  = 64
+	bulkFramesMax    = 16
+	sessionFramesMax = 64
 
-	retryFirst       = 10 * time.Millisecond // after a connection broke or could not be made
-	retryMost        = time.Second           // doubled up to here
+	backoffMin       = 10 * time.Millisecond // after a connection broke or could not be made
+	backoffMax       = time.Second           // doubled up to here
 	connectTimeout   = 2 * time.Second       // for TCP
 	handshakeTimeout = 5 * time.Second       // from the beginning to the answer to our hello
 	heartbeatEvery   = 2 * time.Second       // ZMTP PING by whoever made the connection
 	heartbeatTimeout = 3 * time.Second       // without PONG the connection is dead
 	heartbeatTTL     = 5 * time.Second       // without PING the connection is dead
-	lookEvery        = time.Second           // a link looks whether the peer still hears it
+	peerCheckEvery   = time.Second           // a link looks whether the peer still hears it
 	sweepEvery       = 15 * time.Second      // the door looks for clients that are gone
-	replyRetry       = time.Millisecond      // for a client whose queue was full
+	replyRetryEvery  = time.Millisecond      // for a client whose queue was full
 )
 
 // laneBytesDefault bounds the lanes. A vote has a few hundred bytes; an AppendEntries of a full

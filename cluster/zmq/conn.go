@@ -31,7 +31,7 @@ type DialConfig struct {
 // Receive or Changed.
 type Conn struct {
 	e             *engine
-	out          *outboundConn
+	out           *outboundConn
 	frameBytesMax int
 
 	mu      sync.Mutex
@@ -63,17 +63,17 @@ func Dial(cfg DialConfig) (*Conn, error) {
 		return nil, err
 	}
 	c.out = &outboundConn{
-		e: c.e, purpose: purposeClient, receive: cfg.Receive,
+		e: c.e, purpose: purposeClient, onFrame: cfg.Receive,
 		secret: curveSecret(cfg.Key).z85(), public: public.z85(),
 		target: target{name: "node at " + cfg.Address, address: cfg.Address, curve: server},
 		hello: hello{
 			purpose: purposeClient, cluster: cfg.Cluster, key: cfg.Key.Public(),
 			software: cfg.Software,
 		},
-		box: outbox{limit: lanes},
+		outbox: outbox{limit: lanes},
 	}
 	c.problem = fmt.Errorf("%s: %w", c.out.target.name, ErrConnecting)
-	c.out.changed = func() {
+	c.out.onChange = func() {
 		c.mu.Lock()
 		c.problem = c.out.problem
 		c.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 type Endpoint struct {
 	cfg       Config
 	e         *engine
-	listener      *listener
+	listener  *listener
 	admission *admission
 	address   string
 	secret    string // our curve keys, Z85
@@ -179,7 +179,7 @@ func (n *Endpoint) newPeer(p Peer) *peer {
 	q.problem = fmt.Errorf("%s at %s: %w", p.ID, p.Address, ErrConnecting)
 	for i, purpose := range []purpose{purposeUrgent, purposeBulk} {
 		q.conns[i] = &outboundConn{
-			e: n.e, purpose: purpose, secret: n.secret, public: n.public, changed: q.changed,
+			e: n.e, purpose: purpose, secret: n.secret, public: n.public, onChange: q.changed,
 			target: target{
 				name:    fmt.Sprintf("%s at %s", p.ID, p.Address),
 				node:    p.ID,
@@ -190,7 +190,7 @@ func (n *Endpoint) newPeer(p Peer) *peer {
 				purpose: purpose, cluster: n.cfg.Cluster, from: n.cfg.ID, to: p.ID,
 				key: n.cfg.Key.Public(), software: n.cfg.Software,
 			},
-			box: outbox{limit: n.cfg.LaneBytesMax},
+			outbox: outbox{limit: n.cfg.LaneBytesMax},
 		}
 	}
 	return q
@@ -206,25 +206,25 @@ func (p *peer) conn(lane Lane) *outboundConn {
 
 // start and close run on the loop.
 func (p *peer) start() {
-	for _, l := range p.conns {
-		l.start()
+	for _, c := range p.conns {
+		c.start()
 	}
 }
 
 func (p *peer) close() {
-	for _, l := range p.conns {
-		l.close(ErrClosed)
+	for _, c := range p.conns {
+		c.close(ErrClosed)
 	}
 }
 
 // changed draws the sum of the two connections, on the loop.
 func (p *peer) changed() {
 	connected, problem := true, error(nil)
-	for _, l := range p.conns {
-		connected = connected && l.up()
+	for _, c := range p.conns {
+		connected = connected && c.up()
 		// One that knows what is wrong says more than one that still tries.
-		if problem == nil || (errors.Is(problem, ErrConnecting) && l.problem != nil) {
-			problem = l.problem
+		if problem == nil || (errors.Is(problem, ErrConnecting) && c.problem != nil) {
+			problem = c.problem
 		}
 	}
 	p.mu.Lock()
@@ -253,10 +253,10 @@ func (p *peer) status() PeerStatus {
 		Software: p.software, FramesIn: p.framesIn.Load(), BytesIn: p.bytesIn.Load(),
 	}
 	p.mu.Unlock()
-	for _, l := range p.conns {
-		s.FramesOut += l.framesOut.Load()
-		s.BytesOut += l.bytesOut.Load()
-		s.Dropped += l.box.waiting(&s.Queued, &s.QueuedBytes)
+	for _, c := range p.conns {
+		s.FramesOut += c.framesOut.Load()
+		s.BytesOut += c.bytesOut.Load()
+		s.Dropped += c.outbox.waiting(&s.Queued, &s.QueuedBytes)
 	}
 	return s
 }

@@ -14,27 +14,27 @@ import (
 // on its goroutine; other goroutines leave frames in outboxes and calls in a list, and wake it.
 type engine struct {
 	ctx           *zmq4.Context
-	wakes         chan struct{} // capacity 1: look at the lists
-	monitor        *socketMonitor
+	wakeup        chan struct{} // capacity 1: look at the lists
+	monitor       *socketMonitor
 	frameBytesMax int
-	listener          *listener // nil for a client
-	background    context.Context
-	cancel        context.CancelFunc
-	helpers       sync.WaitGroup // look up names
-	stopped       chan struct{}
+	listener      *listener // nil for a client
+	lookupCtx     context.Context
+	cancelLookups context.CancelFunc
+	lookups       sync.WaitGroup // look up names
+	done          chan struct{}
 
 	// Owned by the loop.
-	watchers map[*outboundConn]*fdWatcher // that wait for something on their sockets
-	conns   map[*outboundConn]bool
-	wait    time.Time // when the next timer is due; zero: none
-	timer   *time.Timer
-	serial  int // of the last connection made
+	watchers      map[*outboundConn]*fdWatcher // that wait for something on their sockets
+	conns         map[*outboundConn]bool
+	nextTimer     time.Time // when the next timer is due; zero: none
+	timer         *time.Timer
+	monitorSerial int // of the last connection made
 
-	mu      sync.Mutex
-	calls   []func()
-	ready   []*outboundConn    // have frames to send
-	replies []*session // have frames to send
-	closing bool
+	mu            sync.Mutex
+	calls         []func()
+	flushConns    []*outboundConn // have frames to send
+	flushSessions []*session      // have frames to send
+	closing       bool
 }
 
 // newEngine opens the context and its helpers. admits is nil for a client.
@@ -47,16 +47,16 @@ func newEngine(frameBytesMax int, admits func(curveKey) bool) (*engine, error) {
 		return nil, fmt.Errorf("zmq: open a context: %w", err)
 	}
 	e := &engine{
-		ctx: ctx, frameBytesMax: frameBytesMax, stopped: make(chan struct{}),
-		wakes: make(chan struct{}, 1), timer: time.NewTimer(0),
+		ctx: ctx, frameBytesMax: frameBytesMax, done: make(chan struct{}),
+		wakeup: make(chan struct{}, 1), timer: time.NewTimer(0),
 		watchers: make(map[*outboundConn]*fdWatcher), conns: make(map[*outboundConn]bool),
 	}
-	e.background, e.cancel = context.WithCancel(context.Background())
+	e.lookupCtx, e.cancelLookups = context.WithCancel(context.Background())
 	if err = ctx.SetMaxSockets(contextSocketsMax); err == nil {
 		e.monitor, err = newSocketMonitor(ctx, admits)
 	}
 	if err != nil {
-		e.cancel()
+		e.cancelLookups()
 		_ = ctx.Term()
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (e *engine) start() {
 
 // run is the loop.
 func (e *engine) run() {
-	defer close(e.stopped)
+	defer close(e.done)
 	for busy := true; ; {
 		e.sleep(busy)
 		if e.runCalls() {
@@ -86,14 +86,14 @@ func (e *engine) run() {
 		received := e.listener != nil && e.listener.receive()
 		busy = sent || received
 	}
-	for l := range e.conns {
-		l.close(ErrClosed)
+	for c := range e.conns {
+		c.close(ErrClosed)
 	}
 	if e.listener != nil {
 		e.listener.close()
 	}
-	e.cancel()
-	e.helpers.Wait()
+	e.cancelLookups()
+	e.lookups.Wait()
 	e.monitor.stop()
 	_ = e.ctx.Term()
 }
@@ -102,7 +102,7 @@ func (e *engine) run() {
 // call.
 func (e *engine) wake() {
 	select {
-	case e.wakes <- struct{}{}:
+	case e.wakeup <- struct{}{}:
 	default:
 	}
 }
@@ -110,7 +110,7 @@ func (e *engine) wake() {
 // sleep waits until there is something to do, not at all if busy. It serves the links on which
 // something came before.
 func (e *engine) sleep(busy bool) {
-	if e.serveLinks() || busy {
+	if e.pollConns() || busy {
 		return
 	}
 	// Nothing is done with any socket from here on, so that no note of libzmq's gets lost: the door
@@ -122,27 +122,27 @@ func (e *engine) sleep(busy bool) {
 		e.listener.watcher.arm()
 	}
 	var due <-chan time.Time
-	if !e.wait.IsZero() {
-		e.timer.Reset(time.Until(e.wait))
+	if !e.nextTimer.IsZero() {
+		e.timer.Reset(time.Until(e.nextTimer))
 		due = e.timer.C
 	}
 	select {
-	case <-e.wakes:
+	case <-e.wakeup:
 	case <-due:
 	}
 }
 
 // serveLinks serves the links that wait for something which has come, and says whether there were
 // any.
-func (e *engine) serveLinks() (served bool) {
-	for l := range e.watchers {
-		events, err := l.sock.GetEvents()
+func (e *engine) pollConns() (served bool) {
+	for c := range e.watchers {
+		events, err := c.sock.GetEvents()
 		if err != nil {
 			// Only a closed socket or a broken context is an error here, and both are ours.
 			panic(fmt.Sprintf("zmq: events of a socket: %v", err))
 		}
-		if events &= l.polled; events != 0 {
-			l.polledFor(events)
+		if events &= c.interest; events != 0 {
+			c.handleEvents(events)
 			served = true
 		}
 	}
@@ -175,24 +175,24 @@ func (e *engine) runCalls() (stop bool) {
 }
 
 // remind makes the timers run at a time, or before.
-func (e *engine) remind(at time.Time) {
-	if e.wait.IsZero() || at.Before(e.wait) {
-		e.wait = at
+func (e *engine) wakeAt(at time.Time) {
+	if e.nextTimer.IsZero() || at.Before(e.nextTimer) {
+		e.nextTimer = at
 	}
 }
 
 // runTimers gives every link and the door its turn when the earliest of them is due.
 func (e *engine) runTimers() {
-	if e.wait.IsZero() {
+	if e.nextTimer.IsZero() {
 		return
 	}
 	now := time.Now()
-	if now.Before(e.wait) {
+	if now.Before(e.nextTimer) {
 		return
 	}
-	e.wait = time.Time{}
-	for l := range e.conns {
-		l.tick(now)
+	e.nextTimer = time.Time{}
+	for c := range e.conns {
+		c.tick(now)
 	}
 	if e.listener != nil {
 		e.listener.tick(now)
@@ -200,16 +200,16 @@ func (e *engine) runTimers() {
 }
 
 // readyToSend and replyReady put a connection on the list of those with frames to send.
-func (e *engine) readyToSend(l *outboundConn) {
+func (e *engine) scheduleConn(c *outboundConn) {
 	e.mu.Lock()
-	e.ready = append(e.ready, l)
+	e.flushConns = append(e.flushConns, c)
 	e.mu.Unlock()
 	e.wake()
 }
 
-func (e *engine) replyReady(c *session) {
+func (e *engine) scheduleSession(c *session) {
 	e.mu.Lock()
-	e.replies = append(e.replies, c)
+	e.flushSessions = append(e.flushSessions, c)
 	e.mu.Unlock()
 	e.wake()
 }
@@ -218,15 +218,15 @@ func (e *engine) replyReady(c *session) {
 // there is more.
 func (e *engine) flush() (more bool) {
 	e.mu.Lock()
-	ready, replies := e.ready, e.replies
-	e.ready, e.replies = nil, nil
+	ready, replies := e.flushConns, e.flushSessions
+	e.flushConns, e.flushSessions = nil, nil
 	e.mu.Unlock()
 	for _, urgent := range []bool{true, false} {
-		for _, l := range ready {
-			if (l.purpose == purposeUrgent) == urgent && l.flush() {
+		for _, c := range ready {
+			if (c.purpose == purposeUrgent) == urgent && c.flush() {
 				more = true
 				e.mu.Lock()
-				e.ready = append(e.ready, l)
+				e.flushConns = append(e.flushConns, c)
 				e.mu.Unlock()
 			}
 		}
@@ -238,19 +238,19 @@ func (e *engine) flush() (more bool) {
 }
 
 // poll makes the loop wait for events of a link's socket; 0 for none.
-func (e *engine) poll(l *outboundConn, events zmq4.State) error {
-	l.polled = events
-	w := e.watchers[l]
+func (e *engine) setInterest(c *outboundConn, events zmq4.State) error {
+	c.interest = events
+	w := e.watchers[c]
 	switch {
 	case events == 0 && w != nil:
 		w.close()
-		delete(e.watchers, l)
+		delete(e.watchers, c)
 	case events != 0 && w == nil:
-		w, err := newFDWatcher(l.sock, e.wake)
+		w, err := newFDWatcher(c.sock, e.wake)
 		if err != nil {
 			return err
 		}
-		e.watchers[l] = w
+		e.watchers[c] = w
 	}
 	return nil
 }
@@ -261,5 +261,5 @@ func (e *engine) close() {
 	e.closing = true
 	e.mu.Unlock()
 	e.wake()
-	<-e.stopped
+	<-e.done
 }

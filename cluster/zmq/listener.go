@@ -20,7 +20,7 @@ type listener struct {
 	cfg       *Config
 	admission *admission
 	sock      *zmq4.Socket
-	watcher     *fdWatcher
+	watcher   *fdWatcher
 	peers     map[juno.NodeID]*peer
 	conns     map[string]*session // by the name that the socket gave the connection
 	blocked   []*session          // their queues were full when we last tried
@@ -47,7 +47,7 @@ type session struct {
 }
 
 func newListener(e *engine, cfg *Config, a *admission) (*listener, string, error) {
-	endpoint, ipv6, err := bindAddress(cfg.Listen)
+	endpoint, ipv6, err := bindURI(cfg.Listen)
 	if err != nil {
 		return nil, "", err
 	}
@@ -60,7 +60,7 @@ func newListener(e *engine, cfg *Config, a *admission) (*listener, string, error
 	}
 	secret := curveSecret(cfg.Key)
 	err = errors.Join(
-		setCommon(l.sock, e.frameBytesMax),
+		setCommonOptions(l.sock, e.frameBytesMax),
 		// The door takes in whatever comes, and the loop behind it drops what it cannot take: a
 		// full queue would be worse than none, because libzmq 4.3 ends the process where a
 		// connection breaks while received frames wait in one (its issue 4364), which a member
@@ -90,7 +90,7 @@ func newListener(e *engine, cfg *Config, a *admission) (*listener, string, error
 		return nil, "", fmt.Errorf("zmq: listen on %s: %w", cfg.Listen, err)
 	}
 	l.sweep = time.Now().Add(sweepEvery)
-	e.remind(l.sweep)
+	e.wakeAt(l.sweep)
 	return l, address[len("tcp://"):], nil
 }
 
@@ -223,8 +223,8 @@ func (l *listener) enroll(name string, h *hello) {
 	if c.peer == nil {
 		return
 	}
-	for _, l := range c.peer.conns {
-		l.hurry()
+	for _, c := range c.peer.conns {
+		c.retryNow()
 	}
 }
 
@@ -316,9 +316,9 @@ func (l *listener) tick(now time.Time) {
 		}
 		l.sweep = now.Add(sweepEvery)
 	}
-	l.e.remind(l.sweep)
+	l.e.wakeAt(l.sweep)
 	if len(l.blocked) > 0 {
-		l.e.remind(l.retry)
+		l.e.wakeAt(l.retry)
 	}
 }
 
@@ -347,7 +347,7 @@ func (s *session) reply(response []byte) {
 	s.known = true
 	s.mu.Unlock()
 	if tell {
-		s.d.e.replyReady(s)
+		s.d.e.scheduleSession(s)
 	}
 }
 
@@ -373,7 +373,7 @@ func (s *session) sent() {
 
 // flush sends a client what waits for it.
 func (l *listener) flush(c *session) {
-	for sent := 0; sent < sendBytesMax; {
+	for sent := 0; sent < flushBytesMax; {
 		frame, ok := c.next()
 		if !ok {
 			return
@@ -381,19 +381,19 @@ func (l *listener) flush(c *session) {
 		switch err := l.send(c.name, frame); err {
 		case nil:
 			c.sent()
-			sent += len(frame) + frameCost
+			sent += len(frame) + frameOverheadBytes
 		case zmq4.Errno(eagain):
 			// The socket does not say when one of its queues has room again.
 			l.blocked = append(l.blocked, c)
-			l.retry = time.Now().Add(replyRetry)
-			l.e.remind(l.retry)
+			l.retry = time.Now().Add(replyRetryEvery)
+			l.e.wakeAt(l.retry)
 			return
 		default:
 			l.remove(c)
 			return
 		}
 	}
-	l.e.replyReady(c)
+	l.e.scheduleSession(c)
 }
 
 func (l *listener) close() {

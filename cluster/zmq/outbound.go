@@ -15,11 +15,11 @@ import (
 type connState uint8
 
 const (
-	connBackoff    connState = iota // until the next attempt
-	connResolving                   // the name is looked up, and after a failure the port is tried
-	connConnecting                  // libzmq connects
-	connHandshaking                    // there is a TCP connection
-	connAwaitingAnswer                    // it is encrypted; our hello waits for its answer
+	connBackoff        connState = iota // until the next attempt
+	connResolving                       // the name is looked up, and after a failure the port is tried
+	connConnecting                      // libzmq connects
+	connHandshaking                     // there is a TCP connection
+	connAwaitingAnswer                  // it is encrypted; our hello waits for its answer
 	connUp
 	connClosed
 )
@@ -38,31 +38,31 @@ type target struct {
 //
 // The loop owns everything but the outbox and the counters.
 type outboundConn struct {
-	e       *engine
-	purpose purpose
-	target  target
-	secret  string // our curve keys, Z85
-	public  string
-	hello   hello
-	receive func(frame []byte) // frames that come back; nil on a peer's link
-	changed func()             // after up or problem changed
+	e        *engine
+	purpose  purpose
+	target   target
+	secret   string // our curve keys, Z85
+	public   string
+	hello    hello
+	onFrame  func(frame []byte) // frames that come back; nil on a peer's link
+	onChange func()             // after up or problem changed
 
-	box       outbox
+	outbox    outbox
 	framesOut atomic.Uint64
 	bytesOut  atomic.Uint64
 
-	sock     *zmq4.Socket
-	polled   zmq4.State
-	attempt  int       // the one that sock belongs to
-	state    connState // of the attempt
-	until    time.Time // when patience with the state ends
-	delay    time.Duration
-	explain  bool   // find out why the last attempt failed to connect
-	heard    bool   // the other end was heard of during the attempt
-	held     []byte // taken from the outbox and not yet sent
-	blocked  bool   // libzmq's queue is full
-	problem  error  // nil when up
-	software string // of the other end, once it answered
+	sock        *zmq4.Socket
+	interest    zmq4.State
+	attempt     int       // the one that sock belongs to
+	state       connState // of the attempt
+	deadline    time.Time // when patience with the state ends
+	backoff     time.Duration
+	probe       bool   // find out why the last attempt failed to connect
+	peerSeen    bool   // the other end was heard of during the attempt
+	pending     []byte // taken from the outbox and not yet sent
+	sendBlocked bool   // libzmq's queue is full
+	problem     error  // nil when up
+	software    string // of the other end, once it answered
 }
 
 func (c *outboundConn) up() bool { return c.state == connUp }
@@ -71,48 +71,48 @@ func (c *outboundConn) up() bool { return c.state == connUp }
 func (c *outboundConn) start() {
 	c.e.conns[c] = true
 	c.problem = fmt.Errorf("%s: %w", c.target.name, ErrConnecting)
-	c.lookup()
+	c.resolve()
 }
 
 // lookup turns the host into an IP address, off the loop: libzmq would do it on the thread that
 // carries everybody's frames.
-func (c *outboundConn) lookup() {
+func (c *outboundConn) resolve() {
 	c.attempt++
 	attempt := c.attempt
-	c.enter(connResolving, handshakeTimeout)
-	address, explain := c.target.address, c.explain
-	c.explain = false
-	if endpoint, ipv6, ok := literalAddress(address); ok && !explain {
-		c.connect(endpoint, ipv6)
+	c.setState(connResolving, handshakeTimeout)
+	address, probe := c.target.address, c.probe
+	c.probe = false
+	if uri, ipv6, ok := literalURI(address); ok && !probe {
+		c.connect(uri, ipv6)
 		return
 	}
-	c.e.helpers.Go(func() {
-		endpoint, ipv6, err := findAddress(c.e.background, address, explain)
+	c.e.lookups.Go(func() {
+		uri, ipv6, err := resolveURI(c.e.lookupCtx, address, probe)
 		c.e.post(func() {
 			switch {
 			case c.attempt != attempt || c.state != connResolving:
 			case err != nil:
 				c.fail(fmt.Errorf("%w: %w; is the address right, and does the node run?",
 					ErrUnreachable, err))
-				c.explain = true // cheaper than a socket, until somebody listens
+				c.probe = true // cheaper than a socket, until somebody listens
 			default:
-				c.connect(endpoint, ipv6)
+				c.connect(uri, ipv6)
 			}
 		})
 	})
 }
 
 // connect makes a socket and lets libzmq connect it. The hello is the first frame in its queue.
-func (c *outboundConn) connect(endpoint string, ipv6 bool) {
-	c.enter(connConnecting, handshakeTimeout)
-	if err := c.open(endpoint, ipv6); err != nil {
+func (c *outboundConn) connect(uri string, ipv6 bool) {
+	c.setState(connConnecting, handshakeTimeout)
+	if err := c.openSocket(uri, ipv6); err != nil {
 		c.fail(err)
 		return
 	}
-	c.poll()
+	c.updateInterest()
 }
 
-func (c *outboundConn) open(endpoint string, ipv6 bool) (err error) {
+func (c *outboundConn) openSocket(uri string, ipv6 bool) (err error) {
 	if c.sock, err = c.e.ctx.NewSocket(zmq4.DEALER); err != nil {
 		return fmt.Errorf("zmq: open a socket: %w", err)
 	}
@@ -122,7 +122,7 @@ func (c *outboundConn) open(endpoint string, ipv6 bool) (err error) {
 	}
 	s := c.sock
 	err = errors.Join(
-		setCommon(s, c.e.frameBytesMax), setHeartbeat(s),
+		setCommonOptions(s, c.e.frameBytesMax), setHeartbeatOptions(s),
 		s.SetSndhwm(queueMax), s.SetRcvhwm(0), // no bound, for the reason at the door
 		s.SetReconnectIvl(-1), s.SetConnectTimeout(connectTimeout),
 		s.SetIpv6(ipv6),
@@ -131,43 +131,43 @@ func (c *outboundConn) open(endpoint string, ipv6 bool) (err error) {
 	if err != nil {
 		return fmt.Errorf("zmq: set up a socket: %w", err)
 	}
-	c.e.serial++
+	c.e.monitorSerial++
 	attempt := c.attempt
-	tell := func(event zmq4.Event, value int) {
+	handle := func(event zmq4.Event, value int) {
 		c.e.post(func() {
 			if c.attempt == attempt {
-				c.event(event, value)
+				c.handleMonitorEvent(event, value)
 			}
 		})
 	}
-	monitor := fmt.Sprintf("inproc://link-%d", c.e.serial)
-	if err := c.e.monitor.watch(c.e.ctx, s, monitor, tell); err != nil {
+	monitor := fmt.Sprintf("inproc://link-%d", c.e.monitorSerial)
+	if err := c.e.monitor.watch(c.e.ctx, s, monitor, handle); err != nil {
 		return err
 	}
-	if err := s.Connect(endpoint); err != nil {
-		return fmt.Errorf("%w: connect to %s: %w", ErrUnreachable, endpoint, err)
+	if err := s.Connect(uri); err != nil {
+		return fmt.Errorf("%w: connect to %s: %w", ErrUnreachable, uri, err)
 	}
 	switch _, err := s.SendBytes(appendHello(nil, &c.hello), zmq4.DONTWAIT); {
 	case errors.Is(err, zmq4.Errno(eagain)): // it was refused already, and the queue with it
 		return fmt.Errorf("%w: connect to %s: refused; is the address right, and does the node "+
-			"run?", ErrUnreachable, endpoint)
+			"run?", ErrUnreachable, uri)
 	case err != nil:
 		return fmt.Errorf("zmq: send hello: %w", err)
 	}
 	return nil
 }
 
-func (c *outboundConn) enter(s connState, patience time.Duration) {
+func (c *outboundConn) setState(s connState, patience time.Duration) {
 	c.state = s
-	c.until = time.Time{}
+	c.deadline = time.Time{}
 	if patience > 0 {
-		c.until = time.Now().Add(patience)
-		c.e.remind(c.until)
+		c.deadline = time.Now().Add(patience)
+		c.e.wakeAt(c.deadline)
 	}
 }
 
 // event is what libzmq says of the connection.
-func (c *outboundConn) event(event zmq4.Event, value int) {
+func (c *outboundConn) handleMonitorEvent(event zmq4.Event, value int) {
 	switch event {
 	case zmq4.EVENT_CONNECTED:
 		if c.state == connConnecting {
@@ -185,16 +185,16 @@ func (c *outboundConn) event(event zmq4.Event, value int) {
 			"or is no Juno node; are address and key of the same node?", ErrWrongKey))
 	case zmq4.EVENT_CLOSED:
 		if c.state == connConnecting {
-			c.pause()
-			c.explain = true // the next attempt finds out why
+			c.scheduleRetry()
+			c.probe = true // the next attempt finds out why
 		}
 	case zmq4.EVENT_DISCONNECTED:
-		c.fail(c.brokenIn())
+		c.fail(c.disconnectError())
 	}
 }
 
 // brokenIn says what it means that the connection broke in this state.
-func (c *outboundConn) brokenIn() error {
+func (c *outboundConn) disconnectError() error {
 	switch c.state {
 	case connHandshaking:
 		return fmt.Errorf("%w: it closed the connection in the handshake; does it hold the key "+
@@ -210,24 +210,24 @@ func (c *outboundConn) brokenIn() error {
 // tick ends waiting.
 func (c *outboundConn) tick(now time.Time) {
 	switch {
-	case c.until.IsZero():
+	case c.deadline.IsZero():
 		return
-	case now.Before(c.until):
-		c.e.remind(c.until)
+	case now.Before(c.deadline):
+		c.e.wakeAt(c.deadline)
 		return
 	}
 	switch c.state {
 	case connBackoff:
-		c.lookup()
+		c.resolve()
 	case connResolving, connConnecting:
 		c.fail(fmt.Errorf("%w: no TCP connection within %s", ErrUnreachable, handshakeTimeout))
 	case connHandshaking, connAwaitingAnswer:
 		c.fail(fmt.Errorf("%w: it accepts connections and says nothing for %s; is it stopped, "+
 			"overloaded, or no Juno node?", ErrUnreachable, handshakeTimeout))
 	case connUp:
-		c.receiveSome()
+		c.receive()
 		if c.up() {
-			c.enter(connUp, lookEvery)
+			c.setState(connUp, peerCheckEvery)
 		}
 	}
 }
@@ -236,14 +236,14 @@ func (c *outboundConn) tick(now time.Time) {
 // there may hang or fail; then another one follows without a pause, once. Until there is a
 // connection the other end hears nothing from us, and if a quorum needs it, it has to ask for every
 // entry.
-func (c *outboundConn) hurry() {
-	again := c.state == connResolving && !c.heard
+func (c *outboundConn) retryNow() {
+	again := c.state == connResolving && !c.peerSeen
 	if c.state == connBackoff || again {
-		c.delay = 0
-		c.explain = false
-		c.lookup()
+		c.backoff = 0
+		c.probe = false
+		c.resolve()
 	}
-	c.heard = c.state < connUp
+	c.peerSeen = c.state < connUp
 }
 
 // fail ends an attempt or a connection, and plans the next one.
@@ -253,33 +253,33 @@ func (c *outboundConn) fail(why error) {
 	}
 	problem := fmt.Errorf("%s: %w", c.target.name, why)
 	news := c.problem == nil || c.problem.Error() != problem.Error()
-	c.pause()
+	c.scheduleRetry()
 	c.problem = problem
 	if news {
-		c.changed()
+		c.onChange()
 	}
 }
 
 // pause ends an attempt and plans the next one.
-func (c *outboundConn) pause() {
-	c.drop()
-	if c.heard {
-		c.heard, c.delay = false, 0
+func (c *outboundConn) scheduleRetry() {
+	c.closeSocket()
+	if c.peerSeen {
+		c.peerSeen, c.backoff = false, 0
 	}
-	c.delay = min(max(2*c.delay, retryFirst), retryMost)
-	c.enter(connBackoff, c.delay)
+	c.backoff = min(max(2*c.backoff, backoffMin), backoffMax)
+	c.setState(connBackoff, c.backoff)
 }
 
 // drop closes the socket and forgets what was on its way.
-func (c *outboundConn) drop() {
+func (c *outboundConn) closeSocket() {
 	c.attempt++ // whatever the old socket still says is not heard
 	if c.sock != nil {
-		_ = c.e.poll(c, 0)
+		_ = c.e.setInterest(c, 0)
 		_ = c.sock.Close()
 		c.sock = nil
 	}
-	c.box.disconnected()
-	c.held, c.blocked = nil, false
+	c.outbox.disconnected()
+	c.pending, c.sendBlocked = nil, false
 }
 
 // close ends the link for good.
@@ -287,44 +287,44 @@ func (c *outboundConn) close(why error) {
 	if c.state == connClosed {
 		return
 	}
-	c.drop()
+	c.closeSocket()
 	c.state = connClosed
 	c.problem = fmt.Errorf("%s: %w", c.target.name, why)
 	delete(c.e.conns, c)
-	c.changed()
+	c.onChange()
 }
 
 // polledFor serves the socket.
-func (c *outboundConn) polledFor(events zmq4.State) {
+func (c *outboundConn) handleEvents(events zmq4.State) {
 	if events&zmq4.POLLIN != 0 {
-		c.receiveSome()
+		c.receive()
 	}
-	if events&zmq4.POLLOUT != 0 && c.blocked {
-		c.blocked = false
-		c.poll()
-		c.e.readyToSend(c)
+	if events&zmq4.POLLOUT != 0 && c.sendBlocked {
+		c.sendBlocked = false
+		c.updateInterest()
+		c.e.scheduleConn(c)
 	}
 }
 
 // poll asks for what the link needs: answers until it is up, and always on a client's link.
-func (c *outboundConn) poll() {
+func (c *outboundConn) updateInterest() {
 	if c.sock == nil {
 		return
 	}
 	var events zmq4.State
-	if !c.up() || c.receive != nil {
+	if !c.up() || c.onFrame != nil {
 		events |= zmq4.POLLIN
 	}
-	if c.blocked {
+	if c.sendBlocked {
 		events |= zmq4.POLLOUT
 	}
-	if err := c.e.poll(c, events); err != nil {
+	if err := c.e.setInterest(c, events); err != nil {
 		c.fail(err)
 	}
 }
 
 // receiveSome takes what came back: the answer to our hello first.
-func (c *outboundConn) receiveSome() {
+func (c *outboundConn) receive() {
 	for range receiveFramesMax {
 		if c.sock == nil {
 			return
@@ -339,17 +339,17 @@ func (c *outboundConn) receiveSome() {
 		}
 		switch {
 		case !c.up():
-			c.greeted(frame)
-		case c.receive == nil:
-			c.dismissed(frame)
+			c.handleAnswer(frame)
+		case c.onFrame == nil:
+			c.handleRejection(frame)
 		case len(frame) > 0:
-			c.receive(frame)
+			c.onFrame(frame)
 		}
 	}
 }
 
 // greeted reads the answer to our hello.
-func (c *outboundConn) greeted(frame []byte) {
+func (c *outboundConn) handleAnswer(frame []byte) {
 	a, version, err := parseAnswer(frame)
 	if version != 0 && version != protocolVersion {
 		c.fail(fmt.Errorf("%w: it speaks version %d, we speak %d; "+
@@ -361,38 +361,38 @@ func (c *outboundConn) greeted(frame []byte) {
 		return
 	}
 	c.software = a.software
-	if why := c.judge(&a); why != nil {
+	if why := c.checkAnswer(&a); why != nil {
 		c.fail(why)
 		return
 	}
-	c.delay = 0
-	c.heard = false
+	c.backoff = 0
+	c.peerSeen = false
 	c.problem = nil
-	if c.receive == nil {
-		c.enter(connUp, lookEvery)
+	if c.onFrame == nil {
+		c.setState(connUp, peerCheckEvery)
 	} else {
-		c.enter(connUp, 0) // what comes is read at once
+		c.setState(connUp, 0) // what comes is read at once
 	}
-	c.poll()
-	if c.box.connected() {
-		c.e.readyToSend(c)
+	c.updateInterest()
+	if c.outbox.connected() {
+		c.e.scheduleConn(c)
 	}
-	c.changed()
+	c.onChange()
 }
 
 // dismissed reads what a peer says when it has welcomed us before: that it does not hear us any
 // more, and why. It has nothing else to say, and whatever it sends waits here without a bound.
-func (c *outboundConn) dismissed(frame []byte) {
+func (c *outboundConn) handleRejection(frame []byte) {
 	a, _, err := parseAnswer(frame)
 	if err != nil || a.verdict == verdictWelcome {
 		c.fail(fmt.Errorf("%w: it sends frames on a connection of ours", ErrVersion))
 		return
 	}
-	c.fail(c.judge(&a))
+	c.fail(c.checkAnswer(&a))
 }
 
 // judge returns why the answer is none that we can live with.
-func (c *outboundConn) judge(a *answer) error {
+func (c *outboundConn) checkAnswer(a *answer) error {
 	kinds := [verdictCount]error{
 		verdictVersion: ErrVersion, verdictCluster: ErrCluster, verdictNode: ErrIdentity,
 		verdictIdentity: ErrIdentity, verdictFull: ErrBusy,
@@ -411,7 +411,7 @@ func (c *outboundConn) judge(a *answer) error {
 
 // How much one connection may send or receive before the others have their turn.
 const (
-	sendBytesMax     = 1 << 20
+	flushBytesMax    = 1 << 20
 	receiveFramesMax = 256
 	receiveBytesMax  = 4 << 20
 )
@@ -419,17 +419,17 @@ const (
 // flush sends what waits until libzmq's queue is full, and says whether there is more to send
 // at once.
 func (c *outboundConn) flush() (more bool) {
-	for sent := 0; c.up() && !c.blocked; {
-		if c.held == nil {
+	for sent := 0; c.up() && !c.sendBlocked; {
+		if c.pending == nil {
 			var ok bool
-			if c.held, ok = c.box.pop(); !ok {
+			if c.pending, ok = c.outbox.pop(); !ok {
 				return false
 			}
 		}
-		_, err := c.sock.SendBytes(c.held, zmq4.DONTWAIT)
+		_, err := c.sock.SendBytes(c.pending, zmq4.DONTWAIT)
 		if err == zmq4.Errno(eagain) {
-			c.blocked = true
-			c.poll()
+			c.sendBlocked = true
+			c.updateInterest()
 			return false
 		}
 		if err != nil {
@@ -437,10 +437,10 @@ func (c *outboundConn) flush() (more bool) {
 			return false
 		}
 		c.framesOut.Add(1)
-		c.bytesOut.Add(uint64(len(c.held)))
-		sent += len(c.held) + frameCost
-		c.held = nil
-		if sent > sendBytesMax {
+		c.bytesOut.Add(uint64(len(c.pending)))
+		sent += len(c.pending) + frameOverheadBytes
+		c.pending = nil
+		if sent > flushBytesMax {
 			return true
 		}
 	}
@@ -448,13 +448,13 @@ func (c *outboundConn) flush() (more bool) {
 }
 
 // frameCost is what a frame costs beside its bytes, in bytes.
-const frameCost = 1 << 10
+const frameOverheadBytes = 1 << 10
 
 // send puts a frame in a lane, from any goroutine.
 func (c *outboundConn) send(lane Lane, frame []byte) bool {
-	accepted, tell := c.box.push(lane, frame)
+	accepted, tell := c.outbox.push(lane, frame)
 	if tell {
-		c.e.readyToSend(c)
+		c.e.scheduleConn(c)
 	}
 	return accepted
 }

@@ -10,19 +10,19 @@ import (
 // attempt meets was there before. The next one must not wait as if nobody were there.
 func TestHeardOfDuringAnAttempt(t *testing.T) {
 	for _, state := range []connState{connConnecting, connHandshaking, connAwaitingAnswer} {
-		l := &outboundConn{e: &engine{}, state: state, delay: retryMost}
-		l.hurry()
-		if l.state != state || l.attempt != 0 {
+		c := &outboundConn{e: &engine{}, state: state, backoff: backoffMax}
+		c.retryNow()
+		if c.state != state || c.attempt != 0 {
 			t.Errorf("state %d: heard of the other end, and gave up an attempt", state)
 		}
-		l.pause()
-		if l.delay != retryFirst {
-			t.Errorf("state %d: the next attempt waits for %s, want %s", state, l.delay, retryFirst)
+		c.scheduleRetry()
+		if c.backoff != backoffMin {
+			t.Errorf("state %d: the next attempt waits for %s, want %s", state, c.backoff, backoffMin)
 		}
-		l.state = state
-		l.pause()
-		if want := 2 * retryFirst; l.delay != want {
-			t.Errorf("state %d: the one after that waits for %s, want %s", state, l.delay, want)
+		c.state = state
+		c.scheduleRetry()
+		if want := 2 * backoffMin; c.backoff != want {
+			t.Errorf("state %d: the one after that waits for %s, want %s", state, c.backoff, want)
 		}
 	}
 }
@@ -32,15 +32,15 @@ func TestHeardOfDuringAnAttempt(t *testing.T) {
 func TestHeardOfDuringALookup(t *testing.T) {
 	background, cancel := context.WithCancel(context.Background())
 	cancel() // nobody looks anything up
-	e := &engine{background: background, closing: true}
-	l := &outboundConn{e: e, state: connResolving, explain: true, target: target{address: "nowhere.invalid:1"}}
-	l.until = time.Now().Add(time.Hour)
+	e := &engine{lookupCtx: background, closing: true}
+	c := &outboundConn{e: e, state: connResolving, probe: true, target: target{address: "nowhere.invalid:1"}}
+	c.deadline = time.Now().Add(time.Hour)
 	for range 3 {
-		l.hurry()
+		c.retryNow()
 	}
-	e.helpers.Wait()
-	if l.state != connResolving || l.attempt != 1 || l.explain {
+	e.lookups.Wait()
+	if c.state != connResolving || c.attempt != 1 || c.probe {
 		t.Errorf("heard of three times: got state %d, %d attempts, explain %v, want %d, 1, false",
-			l.state, l.attempt, l.explain, connResolving)
+			c.state, c.attempt, c.probe, connResolving)
 	}
 }

@@ -15,7 +15,7 @@ import (
 const eagain = syscall.EAGAIN
 
 // literalAddress returns what libzmq connects to when the host is an IP address.
-func literalAddress(address string) (endpoint string, ipv6, ok bool) {
+func literalURI(address string) (uri string, ipv6, ok bool) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return "", false, false
@@ -24,15 +24,15 @@ func literalAddress(address string) (endpoint string, ipv6, ok bool) {
 	if ip == nil {
 		return "", false, false
 	}
-	endpoint, ipv6 = tcpAddress(ip, port)
-	return endpoint, ipv6, true
+	uri, ipv6 = tcpURI(ip, port)
+	return uri, ipv6, true
 }
 
 // findAddress looks a host up. With try it also opens and closes a TCP connection, because the
 // operating system says why that fails and libzmq does not.
-func findAddress(
-	ctx context.Context, address string, try bool,
-) (endpoint string, ipv6 bool, err error) {
+func resolveURI(
+	ctx context.Context, address string, probe bool,
+) (uri string, ipv6 bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	host, port, err := net.SplitHostPort(address)
@@ -43,20 +43,20 @@ func findAddress(
 	if err != nil {
 		return "", false, err
 	}
-	ip := preferV4(addresses)
-	if try {
+	ip := preferIPv4(addresses)
+	if probe {
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(ip.String(), port))
 		if err != nil {
 			return "", false, err
 		}
 		_ = c.Close()
 	}
-	endpoint, ipv6 = tcpAddress(ip, port)
-	return endpoint, ipv6, nil
+	uri, ipv6 = tcpURI(ip, port)
+	return uri, ipv6, nil
 }
 
 // bindAddress turns "host:port" into what libzmq binds to.
-func bindAddress(listen string) (address string, ipv6 bool, err error) {
+func bindURI(listen string) (uri string, ipv6 bool, err error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return "", false, fmt.Errorf("zmq: listen on %q: want host:port: %w", listen, err)
@@ -77,12 +77,12 @@ func bindAddress(listen string) (address string, ipv6 bool, err error) {
 	if err != nil {
 		return "", false, fmt.Errorf("zmq: listen on %q: %w", listen, err)
 	}
-	address, ipv6 = tcpAddress(preferV4(addresses), port)
-	return address, ipv6, nil
+	uri, ipv6 = tcpURI(preferIPv4(addresses), port)
+	return uri, ipv6, nil
 }
 
 // preferV4 picks an address; names such as localhost have one of each kind.
-func preferV4(addresses []net.IP) net.IP {
+func preferIPv4(addresses []net.IP) net.IP {
 	for _, a := range addresses {
 		if a.To4() != nil {
 			return a
@@ -91,25 +91,25 @@ func preferV4(addresses []net.IP) net.IP {
 	return addresses[0]
 }
 
-func tcpAddress(ip net.IP, port string) (endpoint string, ipv6 bool) {
+func tcpURI(ip net.IP, port string) (uri string, ipv6 bool) {
 	return "tcp://" + net.JoinHostPort(ip.String(), port), ip.To4() == nil
 }
 
 // curveBytes is what encryption adds to a frame, which counts for libzmq's limit: name of the
 // command (8), nonce (8), authenticator (16), flags (1).
-const curveBytes = 33
+const curveOverheadBytes = 33
 
 // setCommon sets what all sockets have in common.
-func setCommon(s *zmq4.Socket, frameBytesMax int) error {
+func setCommonOptions(s *zmq4.Socket, frameBytesMax int) error {
 	return errors.Join(
-		s.SetLinger(0), s.SetMaxmsgsize(int64(frameBytesMax+curveBytes)),
+		s.SetLinger(0), s.SetMaxmsgsize(int64(frameBytesMax+curveOverheadBytes)),
 		s.SetHandshakeIvl(handshakeTimeout))
 }
 
 // setHeartbeat lets whoever made a connection ask whether the other end is there. A question says
 // for how long the next one may keep the other end waiting (TTL), so one side that asks is enough
 // for both to notice.
-func setHeartbeat(s *zmq4.Socket) error {
+func setHeartbeatOptions(s *zmq4.Socket) error {
 	return errors.Join(
 		s.SetHeartbeatIvl(heartbeatEvery), s.SetHeartbeatTimeout(heartbeatTimeout),
 		s.SetHeartbeatTtl(heartbeatTTL))

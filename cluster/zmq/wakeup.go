@@ -22,11 +22,11 @@ import (
 // after that alone (zmq_getsockopt(3)). So the loop arms a watch when it has looked at the socket
 // and is about to sleep; the watch fires once, at once if there is a note by then.
 type fdWatcher struct {
-	file  *os.File // a descriptor of our own for the same notes
-	conn syscall.RawConn
+	file       *os.File // a descriptor of our own for the same notes
+	conn       syscall.RawConn
 	onReadable func()
-	armed atomic.Bool
-	rearm  chan struct{}
+	armed      atomic.Bool
+	rearm      chan struct{}
 }
 
 // newWatch watches a socket until close, which comes before the socket's. fired is called from
@@ -86,9 +86,9 @@ func (w *fdWatcher) close() {
 // by several goroutines; the sending half of a waker is, because a mutex guards it.
 type signaler struct {
 	signaled atomic.Bool // the goroutine will look at its lists before it waits
-	recv  *zmq4.Socket
-	mu    sync.Mutex
-	send  *zmq4.Socket // nil once closed
+	recv     *zmq4.Socket
+	mu       sync.Mutex
+	send     *zmq4.Socket // nil once closed
 }
 
 func newSignaler(ctx *zmq4.Context, address string) (*signaler, error) {
