@@ -119,7 +119,7 @@ func (n *Endpoint) SetClients(keys []juno.PublicKey) error {
 	n.setting.Lock()
 	defer n.setting.Unlock()
 	err := n.admission.setClients(keys)
-	n.e.post(n.listener.recheckAll)
+	n.e.post(n.listener.reauthorizeAll)
 	return err
 }
 

@@ -207,9 +207,9 @@ func (e *engine) scheduleConn(c *outboundConn) {
 	e.wake()
 }
 
-func (e *engine) scheduleSession(c *session) {
+func (e *engine) scheduleSession(s *session) {
 	e.mu.Lock()
-	e.flushSessions = append(e.flushSessions, c)
+	e.flushSessions = append(e.flushSessions, s)
 	e.mu.Unlock()
 	e.wake()
 }
@@ -231,8 +231,8 @@ func (e *engine) flush() (more bool) {
 			}
 		}
 	}
-	for _, c := range replies {
-		e.listener.flush(c)
+	for _, s := range replies {
+		e.listener.flush(s)
 	}
 	return more
 }

@@ -146,7 +146,7 @@ func TestMessagesOfSeveralParts(t *testing.T) {
 		t.Fatalf("verdict %d %q", a.verdict, a.reason)
 	}
 	w.nodes[1].listener.e.post(func() {
-		for name := range w.nodes[1].listener.conns {
+		for name := range w.nodes[1].listener.sessions {
 			w.mu.Lock()
 			w.got[99] = append(w.got[99], delivery{0, []byte(name)})
 			w.cond.Broadcast()

@@ -18,42 +18,42 @@ import (
 type listener struct {
 	e         *engine
 	cfg       *Config
-	admission *admission
+	allowlist *admission
 	sock      *zmq4.Socket
 	watcher   *fdWatcher
 	peers     map[juno.NodeID]*peer
-	conns     map[string]*session // by the name that the socket gave the connection
+	sessions  map[string]*session // by the name that the socket gave the connection
 	blocked   []*session          // their queues were full when we last tried
-	retry     time.Time           // when to try them again
-	sweep     time.Time
+	retryAt   time.Time           // when to try them again
+	nextSweep time.Time
 	refused   atomic.Uint64 // handshakes of strangers, hellos that were refused, bad frames
 }
 
 // inbound is a connection that somebody else made and that has said hello.
 type session struct {
-	d       *listener
-	name    string
-	purpose purpose
-	key     juno.PublicKey
-	node    juno.NodeID // 0 for a client
-	peer    *peer       // nil for a client, and for a node that is no peer any more
-	admits  bool        // what it sends is heard
-	heard   bool        // since the last sweep
+	l          *listener
+	routingID  string
+	purpose    purpose
+	key        juno.PublicKey
+	node       juno.NodeID // 0 for a client
+	peer       *peer       // nil for a client, and for a node that is no peer any more
+	authorized bool        // what it sends is heard
+	active     bool        // since the last sweep
 
-	mu      sync.Mutex
-	replies queue
-	known   bool // the loop has it on a list
-	gone    bool
+	mu        sync.Mutex
+	replies   queue
+	scheduled bool // the loop has it on a list
+	closed    bool
 }
 
 func newListener(e *engine, cfg *Config, a *admission) (*listener, string, error) {
-	endpoint, ipv6, err := bindURI(cfg.Listen)
+	uri, ipv6, err := bindURI(cfg.Listen)
 	if err != nil {
 		return nil, "", err
 	}
 	l := &listener{
-		e: e, cfg: cfg, admission: a,
-		peers: make(map[juno.NodeID]*peer), conns: make(map[string]*session),
+		e: e, cfg: cfg, allowlist: a,
+		peers: make(map[juno.NodeID]*peer), sessions: make(map[string]*session),
 	}
 	if l.sock, err = e.ctx.NewSocket(zmq4.ROUTER); err != nil {
 		return nil, "", fmt.Errorf("zmq: open a socket: %w", err)
@@ -71,13 +71,13 @@ func newListener(e *engine, cfg *Config, a *admission) (*listener, string, error
 		l.sock.SetCurveServer(1), l.sock.SetCurveSecretkey(secret.z85()),
 		l.sock.SetZapDomain("juno"))
 	if err == nil {
-		err = e.monitor.watch(e.ctx, l.sock, "inproc://door", l.event)
+		err = e.monitor.watch(e.ctx, l.sock, "inproc://door", l.handleMonitorEvent)
 	}
 	if err != nil {
 		_ = l.sock.Close()
 		return nil, "", fmt.Errorf("zmq: set up a socket: %w", err)
 	}
-	if err := l.sock.Bind(endpoint); err != nil {
+	if err := l.sock.Bind(uri); err != nil {
 		_ = l.sock.Close()
 		return nil, "", fmt.Errorf("zmq: listen on %s: %w", cfg.Listen, err)
 	}
@@ -89,8 +89,8 @@ func newListener(e *engine, cfg *Config, a *admission) (*listener, string, error
 		_ = l.sock.Close()
 		return nil, "", fmt.Errorf("zmq: listen on %s: %w", cfg.Listen, err)
 	}
-	l.sweep = time.Now().Add(sweepEvery)
-	e.wakeAt(l.sweep)
+	l.nextSweep = time.Now().Add(sweepEvery)
+	e.wakeAt(l.nextSweep)
 	return l, address[len("tcp://"):], nil
 }
 
@@ -99,7 +99,7 @@ func newListener(e *engine, cfg *Config, a *admission) (*listener, string, error
 const listenBacklog = 512
 
 // event counts strangers; it runs on the porter's goroutine.
-func (l *listener) event(event zmq4.Event, _ int) {
+func (l *listener) handleMonitorEvent(event zmq4.Event, _ int) {
 	switch event {
 	case zmq4.EVENT_HANDSHAKE_FAILED_AUTH, zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL,
 		zmq4.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
@@ -110,16 +110,16 @@ func (l *listener) event(event zmq4.Event, _ int) {
 // receive takes what arrived, for a limited while, and says whether there may be more.
 func (l *listener) receive() (more bool) {
 	for frames, bytes := 0, 0; frames < receiveFramesMax && bytes < receiveBytesMax; frames++ {
-		name, err := l.sock.RecvBytes(zmq4.DONTWAIT)
+		routingID, err := l.sock.RecvBytes(zmq4.DONTWAIT)
 		if err != nil {
 			return false
 		}
-		c := l.conns[string(name)]
+		s := l.sessions[string(routingID)]
 		n, ok := 0, false
-		if c == nil {
-			n, ok = l.receiveHello(string(name))
+		if s == nil {
+			n, ok = l.handleHello(string(routingID))
 		} else {
-			n, ok = l.receiveFrame(c)
+			n, ok = l.handleFrame(s)
 		}
 		if !ok {
 			l.refused.Add(1)
@@ -132,7 +132,7 @@ func (l *listener) receive() (more bool) {
 // single says whether the part just read was the last of its message. What is left of a message
 // of several parts is thrown away: read as the next message it would begin with a connection's
 // name, made up by whoever sent it.
-func (l *listener) single() bool {
+func (l *listener) lastPart() bool {
 	single := true
 	for {
 		more, err := l.sock.GetRcvmore()
@@ -146,25 +146,25 @@ func (l *listener) single() bool {
 	}
 }
 
-func (l *listener) receiveFrame(c *session) (n int, ok bool) {
+func (l *listener) handleFrame(s *session) (n int, ok bool) {
 	frame, err := l.sock.RecvBytes(zmq4.DONTWAIT)
-	if !l.single() || err != nil || !c.admits {
+	if !l.lastPart() || err != nil || !s.authorized {
 		return len(frame), false
 	}
-	c.heard = true
-	if c.purpose != purposeClient {
-		c.peer.framesIn.Add(1)
-		c.peer.bytesIn.Add(uint64(len(frame)))
-		l.cfg.Deliver(c.node, frame)
+	s.active = true
+	if s.purpose != purposeClient {
+		s.peer.framesIn.Add(1)
+		s.peer.bytesIn.Add(uint64(len(frame)))
+		l.cfg.Deliver(s.node, frame)
 		return len(frame), true
 	}
-	l.cfg.Serve(c.key, frame, c.reply)
+	l.cfg.Serve(s.key, frame, s.reply)
 	return len(frame), true
 }
 
-func (l *listener) receiveHello(name string) (n int, ok bool) {
+func (l *listener) handleHello(routingID string) (n int, ok bool) {
 	frame, metadata, err := l.sock.RecvBytesWithMetadata(zmq4.DONTWAIT, userIDProperty)
-	if !l.single() || err != nil {
+	if !l.lastPart() || err != nil {
 		return len(frame), false
 	}
 	h, version, err := parseHello(frame)
@@ -176,18 +176,18 @@ func (l *listener) receiveHello(name string) (n int, ok bool) {
 		a.verdict, a.reason = verdictVersion, fmt.Sprintf(
 			"you speak version %d, this node speaks %d", version, protocolVersion)
 	} else {
-		a.verdict, a.reason = l.judge(&h, metadata[userIDProperty])
+		a.verdict, a.reason = l.checkHello(&h, metadata[userIDProperty])
 	}
 	if a.verdict == verdictWelcome {
-		l.enroll(name, &h)
+		l.addSession(routingID, &h)
 	}
-	_ = l.send(name, appendAnswer(nil, &a))
+	_ = l.send(routingID, appendAnswer(nil, &a))
 	return len(frame), a.verdict == verdictWelcome
 }
 
 // judge decides about a hello; curve is the key that the handshake proved.
-func (l *listener) judge(h *hello, curve string) (verdict, string) {
-	m := l.admission.who(h.key)
+func (l *listener) checkHello(h *hello, curve string) (verdict, string) {
+	m := l.allowlist.who(h.key)
 	switch {
 	case h.cluster != l.cfg.Cluster:
 		return verdictCluster, fmt.Sprintf("this is a node of %s, you are of %s",
@@ -200,7 +200,7 @@ func (l *listener) judge(h *hello, curve string) (verdict, string) {
 		return verdictIdentity, fmt.Sprintf("key %s is not the key of %s here", h.key.ID(), h.from)
 	case h.purpose == purposeClient && (!m.client || l.cfg.Serve == nil):
 		return verdictIdentity, fmt.Sprintf("key %s is no client's here", h.key.ID())
-	case h.purpose == purposeClient && !l.roomFor(h.key):
+	case h.purpose == purposeClient && !l.hasRoomFor(h.key):
 		return verdictFull, fmt.Sprintf("%d connections of clients, %d of one client at most",
 			ClientsMax, ClientConnsMax)
 	}
@@ -208,40 +208,40 @@ func (l *listener) judge(h *hello, curve string) (verdict, string) {
 }
 
 // enroll remembers a connection that said hello.
-func (l *listener) enroll(name string, h *hello) {
-	c := &session{d: l, name: name, purpose: h.purpose, key: h.key, node: h.from, heard: true}
+func (l *listener) addSession(routingID string, h *hello) {
+	s := &session{l: l, routingID: routingID, purpose: h.purpose, key: h.key, node: h.from, active: true}
 	if h.purpose != purposeClient {
 		// A node has one connection for each purpose; the older one is broken or forgotten.
-		for _, old := range l.conns {
+		for _, old := range l.sessions {
 			if old.node == h.from && old.purpose == h.purpose {
 				l.remove(old)
 			}
 		}
 	}
-	l.conns[name] = c
-	l.recheck(c)
-	if c.peer == nil {
+	l.sessions[routingID] = s
+	l.reauthorize(s)
+	if s.peer == nil {
 		return
 	}
-	for _, c := range c.peer.conns {
+	for _, c := range s.peer.conns {
 		c.retryNow()
 	}
 }
 
 // recheck decides anew whether what a connection sends is heard. A node that is not heard any more
 // is told, because it would go on talking; libzmq has no way to close one connection of many.
-func (l *listener) recheck(c *session) {
-	m, before := l.admission.who(c.key), c.admits
-	c.peer, c.admits = nil, m.client
-	if c.purpose != purposeClient {
-		c.peer = l.peers[c.node]
-		c.admits = c.peer != nil && m.node == c.node
-		if before && !c.admits {
-			_ = l.send(c.name, appendAnswer(nil, &answer{
+func (l *listener) reauthorize(s *session) {
+	m, before := l.allowlist.who(s.key), s.authorized
+	s.peer, s.authorized = nil, m.client
+	if s.purpose != purposeClient {
+		s.peer = l.peers[s.node]
+		s.authorized = s.peer != nil && m.node == s.node
+		if before && !s.authorized {
+			_ = l.send(s.routingID, appendAnswer(nil, &answer{
 				cluster: l.cfg.Cluster, from: l.cfg.ID, software: l.cfg.Software,
 				verdict: verdictIdentity,
 				reason: fmt.Sprintf("key %s is not the key of %s here any more",
-					c.key.ID(), c.node),
+					s.key.ID(), s.node),
 			}))
 		}
 	}
@@ -250,81 +250,81 @@ func (l *listener) recheck(c *session) {
 // setPeers makes the door hear these peers and no others.
 func (l *listener) setPeers(peers map[juno.NodeID]*peer) {
 	l.peers = peers
-	l.recheckAll()
+	l.reauthorizeAll()
 }
 
-func (l *listener) recheckAll() {
-	for _, c := range l.conns {
-		l.recheck(c)
+func (l *listener) reauthorizeAll() {
+	for _, s := range l.sessions {
+		l.reauthorize(s)
 	}
 }
 
 // roomFor says whether a client may have another connection. If not, it looks which of the
 // present ones are dead, so that the next attempt may find room.
-func (l *listener) roomFor(key juno.PublicKey) bool {
+func (l *listener) hasRoomFor(key juno.PublicKey) bool {
 	all, own := 0, 0
 	for range 2 {
 		all, own = 0, 0
-		for _, c := range l.conns {
-			if c.purpose != purposeClient {
+		for _, s := range l.sessions {
+			if s.purpose != purposeClient {
 				continue
 			}
 			all++
-			if c.key == key {
+			if s.key == key {
 				own++
 			}
 		}
 		if all < ClientsMax && own < ClientConnsMax {
 			return true
 		}
-		l.removeDead(func(*session) bool { return true })
+		l.removeDisconnected(func(*session) bool { return true })
 	}
 	return false
 }
 
 // removeDead sends nothing to every client's connection that suspect names; the socket refuses
 // where there is no connection any more.
-func (l *listener) removeDead(suspect func(*session) bool) {
-	for _, c := range l.conns {
-		if c.purpose == purposeClient && suspect(c) &&
-			l.send(c.name, nil) == zmq4.EHOSTUNREACH {
-			l.remove(c)
+func (l *listener) removeDisconnected(selected func(*session) bool) {
+	for _, s := range l.sessions {
+		if s.purpose == purposeClient && selected(s) &&
+			l.send(s.routingID, nil) == zmq4.EHOSTUNREACH {
+			l.remove(s)
 		}
 	}
 }
 
-func (l *listener) remove(c *session) {
-	c.mu.Lock()
-	c.gone, c.replies = true, queue{}
-	c.mu.Unlock()
-	delete(l.conns, c.name)
+func (l *listener) remove(s *session) {
+	s.mu.Lock()
+	s.closed, s.replies = true, queue{}
+	s.mu.Unlock()
+	delete(l.sessions, s.routingID)
 }
 
 // tick sends to clients whose queues were full, and sweeps.
 func (l *listener) tick(now time.Time) {
-	if len(l.blocked) > 0 && !now.Before(l.retry) {
+	if len(l.blocked) > 0 && !now.Before(l.retryAt) {
 		blocked := l.blocked
 		l.blocked = nil
-		for _, c := range blocked {
-			l.flush(c)
+		for _, s := range blocked {
+			l.flush(s)
 		}
 	}
-	if !now.Before(l.sweep) {
-		l.removeDead(func(c *session) bool { return !c.heard })
-		for _, c := range l.conns {
-			c.heard = false
+	if !now.Before(l.nextSweep) {
+		l.removeDisconnected(func(s *session) bool { return !s.active })
+		for _, s := range l.sessions {
+			s.active = false
 		}
-		l.sweep = now.Add(sweepEvery)
+		l.nextSweep = now.Add(sweepEvery)
 	}
-	l.e.wakeAt(l.sweep)
+	l.e.wakeAt(l.nextSweep)
 	if len(l.blocked) > 0 {
-		l.e.wakeAt(l.retry)
+		l.e.wakeAt(l.retryAt)
 	}
 }
 
 // send hands one frame to the socket.
-func (l *listener) send(name string, frame []byte) error {
-	if _, err := l.sock.Send(name, zmq4.SNDMORE|zmq4.DONTWAIT); err != nil {
+func (l *listener) send(routingID string, frame []byte) error {
+	if _, err := l.sock.Send(routingID, zmq4.SNDMORE|zmq4.DONTWAIT); err != nil {
 		return err
 	}
 	_, err := l.sock.SendBytes(frame, zmq4.DONTWAIT)
@@ -333,37 +333,37 @@ func (l *listener) send(name string, frame []byte) error {
 
 // reply puts a frame on its way to a client, from any goroutine.
 func (s *session) reply(response []byte) {
-	if len(response) == 0 || len(response) > s.d.e.frameBytesMax {
+	if len(response) == 0 || len(response) > s.l.e.frameBytesMax {
 		return
 	}
 	s.mu.Lock()
 	full := s.replies.len() > 0 && s.replies.bytes+len(response) > replyBytesMax
-	if s.gone || full || s.replies.len() >= laneFramesMax {
+	if s.closed || full || s.replies.len() >= laneFramesMax {
 		s.mu.Unlock()
 		return
 	}
 	s.replies.push(response)
-	tell := !s.known
-	s.known = true
+	mustSchedule := !s.scheduled
+	s.scheduled = true
 	s.mu.Unlock()
-	if tell {
-		s.d.e.scheduleSession(s)
+	if mustSchedule {
+		s.l.e.scheduleSession(s)
 	}
 }
 
 // next takes a reply.
-func (s *session) next() (frame []byte, ok bool) {
+func (s *session) peekReply() (frame []byte, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.replies.len() == 0 {
-		s.known = false
+		s.scheduled = false
 		return nil, false
 	}
 	return s.replies.frames[s.replies.head], true
 }
 
 // sent forgets the reply that next returned.
-func (s *session) sent() {
+func (s *session) popReply() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.replies.len() > 0 {
@@ -372,28 +372,28 @@ func (s *session) sent() {
 }
 
 // flush sends a client what waits for it.
-func (l *listener) flush(c *session) {
+func (l *listener) flush(s *session) {
 	for sent := 0; sent < flushBytesMax; {
-		frame, ok := c.next()
+		frame, ok := s.peekReply()
 		if !ok {
 			return
 		}
-		switch err := l.send(c.name, frame); err {
+		switch err := l.send(s.routingID, frame); err {
 		case nil:
-			c.sent()
+			s.popReply()
 			sent += len(frame) + frameOverheadBytes
 		case zmq4.Errno(eagain):
 			// The socket does not say when one of its queues has room again.
-			l.blocked = append(l.blocked, c)
-			l.retry = time.Now().Add(replyRetryEvery)
-			l.e.wakeAt(l.retry)
+			l.blocked = append(l.blocked, s)
+			l.retryAt = time.Now().Add(replyRetryEvery)
+			l.e.wakeAt(l.retryAt)
 			return
 		default:
-			l.remove(c)
+			l.remove(s)
 			return
 		}
 	}
-	l.e.scheduleSession(c)
+	l.e.scheduleSession(s)
 }
 
 func (l *listener) close() {
