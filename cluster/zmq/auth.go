@@ -66,7 +66,7 @@ func checkCurve() error {
 }
 
 // member is who may connect under one ed25519 key. A key can be a peer's and a client's at once.
-type member struct {
+type principal struct {
 	curve  curveKey
 	node   juno.NodeID // 0: no peer
 	client bool
@@ -78,34 +78,34 @@ type member struct {
 // Two ed25519 keys, P and -P, have one curve key. Somebody who registers -P of a client P gets
 // nothing by it: the handshake takes P's secret. The owner of P could say hello as -P, an
 // identity that somebody else registered for himself and cannot use.
-type admission struct {
-	mu      sync.RWMutex
-	members map[juno.PublicKey]member
-	curves  map[curveKey]bool
+type allowlist struct {
+	mu         sync.RWMutex
+	principals map[juno.PublicKey]principal
+	curveKeys  map[curveKey]bool
 }
 
 // admits says whether somebody with that curve key may connect.
-func (a *admission) admits(k curveKey) bool {
+func (a *allowlist) allows(k curveKey) bool {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	return a.curves[k]
+	return a.curveKeys[k]
 }
 
 // who returns what a key stands for; the zero member if nothing.
-func (a *admission) who(key juno.PublicKey) member {
+func (a *allowlist) lookup(key juno.PublicKey) principal {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	return a.members[key]
+	return a.principals[key]
 }
 
 // setPeers replaces the peers, setClients the clients. A key that cannot be used is left out, and
 // the first such is the error.
-func (a *admission) setPeers(peers []Peer) (err error) {
-	next := make(map[juno.PublicKey]member, len(peers))
+func (a *allowlist) setPeers(peers []Peer) (err error) {
+	next := make(map[juno.PublicKey]principal, len(peers))
 	for _, p := range peers {
-		m := member{node: p.ID}
+		m := principal{node: p.ID}
 		var bad error
-		if m.curve, bad = a.curveOf(p.Key); bad != nil {
+		if m.curve, bad = a.curveKeyOf(p.Key); bad != nil {
 			err = firstError(err, fmt.Errorf("zmq: %s: %w", p.ID, bad))
 			continue
 		}
@@ -113,7 +113,7 @@ func (a *admission) setPeers(peers []Peer) (err error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for key, m := range a.members {
+	for key, m := range a.principals {
 		if m.client {
 			n := next[key]
 			n.curve, n.client = m.curve, true
@@ -124,12 +124,12 @@ func (a *admission) setPeers(peers []Peer) (err error) {
 	return err
 }
 
-func (a *admission) setClients(keys []juno.PublicKey) (err error) {
-	next := make(map[juno.PublicKey]member, len(keys))
+func (a *allowlist) setClients(keys []juno.PublicKey) (err error) {
+	next := make(map[juno.PublicKey]principal, len(keys))
 	for _, key := range keys {
-		m := member{client: true}
+		m := principal{client: true}
 		var bad error
-		if m.curve, bad = a.curveOf(key); bad != nil {
+		if m.curve, bad = a.curveKeyOf(key); bad != nil {
 			err = firstError(err, fmt.Errorf("zmq: client: %w", bad))
 			continue
 		}
@@ -137,7 +137,7 @@ func (a *admission) setClients(keys []juno.PublicKey) (err error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for key, m := range a.members {
+	for key, m := range a.principals {
 		if m.node != 0 {
 			n := next[key]
 			n.curve, n.node = m.curve, m.node
@@ -149,18 +149,18 @@ func (a *admission) setClients(keys []juno.PublicKey) (err error) {
 }
 
 // curveOf converts a key unless that was done before: a long list is set often, with few changes.
-func (a *admission) curveOf(key juno.PublicKey) (curveKey, error) {
-	if m := a.who(key); m != (member{}) {
+func (a *allowlist) curveKeyOf(key juno.PublicKey) (curveKey, error) {
+	if m := a.lookup(key); m != (principal{}) {
 		return m.curve, nil
 	}
 	return curvePublic(key)
 }
 
-func (a *admission) replace(members map[juno.PublicKey]member) {
-	a.members = members
-	a.curves = make(map[curveKey]bool, len(members))
-	for _, m := range members {
-		a.curves[m.curve] = true
+func (a *allowlist) replace(principals map[juno.PublicKey]principal) {
+	a.principals = principals
+	a.curveKeys = make(map[curveKey]bool, len(principals))
+	for _, m := range principals {
+		a.curveKeys[m.curve] = true
 	}
 }
 
@@ -181,7 +181,7 @@ const userIDProperty = "User-Id"
 // serveZAP answers one request: a message of version, request id, domain, address, routing id,
 // mechanism and credentials, which for CURVE is the caller's key. The answer is version, request
 // id, status, text, user id and metadata. Our user ids are curve keys in hexadecimal.
-func serveZAP(zap *zmq4.Socket, admits func(curveKey) bool) {
+func handleZAP(zap *zmq4.Socket, admits func(curveKey) bool) {
 	parts, err := zap.RecvMessageBytes(zmq4.DONTWAIT)
 	if err != nil {
 		return
@@ -190,12 +190,12 @@ func serveZAP(zap *zmq4.Socket, admits func(curveKey) bool) {
 	if len(parts) > 1 {
 		id = parts[1]
 	}
-	status, text, user := zapVerdict(parts, admits)
+	status, text, user := zapReply(parts, admits)
 	// The socket replies to whom it heard last, which is our own context, in memory.
 	_, _ = zap.SendMessage("1.0", id, status, text, user, "")
 }
 
-func zapVerdict(parts [][]byte, admits func(curveKey) bool) (status, text, user string) {
+func zapReply(parts [][]byte, admits func(curveKey) bool) (status, text, user string) {
 	const fields = 7
 	if len(parts) != fields || string(parts[5]) != "CURVE" || len(parts[6]) != len(curveKey{}) {
 		return "400", "not a CURVE handshake", ""

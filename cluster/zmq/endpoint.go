@@ -18,7 +18,7 @@ type Endpoint struct {
 	cfg       Config
 	e         *engine
 	listener  *listener
-	admission *admission
+	allowlist *allowlist
 	address   string
 	secret    string // our curve keys, Z85
 	public    string
@@ -34,16 +34,16 @@ func Listen(cfg Config) (*Endpoint, error) {
 		return nil, err
 	}
 	cfg.FrameBytesMax, cfg.LaneBytesMax = withDefaults(cfg.FrameBytesMax, cfg.LaneBytesMax)
-	n := &Endpoint{cfg: cfg, admission: &admission{}}
+	n := &Endpoint{cfg: cfg, allowlist: &allowlist{}}
 	public, err := curvePublic(cfg.Key.Public())
 	if err != nil {
 		return nil, fmt.Errorf("zmq: our own key: %w", err)
 	}
 	n.secret, n.public = curveSecret(cfg.Key).z85(), public.z85()
-	if n.e, err = newEngine(cfg.FrameBytesMax, n.admission.admits); err != nil {
+	if n.e, err = newEngine(cfg.FrameBytesMax, n.allowlist.allows); err != nil {
 		return nil, err
 	}
-	n.listener, n.address, err = newListener(n.e, &n.cfg, n.admission)
+	n.listener, n.address, err = newListener(n.e, &n.cfg, n.allowlist)
 	n.e.listener = n.listener
 	n.e.start()
 	n.peers.Store(&map[juno.NodeID]*peer{})
@@ -78,12 +78,12 @@ func (n *Endpoint) SetPeers(peers []Peer) error {
 	n.setting.Lock()
 	defer n.setting.Unlock()
 	others := slices.DeleteFunc(slices.Clone(peers), func(p Peer) bool { return p.ID == n.cfg.ID })
-	err := n.admission.setPeers(others)
+	err := n.allowlist.setPeers(others)
 	old, next := *n.peers.Load(), make(map[juno.NodeID]*peer, len(others))
 	var fresh, stale []*peer
 	for _, p := range others {
 		switch before := old[p.ID]; {
-		case n.admission.who(p.Key).node != p.ID: // its key cannot be used, or is another's too
+		case n.allowlist.lookup(p.Key).node != p.ID: // its key cannot be used, or is another's too
 			err = firstError(err, fmt.Errorf("zmq: %s and another peer have one key", p.ID))
 		case next[p.ID] != nil:
 			err = firstError(err, fmt.Errorf("zmq: %s is in the list of peers twice", p.ID))
@@ -118,7 +118,7 @@ func (n *Endpoint) SetPeers(peers []Peer) error {
 func (n *Endpoint) SetClients(keys []juno.PublicKey) error {
 	n.setting.Lock()
 	defer n.setting.Unlock()
-	err := n.admission.setClients(keys)
+	err := n.allowlist.setClients(keys)
 	n.e.post(n.listener.reauthorizeAll)
 	return err
 }
@@ -184,7 +184,7 @@ func (n *Endpoint) newPeer(p Peer) *peer {
 				name:    fmt.Sprintf("%s at %s", p.ID, p.Address),
 				node:    p.ID,
 				address: p.Address,
-				curve:   n.admission.who(p.Key).curve,
+				curve:   n.allowlist.lookup(p.Key).curve,
 			},
 			hello: hello{
 				purpose: purpose, cluster: n.cfg.Cluster, from: n.cfg.ID, to: p.ID,

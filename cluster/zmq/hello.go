@@ -53,7 +53,7 @@ func appendHello(b []byte, h *hello) []byte {
 // version cannot be understood; 0 is none.
 func parseHello(b []byte) (h hello, version uint8, err error) {
 	d := juno.NewDecoder(b)
-	version = parseOpening(d)
+	version = parsePrefix(d)
 	if version != protocolVersion {
 		return hello{}, version, d.Err()
 	}
@@ -76,7 +76,7 @@ func parseHello(b []byte) (h hello, version uint8, err error) {
 }
 
 // parseOpening reads the version and the protocol's name, which every version begins with.
-func parseOpening(d *juno.Decoder) (version uint8) {
+func parsePrefix(d *juno.Decoder) (version uint8) {
 	version = d.U8()
 	if name := d.Text(len(protocolName)); d.Err() == nil && name != protocolName {
 		d.Fail("protocol %q, want %q", name, protocolName)
@@ -91,21 +91,21 @@ func parseOpening(d *juno.Decoder) (version uint8) {
 }
 
 // verdict is what a node says to a hello.
-type verdict uint8
+type answerCode uint8
 
 const (
-	verdictWelcome  verdict = iota
-	verdictVersion          // another protocol version
-	verdictCluster          // another cluster
-	verdictNode             // the caller wanted another node
-	verdictIdentity         // the key is not that of the node or client it claims
-	verdictFull             // too many connections
-	verdictCount
+	codeWelcome  answerCode = iota
+	codeVersion             // another protocol version
+	codeCluster             // another cluster
+	codeNode                // the caller wanted another node
+	codeIdentity            // the key is not that of the node or client it claims
+	codeFull                // too many connections
+	codeCount
 )
 
 // answer is the first frame back.
 type answer struct {
-	verdict  verdict
+	code     answerCode
 	cluster  juno.ClusterID
 	from     juno.NodeID
 	software string
@@ -116,7 +116,7 @@ type answer struct {
 // (text), reason (text).
 func appendAnswer(b []byte, a *answer) []byte {
 	b = juno.AppendText(append(b, protocolVersion), protocolName)
-	b = append(append(b, byte(a.verdict)), a.cluster[:]...)
+	b = append(append(b, byte(a.code)), a.cluster[:]...)
 	b = juno.AppendU32(b, uint32(a.from))
 	return juno.AppendText(juno.AppendText(b, a.software), a.reason)
 }
@@ -124,21 +124,21 @@ func appendAnswer(b []byte, a *answer) []byte {
 // parseAnswer reads what appendAnswer wrote; the version is as in parseHello.
 func parseAnswer(b []byte) (a answer, version uint8, err error) {
 	d := juno.NewDecoder(b)
-	version = parseOpening(d)
+	version = parsePrefix(d)
 	if version != protocolVersion {
 		return answer{}, version, d.Err()
 	}
-	a.verdict = verdict(d.U8())
+	a.code = answerCode(d.U8())
 	a.cluster = d.Hash()
 	a.from = juno.NodeID(d.U32())
 	a.software = d.Text(SoftwareBytesMax)
 	a.reason = d.Text(reasonBytesMax)
 	switch {
 	case d.Err() != nil:
-	case a.verdict >= verdictCount:
-		d.Fail("verdict %d", a.verdict)
-	case (a.verdict == verdictWelcome) != (a.reason == ""):
-		d.Fail("verdict %d with reason %q", a.verdict, a.reason)
+	case a.code >= codeCount:
+		d.Fail("verdict %d", a.code)
+	case (a.code == codeWelcome) != (a.reason == ""):
+		d.Fail("verdict %d with reason %q", a.code, a.reason)
 	}
 	if err := d.Done(); err != nil {
 		return answer{}, version, err

@@ -28,7 +28,7 @@ const goldenAnswerHex = "01" + "046a756e6f" + "02" +
 
 func goldenAnswer() answer {
 	return answer{
-		verdict: verdictCluster, cluster: juno.Hash{0: 0xc1, 31: 0xc2}, from: 4,
+		code: codeCluster, cluster: juno.Hash{0: 0xc1, 31: 0xc2}, from: 4,
 		software: "juno 1.0", reason: "no",
 	}
 }
@@ -57,7 +57,7 @@ func TestGoldenHello(t *testing.T) {
 		t.Errorf("hello of %d bytes, at most %d", n, helloBytesMax)
 	}
 	reason := answer{
-		verdict: verdictFull, software: longest.software,
+		code: codeFull, software: longest.software,
 		reason: strings.Repeat("r", reasonBytesMax),
 	}
 	if n := len(appendAnswer(nil, &reason)); n > helloBytesMax {

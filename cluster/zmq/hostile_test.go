@@ -104,30 +104,30 @@ func TestHellosThatAreRefused(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		bend func(*hello)
-		want verdict
+		want answerCode
 	}{
-		{"cluster", func(h *hello) { h.cluster[5]++ }, verdictCluster},
-		{"another is meant", func(h *hello) { h.to = 3 }, verdictNode},
-		{"as node 3", func(h *hello) { h.from = 3 }, verdictIdentity},
-		{"with the key of node 1", func(h *hello) { h.key = testKey(1).Public() }, verdictIdentity},
-		{"as a client", func(h *hello) { h.purpose, h.from = purposeClient, 0 }, verdictIdentity},
+		{"cluster", func(h *hello) { h.cluster[5]++ }, codeCluster},
+		{"another is meant", func(h *hello) { h.to = 3 }, codeNode},
+		{"as node 3", func(h *hello) { h.from = 3 }, codeIdentity},
+		{"with the key of node 1", func(h *hello) { h.key = testKey(1).Public() }, codeIdentity},
+		{"as a client", func(h *hello) { h.purpose, h.from = purposeClient, 0 }, codeIdentity},
 	} {
 		h := good
 		test.bend(&h)
 		m.say(appendHello(nil, &h))
-		if a := m.answer(); a.verdict != test.want || a.reason == "" {
-			t.Errorf("%s: verdict %d %q, want %d", test.name, a.verdict, a.reason, test.want)
+		if a := m.answer(); a.code != test.want || a.reason == "" {
+			t.Errorf("%s: verdict %d %q, want %d", test.name, a.code, a.reason, test.want)
 		}
 	}
 	other := appendHello(nil, &good)
 	other[0] = 2
 	m.say(other)
-	if a := m.answer(); a.verdict != verdictVersion {
-		t.Errorf("version 2: verdict %d %q", a.verdict, a.reason)
+	if a := m.answer(); a.code != codeVersion {
+		t.Errorf("version 2: verdict %d %q", a.code, a.reason)
 	}
 	m.say(appendHello(nil, &good))
-	if a := m.answer(); a.verdict != verdictWelcome {
-		t.Errorf("a good hello: verdict %d %q", a.verdict, a.reason)
+	if a := m.answer(); a.code != codeWelcome {
+		t.Errorf("a good hello: verdict %d %q", a.code, a.reason)
 	}
 	m.say("hi")
 	w.await("the frame", func() bool { return len(w.got[1]) == 1 })
@@ -142,8 +142,8 @@ func TestMessagesOfSeveralParts(t *testing.T) {
 	w, m, good := mallory(t)
 	m.say("garbage", "more", "and more")
 	m.say(appendHello(nil, &good))
-	if a := m.answer(); a.verdict != verdictWelcome {
-		t.Fatalf("verdict %d %q", a.verdict, a.reason)
+	if a := m.answer(); a.code != codeWelcome {
+		t.Fatalf("verdict %d %q", a.code, a.reason)
 	}
 	w.nodes[1].listener.e.post(func() {
 		for name := range w.nodes[1].listener.sessions {
@@ -226,7 +226,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	newer[0] = 9
 	elsewhere, dismissal := welcome, welcome
 	elsewhere.from = 7
-	dismissal.verdict, dismissal.reason = verdictIdentity, "not any more"
+	dismissal.code, dismissal.reason = codeIdentity, "not any more"
 	for _, test := range []struct {
 		name  string
 		parts []any

@@ -18,7 +18,7 @@ import (
 type listener struct {
 	e         *engine
 	cfg       *Config
-	allowlist *admission
+	allowlist *allowlist
 	sock      *zmq4.Socket
 	watcher   *fdWatcher
 	peers     map[juno.NodeID]*peer
@@ -46,7 +46,7 @@ type session struct {
 	closed    bool
 }
 
-func newListener(e *engine, cfg *Config, a *admission) (*listener, string, error) {
+func newListener(e *engine, cfg *Config, a *allowlist) (*listener, string, error) {
 	uri, ipv6, err := bindURI(cfg.Listen)
 	if err != nil {
 		return nil, "", err
@@ -173,38 +173,38 @@ func (l *listener) handleHello(routingID string) (n int, ok bool) {
 	}
 	a := answer{cluster: l.cfg.Cluster, from: l.cfg.ID, software: l.cfg.Software}
 	if version != protocolVersion {
-		a.verdict, a.reason = verdictVersion, fmt.Sprintf(
+		a.code, a.reason = codeVersion, fmt.Sprintf(
 			"you speak version %d, this node speaks %d", version, protocolVersion)
 	} else {
-		a.verdict, a.reason = l.checkHello(&h, metadata[userIDProperty])
+		a.code, a.reason = l.checkHello(&h, metadata[userIDProperty])
 	}
-	if a.verdict == verdictWelcome {
+	if a.code == codeWelcome {
 		l.addSession(routingID, &h)
 	}
 	_ = l.send(routingID, appendAnswer(nil, &a))
-	return len(frame), a.verdict == verdictWelcome
+	return len(frame), a.code == codeWelcome
 }
 
 // judge decides about a hello; curve is the key that the handshake proved.
-func (l *listener) checkHello(h *hello, curve string) (verdict, string) {
-	m := l.allowlist.who(h.key)
+func (l *listener) checkHello(h *hello, curve string) (answerCode, string) {
+	m := l.allowlist.lookup(h.key)
 	switch {
 	case h.cluster != l.cfg.Cluster:
-		return verdictCluster, fmt.Sprintf("this is a node of %s, you are of %s",
+		return codeCluster, fmt.Sprintf("this is a node of %s, you are of %s",
 			l.cfg.Cluster.Short(), h.cluster.Short())
 	case h.to != 0 && h.to != l.cfg.ID:
-		return verdictNode, fmt.Sprintf("this is %s, not %s", l.cfg.ID, h.to)
-	case m == (member{}) || hex.EncodeToString(m.curve[:]) != curve:
-		return verdictIdentity, fmt.Sprintf("key %s is not the one of this connection", h.key.ID())
+		return codeNode, fmt.Sprintf("this is %s, not %s", l.cfg.ID, h.to)
+	case m == (principal{}) || hex.EncodeToString(m.curve[:]) != curve:
+		return codeIdentity, fmt.Sprintf("key %s is not the one of this connection", h.key.ID())
 	case h.purpose != purposeClient && m.node != h.from:
-		return verdictIdentity, fmt.Sprintf("key %s is not the key of %s here", h.key.ID(), h.from)
+		return codeIdentity, fmt.Sprintf("key %s is not the key of %s here", h.key.ID(), h.from)
 	case h.purpose == purposeClient && (!m.client || l.cfg.Serve == nil):
-		return verdictIdentity, fmt.Sprintf("key %s is no client's here", h.key.ID())
+		return codeIdentity, fmt.Sprintf("key %s is no client's here", h.key.ID())
 	case h.purpose == purposeClient && !l.hasRoomFor(h.key):
-		return verdictFull, fmt.Sprintf("%d connections of clients, %d of one client at most",
+		return codeFull, fmt.Sprintf("%d connections of clients, %d of one client at most",
 			ClientsMax, ClientConnsMax)
 	}
-	return verdictWelcome, ""
+	return codeWelcome, ""
 }
 
 // enroll remembers a connection that said hello.
@@ -231,7 +231,7 @@ func (l *listener) addSession(routingID string, h *hello) {
 // recheck decides anew whether what a connection sends is heard. A node that is not heard any more
 // is told, because it would go on talking; libzmq has no way to close one connection of many.
 func (l *listener) reauthorize(s *session) {
-	m, before := l.allowlist.who(s.key), s.authorized
+	m, before := l.allowlist.lookup(s.key), s.authorized
 	s.peer, s.authorized = nil, m.client
 	if s.purpose != purposeClient {
 		s.peer = l.peers[s.node]
@@ -239,7 +239,7 @@ func (l *listener) reauthorize(s *session) {
 		if before && !s.authorized {
 			_ = l.send(s.routingID, appendAnswer(nil, &answer{
 				cluster: l.cfg.Cluster, from: l.cfg.ID, software: l.cfg.Software,
-				verdict: verdictIdentity,
+				code: codeIdentity,
 				reason: fmt.Sprintf("key %s is not the key of %s here any more",
 					s.key.ID(), s.node),
 			}))

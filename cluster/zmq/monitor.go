@@ -100,7 +100,7 @@ func (m *socketMonitor) serve(polled []zmq4.Polled) {
 		case m.recv:
 			m.drain()
 		case m.zap:
-			serveZAP(m.zap, m.admits)
+			handleZAP(m.zap, m.admits)
 		default:
 			m.hear(item.Socket)
 		}

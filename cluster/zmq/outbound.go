@@ -384,7 +384,7 @@ func (c *outboundConn) handleAnswer(frame []byte) {
 // more, and why. It has nothing else to say, and whatever it sends waits here without a bound.
 func (c *outboundConn) handleRejection(frame []byte) {
 	a, _, err := parseAnswer(frame)
-	if err != nil || a.verdict == verdictWelcome {
+	if err != nil || a.code == codeWelcome {
 		c.fail(fmt.Errorf("%w: it sends frames on a connection of ours", ErrVersion))
 		return
 	}
@@ -393,13 +393,13 @@ func (c *outboundConn) handleRejection(frame []byte) {
 
 // judge returns why the answer is none that we can live with.
 func (c *outboundConn) checkAnswer(a *answer) error {
-	kinds := [verdictCount]error{
-		verdictVersion: ErrVersion, verdictCluster: ErrCluster, verdictNode: ErrIdentity,
-		verdictIdentity: ErrIdentity, verdictFull: ErrBusy,
+	kinds := [codeCount]error{
+		codeVersion: ErrVersion, codeCluster: ErrCluster, codeNode: ErrIdentity,
+		codeIdentity: ErrIdentity, codeFull: ErrBusy,
 	}
 	switch {
-	case a.verdict != verdictWelcome:
-		return fmt.Errorf("%w: it says: %s", kinds[a.verdict], a.reason)
+	case a.code != codeWelcome:
+		return fmt.Errorf("%w: it says: %s", kinds[a.code], a.reason)
 	case a.cluster != c.hello.cluster:
 		return fmt.Errorf("%w: it belongs to %s, we to %s",
 			ErrCluster, a.cluster.Short(), c.hello.cluster.Short())
