@@ -181,7 +181,7 @@ const userIDProperty = "User-Id"
 // serveZAP answers one request: a message of version, request id, domain, address, routing id,
 // mechanism and credentials, which for CURVE is the caller's key. The answer is version, request
 // id, status, text, user id and metadata. Our user ids are curve keys in hexadecimal.
-func handleZAP(zap *zmq4.Socket, admits func(curveKey) bool) {
+func handleZAP(zap *zmq4.Socket, allows func(curveKey) bool) {
 	parts, err := zap.RecvMessageBytes(zmq4.DONTWAIT)
 	if err != nil {
 		return
@@ -190,18 +190,18 @@ func handleZAP(zap *zmq4.Socket, admits func(curveKey) bool) {
 	if len(parts) > 1 {
 		id = parts[1]
 	}
-	status, text, user := zapReply(parts, admits)
+	status, text, user := zapReply(parts, allows)
 	// The socket replies to whom it heard last, which is our own context, in memory.
 	_, _ = zap.SendMessage("1.0", id, status, text, user, "")
 }
 
-func zapReply(parts [][]byte, admits func(curveKey) bool) (status, text, user string) {
+func zapReply(parts [][]byte, allows func(curveKey) bool) (status, text, user string) {
 	const fields = 7
 	if len(parts) != fields || string(parts[5]) != "CURVE" || len(parts[6]) != len(curveKey{}) {
 		return "400", "not a CURVE handshake", ""
 	}
 	key := curveKey(parts[6])
-	if !admits(key) {
+	if !allows(key) {
 		return "400", "this key is not admitted", ""
 	}
 	return "200", "OK", hex.EncodeToString(key[:])

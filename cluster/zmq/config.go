@@ -14,16 +14,16 @@ const (
 	// of the consensus core (24 MiB) with room to spare.
 	FrameBytesDefault = 25 << 20
 	// ClientsMax bounds the connections of clients to one endpoint. One costs about 50 KiB.
-	ClientsMax = 1024
+	ClientSessionsMax = 1024
 	// ClientConnsMax bounds the connections of one client to one endpoint: several programs may
 	// share a key, and a client that lost its connection makes another before we notice.
-	ClientConnsMax = 16
+	SessionsPerClientMax = 16
 
 	// laneFramesMax bounds a lane in frames, so that empty-ish frames do not make it endless.
 	laneFramesMax = 1 << 16
 	// downBytesMax bounds a lane of a peer that is not connected. What waits now is old by the
 	// time it comes back; the last few frames may still be of use.
-	downBytesMax = 256 << 10
+	disconnectedBytesMax = 256 << 10
 	// replyBytesMax bounds what waits for one client; replies beyond it are dropped.
 	replyBytesMax = 16 << 20
 
@@ -76,7 +76,7 @@ type Config struct {
 	Serve func(client juno.PublicKey, request []byte, reply func(response []byte))
 	// Changed, if set, is told when the connections to a peer come up, break, or fail for
 	// another reason than before; from the goroutine of Deliver.
-	Changed func(PeerStatus)
+	OnChange func(PeerStatus)
 
 	FrameBytesMax int            // 0 is FrameBytesDefault; longer frames cut the connection
 	LaneBytesMax  [LaneCount]int // 0 is a default of a few MiB, see laneBytesDefault
@@ -120,7 +120,7 @@ var (
 	// ErrWrongKey: whoever is at that address does not hold the key that was expected.
 	ErrWrongKey = errors.New("wrong key")
 	// ErrStranger: the other node does not admit our key.
-	ErrStranger = errors.New("not admitted")
+	ErrNotAdmitted = errors.New("not admitted")
 	// ErrVersion: the other node speaks another version of the protocol.
 	ErrVersion = errors.New("other protocol version")
 	// ErrCluster: the other node belongs to another cluster.
@@ -128,7 +128,7 @@ var (
 	// ErrIdentity: the other node is another one than was meant, or takes us for another.
 	ErrIdentity = errors.New("other identity")
 	// ErrBusy: the other node has as many connections as it takes.
-	ErrBusy = errors.New("too many connections")
+	ErrTooManyConns = errors.New("too many connections")
 	// ErrLost: there was a connection and it broke.
 	ErrLost = errors.New("connection lost")
 	// ErrConnecting: there was no time yet to find out.

@@ -20,7 +20,7 @@ type DialConfig struct {
 	Receive func(frame []byte)
 	// Changed, if set, is told when the connection is up (nil) and why it is not; from the
 	// goroutine of Receive.
-	Changed func(problem error)
+	OnChange func(problem error)
 
 	FrameBytesMax int // 0 is FrameBytesDefault
 	QueueBytesMax int // of requests that wait; 0 is a default of 32 MiB
@@ -70,15 +70,15 @@ func Dial(cfg DialConfig) (*Conn, error) {
 			purpose: purposeClient, cluster: cfg.Cluster, key: cfg.Key.Public(),
 			software: cfg.Software,
 		},
-		outbox: outbox{limit: lanes},
+		outbox: outbox{bytesMax: lanes},
 	}
 	c.problem = fmt.Errorf("%s: %w", c.out.target.name, ErrConnecting)
 	c.out.onChange = func() {
 		c.mu.Lock()
 		c.problem = c.out.problem
 		c.mu.Unlock()
-		if cfg.Changed != nil {
-			cfg.Changed(c.out.problem)
+		if cfg.OnChange != nil {
+			cfg.OnChange(c.out.problem)
 		}
 	}
 	c.e.start()

@@ -34,7 +34,7 @@ func dial(t testing.TB, e *Endpoint, adapt func(*DialConfig)) *caller {
 			c.got = append(c.got, string(frame))
 			c.cond.Broadcast()
 		},
-		Changed: func(problem error) {
+		OnChange: func(problem error) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.problems = append(c.problems, problem)
@@ -138,7 +138,7 @@ func TestClientIsRefused(t *testing.T) {
 		adapt func(*DialConfig)
 		want  error
 	}{
-		{"stranger", func(c *DialConfig) { c.Key = testKey(clientSeed + 1) }, ErrStranger},
+		{"stranger", func(c *DialConfig) { c.Key = testKey(clientSeed + 1) }, ErrNotAdmitted},
 		{"other cluster", func(c *DialConfig) { c.Cluster = juno.ClusterID{9} }, ErrCluster},
 		{"wrong key", func(c *DialConfig) { c.Server = testKey(7).Public() }, ErrWrongKey},
 		{"a node is no client", func(c *DialConfig) { c.Key = testKey(2) }, ErrIdentity},

@@ -23,8 +23,8 @@ type Endpoint struct {
 	secret    string // our curve keys, Z85
 	public    string
 
-	setting sync.Mutex // held by SetPeers and SetClients
-	peers   atomic.Pointer[map[juno.NodeID]*peer]
+	setMu sync.Mutex // held by SetPeers and SetClients
+	peers atomic.Pointer[map[juno.NodeID]*peer]
 }
 
 // Listen opens an endpoint, begins to listen and to connect to the peers. Nobody but the peers is
@@ -75,8 +75,8 @@ func (n *Endpoint) Send(to juno.NodeID, lane Lane, frame []byte) bool {
 // closed, and where address or key changed they are made again. Ourselves may be in the list.
 // A peer whose key cannot be used is left out, and the first such is the error.
 func (n *Endpoint) SetPeers(peers []Peer) error {
-	n.setting.Lock()
-	defer n.setting.Unlock()
+	n.setMu.Lock()
+	defer n.setMu.Unlock()
 	others := slices.DeleteFunc(slices.Clone(peers), func(p Peer) bool { return p.ID == n.cfg.ID })
 	err := n.allowlist.setPeers(others)
 	old, next := *n.peers.Load(), make(map[juno.NodeID]*peer, len(others))
@@ -116,8 +116,8 @@ func (n *Endpoint) SetPeers(peers []Peer) error {
 // them any more is not heard from then on. A key that cannot be used is left out, and the first
 // such is the error. A key that was in the list before costs little, a new one 30 µs.
 func (n *Endpoint) SetClients(keys []juno.PublicKey) error {
-	n.setting.Lock()
-	defer n.setting.Unlock()
+	n.setMu.Lock()
+	defer n.setMu.Unlock()
 	err := n.allowlist.setClients(keys)
 	n.e.post(n.listener.reauthorizeAll)
 	return err
@@ -163,7 +163,7 @@ type PeerStatus struct {
 type peer struct {
 	Peer
 	conns    [2]*outboundConn // urgent, bulk
-	told     func(PeerStatus)
+	onChange func(PeerStatus)
 	framesIn atomic.Uint64
 	bytesIn  atomic.Uint64
 
@@ -175,11 +175,11 @@ type peer struct {
 }
 
 func (n *Endpoint) newPeer(p Peer) *peer {
-	q := &peer{Peer: p, told: n.cfg.Changed, since: time.Now()}
+	q := &peer{Peer: p, onChange: n.cfg.OnChange, since: time.Now()}
 	q.problem = fmt.Errorf("%s at %s: %w", p.ID, p.Address, ErrConnecting)
 	for i, purpose := range []purpose{purposeUrgent, purposeBulk} {
 		q.conns[i] = &outboundConn{
-			e: n.e, purpose: purpose, secret: n.secret, public: n.public, onChange: q.changed,
+			e: n.e, purpose: purpose, secret: n.secret, public: n.public, onChange: q.update,
 			target: target{
 				name:    fmt.Sprintf("%s at %s", p.ID, p.Address),
 				node:    p.ID,
@@ -190,7 +190,7 @@ func (n *Endpoint) newPeer(p Peer) *peer {
 				purpose: purpose, cluster: n.cfg.Cluster, from: n.cfg.ID, to: p.ID,
 				key: n.cfg.Key.Public(), software: n.cfg.Software,
 			},
-			outbox: outbox{limit: n.cfg.LaneBytesMax},
+			outbox: outbox{bytesMax: n.cfg.LaneBytesMax},
 		}
 	}
 	return q
@@ -218,7 +218,7 @@ func (p *peer) close() {
 }
 
 // changed draws the sum of the two connections, on the loop.
-func (p *peer) changed() {
+func (p *peer) update() {
 	connected, problem := true, error(nil)
 	for _, c := range p.conns {
 		connected = connected && c.up()
@@ -228,18 +228,18 @@ func (p *peer) changed() {
 		}
 	}
 	p.mu.Lock()
-	news := connected != p.connected || text(problem) != text(p.problem)
+	news := connected != p.connected || errorText(problem) != errorText(p.problem)
 	if connected != p.connected {
 		p.since = time.Now()
 	}
 	p.connected, p.problem, p.software = connected, problem, p.conns[0].software
 	p.mu.Unlock()
-	if news && p.told != nil {
-		p.told(p.status())
+	if news && p.onChange != nil {
+		p.onChange(p.status())
 	}
 }
 
-func text(err error) string {
+func errorText(err error) string {
 	if err == nil {
 		return ""
 	}
@@ -256,7 +256,7 @@ func (p *peer) status() PeerStatus {
 	for _, c := range p.conns {
 		s.FramesOut += c.framesOut.Load()
 		s.BytesOut += c.bytesOut.Load()
-		s.Dropped += c.outbox.waiting(&s.Queued, &s.QueuedBytes)
+		s.Dropped += c.outbox.addCounts(&s.Queued, &s.QueuedBytes)
 	}
 	return s
 }

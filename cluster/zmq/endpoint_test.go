@@ -116,7 +116,7 @@ func TestProblemsAreToldApart(t *testing.T) {
 	if err := w.nodes[1].SetPeers(append(w.peers[:2:2], at(three.Address(), 3))); err != nil {
 		t.Fatal(err)
 	}
-	t.Log(w.problem(1, 3, ErrStranger))
+	t.Log(w.problem(1, 3, ErrNotAdmitted))
 	w.connected(1, 2)
 }
 
@@ -130,7 +130,7 @@ func TestDismissedPeerIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.await("node3 learns that it is not admitted", func() bool {
-		return errors.Is(w.told[3][1].Problem, ErrStranger)
+		return errors.Is(w.told[3][1].Problem, ErrNotAdmitted)
 	})
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -38,7 +38,7 @@ type engine struct {
 }
 
 // newEngine opens the context and its helpers. admits is nil for a client.
-func newEngine(frameBytesMax int, admits func(curveKey) bool) (*engine, error) {
+func newEngine(frameBytesMax int, allows func(curveKey) bool) (*engine, error) {
 	if err := checkCurve(); err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func newEngine(frameBytesMax int, admits func(curveKey) bool) (*engine, error) {
 	}
 	e.lookupCtx, e.cancelLookups = context.WithCancel(context.Background())
 	if err = ctx.SetMaxSockets(contextSocketsMax); err == nil {
-		e.monitor, err = newSocketMonitor(ctx, admits)
+		e.monitor, err = newSocketMonitor(ctx, allows)
 	}
 	if err != nil {
 		e.cancelLookups()

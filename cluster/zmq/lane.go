@@ -64,39 +64,39 @@ const queueKeptMax = 1024
 
 // outbox holds what waits for one connection. Any goroutine pushes, the loop pops.
 type outbox struct {
-	mu    sync.Mutex
-	lanes [LaneCount]queue
-	limit [LaneCount]int // bytes
-	up    bool           // there is a connection
-	known bool           // the loop has this outbox on its list
-	drops uint64         // frames refused or pushed out
+	mu        sync.Mutex
+	lanes     [LaneCount]queue
+	bytesMax  [LaneCount]int // bytes
+	connected bool           // there is a connection
+	scheduled bool           // the loop has this outbox on its list
+	dropped   uint64         // frames refused or pushed out
 }
 
 // fits says whether another n bytes may wait in a lane. One frame always may, however long.
 func (o *outbox) fits(lane Lane, n int) bool {
-	limit := o.limit[lane]
-	if !o.up {
-		limit = min(limit, downBytesMax)
+	bytesMax := o.bytesMax[lane]
+	if !o.connected {
+		bytesMax = min(bytesMax, disconnectedBytesMax)
 	}
 	q := &o.lanes[lane]
-	return q.len() == 0 || (q.bytes+n <= limit && q.len() < laneFramesMax)
+	return q.len() == 0 || (q.bytes+n <= bytesMax && q.len() < laneFramesMax)
 }
 
 // push puts a frame in its lane. tell says that the loop does not know of it and must be told.
-func (o *outbox) push(lane Lane, frame []byte) (accepted, tell bool) {
+func (o *outbox) push(lane Lane, frame []byte) (accepted, mustSchedule bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for !o.fits(lane, len(frame)) {
-		o.drops++
+		o.dropped++
 		if lane != LaneVotes {
 			return false, false
 		}
 		o.lanes[lane].pop()
 	}
 	o.lanes[lane].push(frame)
-	tell = o.up && !o.known
-	o.known = o.known || tell
-	return true, tell
+	mustSchedule = o.connected && !o.scheduled
+	o.scheduled = o.scheduled || mustSchedule
+	return true, mustSchedule
 }
 
 // pop takes the most urgent frame. Without one, the loop no longer knows of the outbox.
@@ -108,45 +108,45 @@ func (o *outbox) pop() (frame []byte, ok bool) {
 			return o.lanes[i].pop(), true
 		}
 	}
-	o.known = false
+	o.scheduled = false
 	return nil, false
 }
 
 // connected says that frames can be sent from now on. tell is as in push.
-func (o *outbox) connected() (tell bool) {
+func (o *outbox) setConnected() (mustSchedule bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.up = true
+	o.connected = true
 	for i := range o.lanes {
-		tell = tell || o.lanes[i].len() > 0
+		mustSchedule = mustSchedule || o.lanes[i].len() > 0
 	}
-	tell = tell && !o.known
-	o.known = o.known || tell
-	return tell
+	mustSchedule = mustSchedule && !o.scheduled
+	o.scheduled = o.scheduled || mustSchedule
+	return mustSchedule
 }
 
 // disconnected drops what waited for a connection that broke. It has been overtaken by the time
 // there is another one, and the protocol above asks again.
-func (o *outbox) disconnected() {
+func (o *outbox) setDisconnected() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.up {
+	if !o.connected {
 		return
 	}
-	o.up, o.known = false, false
+	o.connected, o.scheduled = false, false
 	for i := range o.lanes {
-		o.drops += uint64(o.lanes[i].len())
+		o.dropped += uint64(o.lanes[i].len())
 		o.lanes[i] = queue{}
 	}
 }
 
 // waiting adds what waits to the counts of frames and bytes, and returns how many were dropped.
-func (o *outbox) waiting(frames, bytes *[LaneCount]int) (drops uint64) {
+func (o *outbox) addCounts(frames, bytes *[LaneCount]int) (dropped uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range o.lanes {
 		frames[i] += o.lanes[i].len()
 		bytes[i] += o.lanes[i].bytes
 	}
-	return o.drops
+	return o.dropped
 }

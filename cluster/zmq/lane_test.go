@@ -8,8 +8,8 @@ import (
 )
 
 func openBox() *outbox {
-	o := &outbox{limit: laneBytesDefault}
-	o.connected()
+	o := &outbox{bytesMax: laneBytesDefault}
+	o.setConnected()
 	return o
 }
 
@@ -35,7 +35,7 @@ func TestLowerLaneGoesFirst(t *testing.T) {
 
 func TestFullLanes(t *testing.T) {
 	o := openBox()
-	o.limit = [LaneCount]int{100, 100, 100, 100}
+	o.bytesMax = [LaneCount]int{100, 100, 100, 100}
 	frame := make([]byte, 30)
 	for lane := range LaneCount {
 		for i := range 5 {
@@ -48,12 +48,12 @@ func TestFullLanes(t *testing.T) {
 	if first, _ := o.pop(); first[29] != 2 {
 		t.Errorf("oldest vote left is %d, want 2: the newest win", first[29])
 	}
-	if want := uint64(2 * LaneCount); o.drops != want {
-		t.Errorf("%d dropped, want %d", o.drops, want)
+	if want := uint64(2 * LaneCount); o.dropped != want {
+		t.Errorf("%d dropped, want %d", o.dropped, want)
 	}
 	// One frame is taken however long, or it could never be sent.
 	alone := openBox()
-	alone.limit = o.limit
+	alone.bytesMax = o.bytesMax
 	if ok, _ := alone.push(LaneEntries, make([]byte, 1000)); !ok {
 		t.Error("a long frame is refused by an empty lane")
 	}
@@ -63,17 +63,17 @@ func TestFullLanes(t *testing.T) {
 }
 
 func TestLanesForgetWhenDisconnected(t *testing.T) {
-	o := &outbox{limit: laneBytesDefault}
-	if ok, tell := o.push(LaneEntries, make([]byte, downBytesMax)); !ok || tell {
+	o := &outbox{bytesMax: laneBytesDefault}
+	if ok, tell := o.push(LaneEntries, make([]byte, disconnectedBytesMax)); !ok || tell {
 		t.Errorf("before the connection: accepted %t, told %t", ok, tell)
 	}
 	if ok, _ := o.push(LaneEntries, []byte("x")); ok {
 		t.Error("more than a little waits for nobody")
 	}
-	if !o.connected() {
+	if !o.setConnected() {
 		t.Error("the loop is not told of what waited")
 	}
-	o.disconnected()
+	o.setDisconnected()
 	if frame, ok := o.pop(); ok {
 		t.Errorf("%d bytes outlived their connection", len(frame))
 	}

@@ -71,7 +71,7 @@ func newListener(e *engine, cfg *Config, a *allowlist) (*listener, string, error
 		l.sock.SetCurveServer(1), l.sock.SetCurveSecretkey(secret.z85()),
 		l.sock.SetZapDomain("juno"))
 	if err == nil {
-		err = e.monitor.watch(e.ctx, l.sock, "inproc://door", l.handleMonitorEvent)
+		err = e.monitor.attach(e.ctx, l.sock, "inproc://door", l.handleMonitorEvent)
 	}
 	if err != nil {
 		_ = l.sock.Close()
@@ -202,7 +202,7 @@ func (l *listener) checkHello(h *hello, curve string) (answerCode, string) {
 		return codeIdentity, fmt.Sprintf("key %s is no client's here", h.key.ID())
 	case h.purpose == purposeClient && !l.hasRoomFor(h.key):
 		return codeFull, fmt.Sprintf("%d connections of clients, %d of one client at most",
-			ClientsMax, ClientConnsMax)
+			ClientSessionsMax, SessionsPerClientMax)
 	}
 	return codeWelcome, ""
 }
@@ -274,7 +274,7 @@ func (l *listener) hasRoomFor(key juno.PublicKey) bool {
 				own++
 			}
 		}
-		if all < ClientsMax && own < ClientConnsMax {
+		if all < ClientSessionsMax && own < SessionsPerClientMax {
 			return true
 		}
 		l.removeDisconnected(func(*session) bool { return true })

@@ -141,7 +141,7 @@ func (c *outboundConn) openSocket(uri string, ipv6 bool) (err error) {
 		})
 	}
 	monitor := fmt.Sprintf("inproc://link-%d", c.e.monitorSerial)
-	if err := c.e.monitor.watch(c.e.ctx, s, monitor, handle); err != nil {
+	if err := c.e.monitor.attach(c.e.ctx, s, monitor, handle); err != nil {
 		return err
 	}
 	if err := s.Connect(uri); err != nil {
@@ -179,7 +179,7 @@ func (c *outboundConn) handleMonitorEvent(event zmq4.Event, value int) {
 		}
 	case zmq4.EVENT_HANDSHAKE_FAILED_AUTH:
 		c.fail(fmt.Errorf("%w (status %d): it does not know the key %s; "+
-			"is it a member or a registered client there?", ErrStranger, value, c.hello.key.ID()))
+			"is it a member or a registered client there?", ErrNotAdmitted, value, c.hello.key.ID()))
 	case zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL, zmq4.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
 		c.fail(fmt.Errorf("%w: whoever listens there does not hold the key expected, "+
 			"or is no Juno node; are address and key of the same node?", ErrWrongKey))
@@ -278,7 +278,7 @@ func (c *outboundConn) closeSocket() {
 		_ = c.sock.Close()
 		c.sock = nil
 	}
-	c.outbox.disconnected()
+	c.outbox.setDisconnected()
 	c.pending, c.sendBlocked = nil, false
 }
 
@@ -374,7 +374,7 @@ func (c *outboundConn) handleAnswer(frame []byte) {
 		c.setState(connUp, 0) // what comes is read at once
 	}
 	c.updateInterest()
-	if c.outbox.connected() {
+	if c.outbox.setConnected() {
 		c.e.scheduleConn(c)
 	}
 	c.onChange()
@@ -395,7 +395,7 @@ func (c *outboundConn) handleRejection(frame []byte) {
 func (c *outboundConn) checkAnswer(a *answer) error {
 	kinds := [codeCount]error{
 		codeVersion: ErrVersion, codeCluster: ErrCluster, codeNode: ErrIdentity,
-		codeIdentity: ErrIdentity, codeFull: ErrBusy,
+		codeIdentity: ErrIdentity, codeFull: ErrTooManyConns,
 	}
 	switch {
 	case a.code != codeWelcome:
@@ -452,8 +452,8 @@ const frameOverheadBytes = 1 << 10
 
 // send puts a frame in a lane, from any goroutine.
 func (c *outboundConn) send(lane Lane, frame []byte) bool {
-	accepted, tell := c.outbox.push(lane, frame)
-	if tell {
+	accepted, mustSchedule := c.outbox.push(lane, frame)
+	if mustSchedule {
 		c.e.scheduleConn(c)
 	}
 	return accepted

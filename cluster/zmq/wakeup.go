@@ -124,7 +124,7 @@ func (s *signaler) signal() {
 }
 
 // drain takes the frames of calls to wake.
-func (s *signaler) drain() {
+func (s *signaler) clear() {
 	for {
 		if _, err := s.recv.RecvBytes(zmq4.DONTWAIT); err != nil {
 			return

@@ -69,9 +69,9 @@ func (w *world) open(id juno.NodeID, listen string) *Endpoint {
 	w.t.Helper()
 	cfg := Config{
 		Cluster: testCluster, ID: id, Key: testKey(int(id)), Software: "test", Listen: listen,
-		Peers:   w.peers,
-		Deliver: func(from juno.NodeID, frame []byte) { w.deliver(id, from, frame) },
-		Changed: func(s PeerStatus) { w.change(id, s) },
+		Peers:    w.peers,
+		Deliver:  func(from juno.NodeID, frame []byte) { w.deliver(id, from, frame) },
+		OnChange: func(s PeerStatus) { w.change(id, s) },
 	}
 	if w.adapt != nil {
 		w.adapt(&cfg)
