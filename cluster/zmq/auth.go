@@ -1,6 +1,7 @@
 package zmq
 
 import (
+	"cmp"
 	"crypto/sha512"
 	"encoding/hex"
 	"fmt"
@@ -16,35 +17,35 @@ import (
 // curveKey is an X25519 key, public or secret, as CURVE uses it.
 type curveKey [32]byte
 
-// z85 returns the key in the text form that libzmq's options take, ZeroMQ RFC 32.
+// z85 returns the key in Z85, the text form that libzmq's options take (ZeroMQ RFC 32).
 func (k curveKey) z85() string { return zmq4.Z85encode(string(k[:])) }
 
 // fieldPrime is 2^255 - 19.
 var fieldPrime = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
 
-// curvePublic returns the X25519 public key that belongs to an ed25519 public key: the point's
-// u = (1+y)/(1-y), RFC 7748 §4.1. Everything here is public, so that math/big may take as long
-// as it likes; about 30 µs with the check.
+// curvePublic returns the X25519 public key of an ed25519 public key: the u-coordinate
+// (1+y)/(1-y) of the point, RFC 7748 §4.1. All inputs are public, so math/big need not run in
+// constant time. One call takes about 30 µs, the check of the key included.
 func curvePublic(p juno.PublicKey) (k curveKey, err error) {
 	if err := p.Check(); err != nil {
 		return curveKey{}, err
 	}
 	little := p
-	little[31] &= 0x7f // the topmost bit is the sign of x, which u does not need
+	little[31] &= 0x7f // the topmost bit is the sign of x; u does not depend on it
 	slices.Reverse(little[:])
 	y, one := new(big.Int).SetBytes(little[:]), big.NewInt(1)
-	// 1-y has an inverse: y = 1 is the neutral element, which Check refuses.
+	// 1-y has an inverse: y = 1 is the neutral element, which Check rejects.
 	u := new(big.Int).ModInverse(new(big.Int).Mod(new(big.Int).Sub(one, y), fieldPrime), fieldPrime)
 	if u == nil {
-		panic(fmt.Sprintf("zmq: public key %s passed its check and has y = 1", p))
+		panic(fmt.Sprintf("zmq: convert public key %s: it passed Check, but y is 1", p))
 	}
 	u.Mul(u, new(big.Int).Add(one, y)).Mod(u, fieldPrime).FillBytes(k[:])
 	slices.Reverse(k[:])
 	return k, nil
 }
 
-// curveSecret returns the X25519 secret key that belongs to an ed25519 private key: the clamped
-// scalar that ed25519 itself multiplies with, RFC 8032 §5.1.5.
+// curveSecret returns the X25519 secret key of an ed25519 private key: the clamped scalar of
+// RFC 8032 §5.1.5.
 func curveSecret(private juno.PrivateKey) (k curveKey) {
 	seed := private.Seed()
 	sum := sha512.Sum512(seed[:])
@@ -55,103 +56,105 @@ func curveSecret(private juno.PrivateKey) (k curveKey) {
 	return k
 }
 
-// checkCurve reports whether the libzmq that the program runs with can encrypt.
+// checkCurve returns an error if the libzmq that the program is linked with lacks CURVE.
 func checkCurve() error {
 	if zmq4.HasCurve() {
 		return nil
 	}
 	major, minor, patch := zmq4.Version()
-	return fmt.Errorf("libzmq %d.%d.%d cannot encrypt: it was built without CURVE; "+
-		"install one built with libsodium, such as Debian's libzmq5", major, minor, patch)
+	return fmt.Errorf("zmq: libzmq %d.%d.%d was built without CURVE encryption; "+
+		"install a libzmq built with libsodium, such as Debian's libzmq5", major, minor, patch)
 }
 
-// member is who may connect under one ed25519 key. A key can be a peer's and a client's at once.
+// principal is what one ed25519 key is allowed to connect as. A key may be a peer's key and a
+// client's key at once.
 type principal struct {
 	curve  curveKey
-	node   juno.NodeID // 0: no peer
+	node   juno.NodeID // 0: not a peer
 	client bool
 }
 
-// admission is the list of who may connect. The handshake asks it by curve key, because that is
-// all the handshake knows, and the hello asks it by ed25519 key.
+// allowlist holds the keys that may connect. The CURVE handshake looks up the curve key, because
+// it knows no other; the hello looks up the ed25519 key.
 //
-// Two ed25519 keys, P and -P, have one curve key. Somebody who registers -P of a client P gets
-// nothing by it: the handshake takes P's secret. The owner of P could say hello as -P, an
-// identity that somebody else registered for himself and cannot use.
+// Two ed25519 keys, P and -P, share one curve key. Registering -P gains an attacker nothing: the
+// handshake needs the secret of P. The owner of P could send a hello as -P, an identity that
+// another client registered and cannot use.
 type allowlist struct {
 	mu         sync.RWMutex
 	principals map[juno.PublicKey]principal
 	curveKeys  map[curveKey]bool
 }
 
-// admits says whether somebody with that curve key may connect.
+// allows reports whether a curve key may connect.
 func (a *allowlist) allows(k curveKey) bool {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	return a.curveKeys[k]
 }
 
-// who returns what a key stands for; the zero member if nothing.
+// lookup returns the principal of a key, or the zero principal if the key is not in the list.
 func (a *allowlist) lookup(key juno.PublicKey) principal {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	return a.principals[key]
 }
 
-// setPeers replaces the peers, setClients the clients. A key that cannot be used is left out, and
-// the first such is the error.
+// setPeers replaces the peers. It leaves out unusable keys and returns the error of the first.
 func (a *allowlist) setPeers(peers []Peer) (err error) {
 	next := make(map[juno.PublicKey]principal, len(peers))
-	for _, p := range peers {
-		m := principal{node: p.ID}
+	for _, peer := range peers {
+		p := principal{node: peer.ID}
 		var bad error
-		if m.curve, bad = a.curveKeyOf(p.Key); bad != nil {
-			err = firstError(err, fmt.Errorf("zmq: %s: %w", p.ID, bad))
+		if p.curve, bad = a.curveKeyOf(peer.Key); bad != nil {
+			err = cmp.Or(err, fmt.Errorf("zmq: set peers: key of %s: %w", peer.ID, bad))
 			continue
 		}
-		next[p.Key] = m
+		next[peer.Key] = p
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for key, m := range a.principals {
-		if m.client {
-			n := next[key]
-			n.curve, n.client = m.curve, true
-			next[key] = n
+	for key, old := range a.principals {
+		if old.client {
+			p := next[key]
+			p.curve, p.client = old.curve, true
+			next[key] = p
 		}
 	}
 	a.replace(next)
 	return err
 }
 
+// setClients replaces the clients; unusable keys are as in setPeers.
 func (a *allowlist) setClients(keys []juno.PublicKey) (err error) {
 	next := make(map[juno.PublicKey]principal, len(keys))
 	for _, key := range keys {
-		m := principal{client: true}
+		p := principal{client: true}
 		var bad error
-		if m.curve, bad = a.curveKeyOf(key); bad != nil {
-			err = firstError(err, fmt.Errorf("zmq: client: %w", bad))
+		if p.curve, bad = a.curveKeyOf(key); bad != nil {
+			err = cmp.Or(err, fmt.Errorf("zmq: set clients: key %s: %w", key.ID(), bad))
 			continue
 		}
-		next[key] = m
+		next[key] = p
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for key, m := range a.principals {
-		if m.node != 0 {
-			n := next[key]
-			n.curve, n.node = m.curve, m.node
-			next[key] = n
+	for key, old := range a.principals {
+		if old.node != 0 {
+			p := next[key]
+			p.curve, p.node = old.curve, old.node
+			next[key] = p
 		}
 	}
 	a.replace(next)
 	return err
 }
 
-// curveOf converts a key unless that was done before: a long list is set often, with few changes.
+// curveKeyOf returns the curve key of an ed25519 key. It converts only keys that are not in the
+// list yet: long lists are set often, with few changes.
 func (a *allowlist) curveKeyOf(key juno.PublicKey) (curveKey, error) {
-	if m := a.lookup(key); m != (principal{}) {
-		return m.curve, nil
+	if p := a.lookup(key); p != (principal{}) {
+		return p.curve, nil
 	}
 	return curvePublic(key)
 }
@@ -159,28 +162,29 @@ func (a *allowlist) curveKeyOf(key juno.PublicKey) (curveKey, error) {
 func (a *allowlist) replace(principals map[juno.PublicKey]principal) {
 	a.principals = principals
 	a.curveKeys = make(map[curveKey]bool, len(principals))
-	for _, m := range principals {
-		a.curveKeys[m.curve] = true
+	for _, p := range principals {
+		a.curveKeys[p.curve] = true
 	}
 }
 
-func firstError(first, second error) error {
-	if first != nil {
-		return first
-	}
-	return second
-}
+// Names and numbers of ZAP, the ZeroMQ Authentication Protocol (ZeroMQ RFC 27).
+const (
+	// zapAddress is where libzmq sends its requests. There is one for each context, and every
+	// engine has a context of its own.
+	zapAddress       = "inproc://zeromq.zap.01"
+	zapDomain        = "juno" // libzmq asks only for sockets that have a domain
+	zapVersion       = "1.0"
+	zapRequestParts  = 7
+	zapStatusOK      = "200"
+	zapStatusFailure = "400"
+	// zapUserID is the metadata property of a received frame that holds the user ID of its
+	// connection.
+	zapUserID = "User-Id"
+)
 
-// zapAddress is where libzmq asks who may connect, ZeroMQ RFC 27 (ZAP). It is one address for
-// each context, and every endpoint has a context of its own.
-const zapAddress = "inproc://zeromq.zap.01"
-
-// userIDProperty is where a frame says which curve key its connection was authenticated with.
-const userIDProperty = "User-Id"
-
-// serveZAP answers one request: a message of version, request id, domain, address, routing id,
-// mechanism and credentials, which for CURVE is the caller's key. The answer is version, request
-// id, status, text, user id and metadata. Our user ids are curve keys in hexadecimal.
+// handleZAP answers one request: version, request ID, domain, address, routing ID, mechanism and
+// credentials, which for CURVE are the client's curve key. The reply is version, request ID,
+// status, text, user ID and metadata. Our user IDs are curve keys in hexadecimal.
 func handleZAP(zap *zmq4.Socket, allows func(curveKey) bool) {
 	parts, err := zap.RecvMessageBytes(zmq4.DONTWAIT)
 	if err != nil {
@@ -191,18 +195,18 @@ func handleZAP(zap *zmq4.Socket, allows func(curveKey) bool) {
 		id = parts[1]
 	}
 	status, text, user := zapReply(parts, allows)
-	// The socket replies to whom it heard last, which is our own context, in memory.
-	_, _ = zap.SendMessage("1.0", id, status, text, user, "")
+	// The reply stays within this process, so no network error can occur.
+	_, _ = zap.SendMessage(zapVersion, id, status, text, user, "")
 }
 
 func zapReply(parts [][]byte, allows func(curveKey) bool) (status, text, user string) {
-	const fields = 7
-	if len(parts) != fields || string(parts[5]) != "CURVE" || len(parts[6]) != len(curveKey{}) {
-		return "400", "not a CURVE handshake", ""
+	if len(parts) != zapRequestParts ||
+		string(parts[5]) != "CURVE" || len(parts[6]) != len(curveKey{}) {
+		return zapStatusFailure, "not a CURVE handshake", ""
 	}
 	key := curveKey(parts[6])
 	if !allows(key) {
-		return "400", "this key is not admitted", ""
+		return zapStatusFailure, "key not admitted", ""
 	}
-	return "200", "OK", hex.EncodeToString(key[:])
+	return zapStatusOK, "OK", hex.EncodeToString(key[:])
 }

@@ -1,6 +1,7 @@
 package zmq
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,23 +13,23 @@ import (
 	"juno"
 )
 
-// Endpoint is a node's place on the network. Its methods may be called from any goroutine, except
-// that Close must not be called from Deliver, Serve or Changed.
+// Endpoint is a node's listener and its connections to peers. Its methods may be called from any
+// goroutine, but Close must not be called from Deliver, Serve or OnChange.
 type Endpoint struct {
 	cfg       Config
 	e         *engine
 	listener  *listener
 	allowlist *allowlist
 	address   string
-	secret    string // our curve keys, Z85
+	secret    string // the local curve keys in Z85
 	public    string
 
-	setMu sync.Mutex // held by SetPeers and SetClients
+	setMu sync.Mutex // serializes SetPeers and SetClients
 	peers atomic.Pointer[map[juno.NodeID]*peer]
 }
 
-// Listen opens an endpoint, begins to listen and to connect to the peers. Nobody but the peers is
-// admitted until SetClients.
+// Listen returns an endpoint that listens and has begun to connect to its peers. It admits only
+// peers until SetClients.
 func Listen(cfg Config) (*Endpoint, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func Listen(cfg Config) (*Endpoint, error) {
 	n := &Endpoint{cfg: cfg, allowlist: &allowlist{}}
 	public, err := curvePublic(cfg.Key.Public())
 	if err != nil {
-		return nil, fmt.Errorf("zmq: our own key: %w", err)
+		return nil, fmt.Errorf("zmq: listen: Config.Key: %w", err)
 	}
 	n.secret, n.public = curveSecret(cfg.Key).z85(), public.z85()
 	if n.e, err = newEngine(cfg.FrameBytesMax, n.allowlist.allows); err != nil {
@@ -57,12 +58,12 @@ func Listen(cfg Config) (*Endpoint, error) {
 	return n, nil
 }
 
-// Address returns "host:port" that the endpoint listens on, with the port that was picked.
+// Address returns the "host:port" that the endpoint listens on, with the port that was selected.
 func (n *Endpoint) Address() string { return n.address }
 
-// Send puts a frame on its way to a peer and returns at once. The frame must not change
-// afterwards. False: there is no such peer, the frame is empty or too long, or the lane is full
-// (a full lane of votes makes room by dropping its oldest). True is no promise that it arrives.
+// Send queues a frame for a peer and returns at once. The frame must not change afterwards. Send
+// returns false if there is no such peer, the frame is empty or too long, or the lane is full;
+// the lane of votes drops its oldest frames instead. A frame that was queued may still be lost.
 func (n *Endpoint) Send(to juno.NodeID, lane Lane, frame []byte) bool {
 	p := (*n.peers.Load())[to]
 	if p == nil || lane >= LaneCount || len(frame) == 0 || len(frame) > n.cfg.FrameBytesMax {
@@ -71,50 +72,51 @@ func (n *Endpoint) Send(to juno.NodeID, lane Lane, frame []byte) bool {
 	return p.conn(lane).send(lane, frame)
 }
 
-// SetPeers replaces the peers: connections to new ones are made, those to ones that are gone are
-// closed, and where address or key changed they are made again. Ourselves may be in the list.
-// A peer whose key cannot be used is left out, and the first such is the error.
+// SetPeers replaces the peers. It connects to new peers, closes the connections to removed ones,
+// and reconnects to those whose address or key has changed. The list may include this node, which
+// is ignored. A peer whose key is unusable is left out, and the error of the first is returned.
 func (n *Endpoint) SetPeers(peers []Peer) error {
 	n.setMu.Lock()
 	defer n.setMu.Unlock()
 	others := slices.DeleteFunc(slices.Clone(peers), func(p Peer) bool { return p.ID == n.cfg.ID })
 	err := n.allowlist.setPeers(others)
 	old, next := *n.peers.Load(), make(map[juno.NodeID]*peer, len(others))
-	var fresh, stale []*peer
+	var added, removed []*peer
 	for _, p := range others {
 		switch before := old[p.ID]; {
-		case n.allowlist.lookup(p.Key).node != p.ID: // its key cannot be used, or is another's too
-			err = firstError(err, fmt.Errorf("zmq: %s and another peer have one key", p.ID))
+		case n.allowlist.lookup(p.Key).node != p.ID: // unusable, or another peer's key too
+			err = cmp.Or(err, fmt.Errorf(
+				"zmq: set peers: %s has the key of another peer; expected one key each", p.ID))
 		case next[p.ID] != nil:
-			err = firstError(err, fmt.Errorf("zmq: %s is in the list of peers twice", p.ID))
+			err = cmp.Or(err, fmt.Errorf("zmq: set peers: %s is in the list twice", p.ID))
 		case before != nil && before.Peer == p:
 			next[p.ID] = before
 		default:
 			next[p.ID] = n.newPeer(p)
-			fresh = append(fresh, next[p.ID])
+			added = append(added, next[p.ID])
 		}
 	}
 	for id, p := range old {
 		if next[id] != p {
-			stale = append(stale, p)
+			removed = append(removed, p)
 		}
 	}
 	n.peers.Store(&next)
 	n.e.post(func() {
 		n.listener.setPeers(maps.Clone(next))
-		for _, p := range stale {
+		for _, p := range removed {
 			p.close()
 		}
-		for _, p := range fresh {
+		for _, p := range added {
 			p.start()
 		}
 	})
 	return err
 }
 
-// SetClients replaces the keys of clients that may connect. A connection of one that is not among
-// them any more is not heard from then on. A key that cannot be used is left out, and the first
-// such is the error. A key that was in the list before costs little, a new one 30 µs.
+// SetClients replaces the keys of the clients that may connect. Requests under a removed key are
+// refused from then on. An unusable key is left out, and the error of the first is returned. A
+// new key costs 30 µs, a key that was in the list before much less.
 func (n *Endpoint) SetClients(keys []juno.PublicKey) error {
 	n.setMu.Lock()
 	defer n.setMu.Unlock()
@@ -123,7 +125,7 @@ func (n *Endpoint) SetClients(keys []juno.PublicKey) error {
 	return err
 }
 
-// Status tells how it stands with every peer, sorted by id.
+// Status returns the status of every peer, sorted by ID.
 func (n *Endpoint) Status() []PeerStatus {
 	var all []PeerStatus
 	for _, p := range *n.peers.Load() {
@@ -133,33 +135,34 @@ func (n *Endpoint) Status() []PeerStatus {
 	return all
 }
 
-// Refused counts the handshakes of strangers, hellos and frames that were refused.
+// Refused returns the number of handshakes, hellos and frames that were refused.
 func (n *Endpoint) Refused() uint64 { return n.listener.refused.Load() }
 
-// Close ends all connections and waits until everything has stopped. Frames that still wait are
-// lost. Nothing is delivered, served or told afterwards.
+// Close closes all connections and waits until all goroutines have ended. Queued frames are lost.
+// No callback is called afterwards. The error is always nil.
 func (n *Endpoint) Close() error {
 	n.e.close()
 	return nil
 }
 
-// PeerStatus is how it stands with a peer. All counts are since the peer was last set.
+// PeerStatus is the state of the connections to a peer. Its counts begin when SetPeers adds or
+// changes the peer.
 type PeerStatus struct {
 	Peer
-	Connected   bool      // both connections to it are up
+	Connected   bool      // both connections to the peer are up
 	Since       time.Time // when Connected last changed
-	Problem     error     // why it is not connected, for people; wraps one of the errors above
-	Software    string    // what it said it runs; empty until it answered once
-	FramesOut   uint64    // handed to libzmq
+	Problem     error     // nil if Connected; wraps one of the errors of this package
+	Software    string    // name of the peer's program; empty before its first answer
+	FramesOut   uint64    // passed to libzmq
 	BytesOut    uint64
 	FramesIn    uint64
 	BytesIn     uint64
-	Dropped     uint64 // refused by a full lane, pushed out of it, or lost with a connection
+	Dropped     uint64 // frames that a full lane refused or dropped, or a disconnect lost
 	Queued      [LaneCount]int
 	QueuedBytes [LaneCount]int
 }
 
-// peer is another node: the two connections we make to it, and what came from it.
+// peer is another node: the two connections to it, and counts of the frames from it.
 type peer struct {
 	Peer
 	conns    [2]*outboundConn // urgent, bulk
@@ -167,7 +170,7 @@ type peer struct {
 	framesIn atomic.Uint64
 	bytesIn  atomic.Uint64
 
-	mu        sync.Mutex // guards what the loop writes and Status reads
+	mu        sync.Mutex // guards the fields that the loop writes and Status reads
 	connected bool
 	since     time.Time
 	problem   error
@@ -196,7 +199,7 @@ func (n *Endpoint) newPeer(p Peer) *peer {
 	return q
 }
 
-// link returns the connection that a lane's frames go over.
+// conn returns the connection that carries a lane.
 func (p *peer) conn(lane Lane) *outboundConn {
 	if lane < LaneEntries {
 		return p.conns[0]
@@ -204,46 +207,40 @@ func (p *peer) conn(lane Lane) *outboundConn {
 	return p.conns[1]
 }
 
-// start and close run on the loop.
+// start runs on the loop.
 func (p *peer) start() {
 	for _, c := range p.conns {
 		c.start()
 	}
 }
 
+// close runs on the loop.
 func (p *peer) close() {
 	for _, c := range p.conns {
 		c.close(ErrClosed)
 	}
 }
 
-// changed draws the sum of the two connections, on the loop.
+// update combines the states of the two connections. It runs on the loop.
 func (p *peer) update() {
 	connected, problem := true, error(nil)
 	for _, c := range p.conns {
 		connected = connected && c.up()
-		// One that knows what is wrong says more than one that still tries.
+		// A problem that was found says more than an attempt that still runs.
 		if problem == nil || (errors.Is(problem, ErrConnecting) && c.problem != nil) {
 			problem = c.problem
 		}
 	}
 	p.mu.Lock()
-	news := connected != p.connected || errorText(problem) != errorText(p.problem)
+	changed := connected != p.connected || fmt.Sprint(problem) != fmt.Sprint(p.problem)
 	if connected != p.connected {
 		p.since = time.Now()
 	}
 	p.connected, p.problem, p.software = connected, problem, p.conns[0].software
 	p.mu.Unlock()
-	if news && p.onChange != nil {
+	if changed && p.onChange != nil {
 		p.onChange(p.status())
 	}
-}
-
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }
 
 func (p *peer) status() PeerStatus {

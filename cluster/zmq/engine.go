@@ -9,42 +9,42 @@ import (
 	zmq4 "github.com/pebbe/zmq4"
 )
 
-// engine is the loop that owns the sockets which frames go through: connections that we made
-// (links) and, on a node, the door that others come in by. Everything that touches a socket runs
-// on its goroutine; other goroutines leave frames in outboxes and calls in a list, and wake it.
+// engine is the event loop. It owns the sockets that carry frames: those of the outbound
+// connections and, on a node, the listener's. Only its goroutine touches them. Other goroutines
+// put frames into outboxes and functions into a list, and wake the loop.
 type engine struct {
 	ctx           *zmq4.Context
-	wakeup        chan struct{} // capacity 1: look at the lists
+	wakeup        chan struct{} // capacity 1: a wake-up that waits stands for all later ones
 	monitor       *socketMonitor
 	frameBytesMax int
 	listener      *listener // nil for a client
 	lookupCtx     context.Context
 	cancelLookups context.CancelFunc
-	lookups       sync.WaitGroup // look up names
+	lookups       sync.WaitGroup // goroutines that look up hosts
 	done          chan struct{}
 
 	// Owned by the loop.
-	watchers      map[*outboundConn]*fdWatcher // that wait for something on their sockets
+	watchers      map[*outboundConn]*fdWatcher // of connections with an interest in events
 	conns         map[*outboundConn]bool
-	nextTimer     time.Time // when the next timer is due; zero: none
+	nextTimer     time.Time // zero: none
 	timer         *time.Timer
-	monitorSerial int // of the last connection made
+	monitorSerial int // of the newest monitor address
 
 	mu            sync.Mutex
 	calls         []func()
-	flushConns    []*outboundConn // have frames to send
-	flushSessions []*session      // have frames to send
+	flushConns    []*outboundConn // that have frames to send
+	flushSessions []*session      // that have replies to send
 	closing       bool
 }
 
-// newEngine opens the context and its helpers. admits is nil for a client.
+// newEngine opens a context with its monitor. allows is nil for a client.
 func newEngine(frameBytesMax int, allows func(curveKey) bool) (*engine, error) {
 	if err := checkCurve(); err != nil {
 		return nil, err
 	}
 	ctx, err := zmq4.NewContext()
 	if err != nil {
-		return nil, fmt.Errorf("zmq: open a context: %w", err)
+		return nil, fmt.Errorf("zmq: create a context: %w", err)
 	}
 	e := &engine{
 		ctx: ctx, frameBytesMax: frameBytesMax, done: make(chan struct{}),
@@ -64,10 +64,9 @@ func newEngine(frameBytesMax int, allows func(curveKey) bool) (*engine, error) {
 }
 
 // contextSocketsMax is enough for two connections to each of a hundred voters and a thousand
-// observers, with a watcher each at both ends.
+// observers: a connection takes a socket and the two ends of its monitor.
 const contextSocketsMax = 8192
 
-// start begins to serve.
 func (e *engine) start() {
 	go e.monitor.run()
 	go e.run()
@@ -98,8 +97,8 @@ func (e *engine) run() {
 	_ = e.ctx.Term()
 }
 
-// wake ends the loop's sleep, or keeps it from the next one; what it shall find is there before the
-// call.
+// wake ends the loop's sleep, or the next one if it is awake. The caller has filled the lists
+// before.
 func (e *engine) wake() {
 	select {
 	case e.wakeup <- struct{}{}:
@@ -107,14 +106,14 @@ func (e *engine) wake() {
 	}
 }
 
-// sleep waits until there is something to do, not at all if busy. It serves the links on which
-// something came before.
+// sleep handles events of the outbound connections. If there are none and the loop is not busy,
+// it waits until there is something to do.
 func (e *engine) sleep(busy bool) {
 	if e.pollConns() || busy {
 		return
 	}
-	// Nothing is done with any socket from here on, so that no note of libzmq's gets lost: the door
-	// was read until there was nothing, and that was the last that was done with it.
+	// From here on the loop touches no socket, so no signal of libzmq is lost: the last operation
+	// on the listener's socket was a receive that found nothing.
 	for _, w := range e.watchers {
 		w.arm()
 	}
@@ -132,24 +131,23 @@ func (e *engine) sleep(busy bool) {
 	}
 }
 
-// serveLinks serves the links that wait for something which has come, and says whether there were
-// any.
-func (e *engine) pollConns() (served bool) {
+// pollConns handles events of the outbound connections, and reports whether there were any.
+func (e *engine) pollConns() (handled bool) {
 	for c := range e.watchers {
 		events, err := c.sock.GetEvents()
 		if err != nil {
-			// Only a closed socket or a broken context is an error here, and both are ours.
-			panic(fmt.Sprintf("zmq: events of a socket: %v", err))
+			// Only the socket of a closed connection or context has none: a broken invariant.
+			panic(fmt.Sprintf("zmq: get events of the socket to %s: %v", c.target.name, err))
 		}
 		if events &= c.interest; events != 0 {
 			c.handleEvents(events)
-			served = true
+			handled = true
 		}
 	}
-	return served
+	return handled
 }
 
-// post makes the loop call f. It says no once the loop has ended or will before it gets there.
+// post makes the loop call f. It returns false, and f is not called, once close was called.
 func (e *engine) post(f func()) bool {
 	e.mu.Lock()
 	ok := !e.closing
@@ -174,14 +172,14 @@ func (e *engine) runCalls() (stop bool) {
 	return stop
 }
 
-// remind makes the timers run at a time, or before.
+// wakeAt makes the loop run the timers at a time, or before.
 func (e *engine) wakeAt(at time.Time) {
 	if e.nextTimer.IsZero() || at.Before(e.nextTimer) {
 		e.nextTimer = at
 	}
 }
 
-// runTimers gives every link and the door its turn when the earliest of them is due.
+// runTimers calls tick of every connection and the listener, if the earliest deadline has passed.
 func (e *engine) runTimers() {
 	if e.nextTimer.IsZero() {
 		return
@@ -199,7 +197,7 @@ func (e *engine) runTimers() {
 	}
 }
 
-// readyToSend and replyReady put a connection on the list of those with frames to send.
+// scheduleConn makes the loop flush a connection.
 func (e *engine) scheduleConn(c *outboundConn) {
 	e.mu.Lock()
 	e.flushConns = append(e.flushConns, c)
@@ -207,6 +205,7 @@ func (e *engine) scheduleConn(c *outboundConn) {
 	e.wake()
 }
 
+// scheduleSession makes the loop flush a session.
 func (e *engine) scheduleSession(s *session) {
 	e.mu.Lock()
 	e.flushSessions = append(e.flushSessions, s)
@@ -214,15 +213,15 @@ func (e *engine) scheduleSession(s *session) {
 	e.wake()
 }
 
-// flush sends what waits, urgent connections first, each for a limited while. It says whether
-// there is more.
+// flush sends queued frames, urgent connections first, up to a limit for each connection. It
+// reports whether an outbound connection has more.
 func (e *engine) flush() (more bool) {
 	e.mu.Lock()
-	ready, replies := e.flushConns, e.flushSessions
+	conns, sessions := e.flushConns, e.flushSessions
 	e.flushConns, e.flushSessions = nil, nil
 	e.mu.Unlock()
 	for _, urgent := range []bool{true, false} {
-		for _, c := range ready {
+		for _, c := range conns {
 			if (c.purpose == purposeUrgent) == urgent && c.flush() {
 				more = true
 				e.mu.Lock()
@@ -231,13 +230,13 @@ func (e *engine) flush() (more bool) {
 			}
 		}
 	}
-	for _, s := range replies {
+	for _, s := range sessions {
 		e.listener.flush(s)
 	}
 	return more
 }
 
-// poll makes the loop wait for events of a link's socket; 0 for none.
+// setInterest selects the events of a connection's socket that the loop handles; 0 for none.
 func (e *engine) setInterest(c *outboundConn, events zmq4.State) error {
 	c.interest = events
 	w := e.watchers[c]

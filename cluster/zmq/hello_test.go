@@ -57,7 +57,7 @@ func TestGoldenHello(t *testing.T) {
 		t.Errorf("hello of %d bytes, at most %d", n, helloBytesMax)
 	}
 	reason := answer{
-		code: codeFull, software: longest.software,
+		code: codeTooManyConns, software: longest.software,
 		reason: strings.Repeat("r", reasonBytesMax),
 	}
 	if n := len(appendAnswer(nil, &reason)); n > helloBytesMax {

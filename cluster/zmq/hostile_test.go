@@ -126,7 +126,7 @@ func TestHellosThatAreRefused(t *testing.T) {
 		t.Errorf("version 2: verdict %d %q", a.code, a.reason)
 	}
 	m.say(appendHello(nil, &good))
-	if a := m.answer(); a.code != codeWelcome {
+	if a := m.answer(); a.code != codeOK {
 		t.Errorf("a good hello: verdict %d %q", a.code, a.reason)
 	}
 	m.say("hi")
@@ -142,7 +142,7 @@ func TestMessagesOfSeveralParts(t *testing.T) {
 	w, m, good := mallory(t)
 	m.say("garbage", "more", "and more")
 	m.say(appendHello(nil, &good))
-	if a := m.answer(); a.code != codeWelcome {
+	if a := m.answer(); a.code != codeOK {
 		t.Fatalf("verdict %d %q", a.code, a.reason)
 	}
 	w.nodes[1].listener.e.post(func() {

@@ -2,17 +2,17 @@ package zmq
 
 import "sync"
 
-// Lane orders what waits for a peer: lower goes first.
+// Lane is the priority of a frame. Lower lanes go first.
 type Lane uint8
 
-// The lanes. Votes and evidence travel on a connection of their own, apart from entries and
-// commands; within each connection the lower lane is emptied first.
+// The lanes. Votes and evidence have a connection of their own, entries and commands another;
+// each connection empties its lower lane first.
 const (
-	LaneVotes    Lane = iota // small and superseded by newer ones: a full lane drops its oldest
+	LaneVotes    Lane = iota // short, obsolete once newer ones follow: a full lane drops its oldest
 	LaneEvidence             // proofs and accusations
-	LaneEntries              // the log, and whoever catches up with it
-	LaneCommands             // commands on their way to the leader
-	LaneCount                // how many lanes there are
+	LaneEntries              // the log, and what lets a node catch up
+	LaneCommands             // commands for the leader
+	LaneCount                // number of lanes
 )
 
 var laneNames = [LaneCount]string{"votes", "evidence", "entries", "commands"}
@@ -25,11 +25,11 @@ func (l Lane) String() string {
 	return "no lane"
 }
 
-// queue is a first-in-first-out of frames.
+// queue is a FIFO of frames.
 type queue struct {
-	frames [][]byte // frames[head:] wait
+	frames [][]byte // frames[head:] are queued
 	head   int
-	bytes  int // of what waits
+	bytes  int // of the queued frames
 }
 
 func (q *queue) len() int { return len(q.frames) - q.head }
@@ -51,7 +51,7 @@ func (q *queue) pop() []byte {
 			q.frames = nil
 		}
 	case q.head >= queueKeptMax && q.head > len(q.frames)/2:
-		// A queue that never runs empty would grow at its end for ever.
+		// Without this a queue that never runs empty would grow without bound.
 		n := copy(q.frames, q.frames[q.head:])
 		clear(q.frames[n:])
 		q.frames, q.head = q.frames[:n], 0
@@ -59,20 +59,20 @@ func (q *queue) pop() []byte {
 	return frame
 }
 
-// queueKeptMax is how many places an empty queue keeps, 24 bytes each.
+// queueKeptMax is the capacity that an empty queue keeps, in frames: 24 KiB of slice headers.
 const queueKeptMax = 1024
 
-// outbox holds what waits for one connection. Any goroutine pushes, the loop pops.
+// outbox holds the queued frames of one connection. Any goroutine pushes, the loop pops.
 type outbox struct {
 	mu        sync.Mutex
 	lanes     [LaneCount]queue
-	bytesMax  [LaneCount]int // bytes
-	connected bool           // there is a connection
-	scheduled bool           // the loop has this outbox on its list
-	dropped   uint64         // frames refused or pushed out
+	bytesMax  [LaneCount]int
+	connected bool
+	scheduled bool   // the loop will flush the connection
+	dropped   uint64 // frames that were refused, dropped or lost
 }
 
-// fits says whether another n bytes may wait in a lane. One frame always may, however long.
+// fits reports whether a lane has room for n bytes. An empty lane has room for any frame.
 func (o *outbox) fits(lane Lane, n int) bool {
 	bytesMax := o.bytesMax[lane]
 	if !o.connected {
@@ -82,7 +82,7 @@ func (o *outbox) fits(lane Lane, n int) bool {
 	return q.len() == 0 || (q.bytes+n <= bytesMax && q.len() < laneFramesMax)
 }
 
-// push puts a frame in its lane. tell says that the loop does not know of it and must be told.
+// push queues a frame. If mustSchedule is true, the caller schedules the connection.
 func (o *outbox) push(lane Lane, frame []byte) (accepted, mustSchedule bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -99,7 +99,7 @@ func (o *outbox) push(lane Lane, frame []byte) (accepted, mustSchedule bool) {
 	return true, mustSchedule
 }
 
-// pop takes the most urgent frame. Without one, the loop no longer knows of the outbox.
+// pop removes the first frame of the lowest lane. Without one the outbox is no longer scheduled.
 func (o *outbox) pop() (frame []byte, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -112,7 +112,7 @@ func (o *outbox) pop() (frame []byte, ok bool) {
 	return nil, false
 }
 
-// connected says that frames can be sent from now on. tell is as in push.
+// setConnected lifts the limits of a disconnected outbox. mustSchedule is as in push.
 func (o *outbox) setConnected() (mustSchedule bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -125,8 +125,8 @@ func (o *outbox) setConnected() (mustSchedule bool) {
 	return mustSchedule
 }
 
-// disconnected drops what waited for a connection that broke. It has been overtaken by the time
-// there is another one, and the protocol above asks again.
+// setDisconnected drops the frames queued for a connection that broke. They will be obsolete when
+// the next connection is up, and the protocol above repeats what it needs.
 func (o *outbox) setDisconnected() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -140,7 +140,7 @@ func (o *outbox) setDisconnected() {
 	}
 }
 
-// waiting adds what waits to the counts of frames and bytes, and returns how many were dropped.
+// addCounts adds the queued frames and bytes of each lane, and returns the dropped frames.
 func (o *outbox) addCounts(frames, bytes *[LaneCount]int) (dropped uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

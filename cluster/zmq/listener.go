@@ -13,8 +13,8 @@ import (
 	"juno"
 )
 
-// door is the socket that others come in by: a ROUTER, which names every connection and says of
-// every frame where it came from. It belongs to the loop.
+// listener is the ROUTER socket that peers and clients connect to. A ROUTER gives each connection
+// a routing ID and puts it before every frame. The loop owns the listener.
 type listener struct {
 	e         *engine
 	cfg       *Config
@@ -22,30 +22,31 @@ type listener struct {
 	sock      *zmq4.Socket
 	watcher   *fdWatcher
 	peers     map[juno.NodeID]*peer
-	sessions  map[string]*session // by the name that the socket gave the connection
-	blocked   []*session          // their queues were full when we last tried
-	retryAt   time.Time           // when to try them again
+	sessions  map[string]*session // by routing ID
+	blocked   []*session          // libzmq's queue was full
+	retryAt   time.Time           // when to flush the blocked sessions
 	nextSweep time.Time
-	refused   atomic.Uint64 // handshakes of strangers, hellos that were refused, bad frames
+	refused   atomic.Uint64 // handshakes, hellos and frames
 }
 
-// inbound is a connection that somebody else made and that has said hello.
+// session is a connection to the listener whose hello was accepted.
 type session struct {
 	l          *listener
 	routingID  string
 	purpose    purpose
 	key        juno.PublicKey
 	node       juno.NodeID // 0 for a client
-	peer       *peer       // nil for a client, and for a node that is no peer any more
-	authorized bool        // what it sends is heard
-	active     bool        // since the last sweep
+	peer       *peer       // nil for a client, and for a node that is not a peer any more
+	authorized bool        // its frames are accepted
+	active     bool        // a frame has arrived since the last sweep
 
 	mu        sync.Mutex
 	replies   queue
-	scheduled bool // the loop has it on a list
+	scheduled bool // the loop will flush the session
 	closed    bool
 }
 
+// newListener returns a listener and the "host:port" that it is bound to.
 func newListener(e *engine, cfg *Config, a *allowlist) (*listener, string, error) {
 	uri, ipv6, err := bindURI(cfg.Listen)
 	if err != nil {
@@ -56,26 +57,20 @@ func newListener(e *engine, cfg *Config, a *allowlist) (*listener, string, error
 		peers: make(map[juno.NodeID]*peer), sessions: make(map[string]*session),
 	}
 	if l.sock, err = e.ctx.NewSocket(zmq4.ROUTER); err != nil {
-		return nil, "", fmt.Errorf("zmq: open a socket: %w", err)
+		return nil, "", fmt.Errorf("zmq: listen on %s: create a socket: %w", cfg.Listen, err)
 	}
 	secret := curveSecret(cfg.Key)
 	err = errors.Join(
-		setCommonOptions(l.sock, e.frameBytesMax),
-		// The door takes in whatever comes, and the loop behind it drops what it cannot take: a
-		// full queue would be worse than none, because libzmq 4.3 ends the process where a
-		// connection breaks while received frames wait in one (its issue 4364), which a member
-		// could bring about on purpose.
-		l.sock.SetSndhwm(sessionFramesMax), l.sock.SetRcvhwm(0),
-		l.sock.SetIpv6(ipv6), l.sock.SetBacklog(listenBacklog),
-		l.sock.SetRouterMandatory(1),
+		setCommonOptions(l.sock, e.frameBytesMax, sessionFramesMax, ipv6),
+		l.sock.SetBacklog(listenBacklog), l.sock.SetRouterMandatory(1),
 		l.sock.SetCurveServer(1), l.sock.SetCurveSecretkey(secret.z85()),
-		l.sock.SetZapDomain("juno"))
+		l.sock.SetZapDomain(zapDomain))
 	if err == nil {
-		err = e.monitor.attach(e.ctx, l.sock, "inproc://door", l.handleMonitorEvent)
+		err = e.monitor.attach(e.ctx, l.sock, "inproc://listener", l.handleMonitorEvent)
 	}
 	if err != nil {
 		_ = l.sock.Close()
-		return nil, "", fmt.Errorf("zmq: set up a socket: %w", err)
+		return nil, "", fmt.Errorf("zmq: listen on %s: configure a socket: %w", cfg.Listen, err)
 	}
 	if err := l.sock.Bind(uri); err != nil {
 		_ = l.sock.Close()
@@ -94,11 +89,11 @@ func newListener(e *engine, cfg *Config, a *allowlist) (*listener, string, error
 	return l, address[len("tcp://"):], nil
 }
 
-// listenBacklog is how many connections the system takes before we do. A cluster that starts
-// makes two for each pair of nodes at once.
+// listenBacklog is the TCP backlog. When a cluster starts, every peer makes two connections at
+// once; 512 are enough for two hundred peers.
 const listenBacklog = 512
 
-// event counts strangers; it runs on the porter's goroutine.
+// handleMonitorEvent counts failed handshakes. It runs on the monitor's goroutine.
 func (l *listener) handleMonitorEvent(event zmq4.Event, _ int) {
 	switch event {
 	case zmq4.EVENT_HANDSHAKE_FAILED_AUTH, zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL,
@@ -107,7 +102,7 @@ func (l *listener) handleMonitorEvent(event zmq4.Event, _ int) {
 	}
 }
 
-// receive takes what arrived, for a limited while, and says whether there may be more.
+// receive handles frames that have arrived, up to a limit, and reports whether there may be more.
 func (l *listener) receive() (more bool) {
 	for frames, bytes := 0, 0; frames < receiveFramesMax && bytes < receiveBytesMax; frames++ {
 		routingID, err := l.sock.RecvBytes(zmq4.DONTWAIT)
@@ -129,17 +124,17 @@ func (l *listener) receive() (more bool) {
 	return true
 }
 
-// single says whether the part just read was the last of its message. What is left of a message
-// of several parts is thrown away: read as the next message it would begin with a connection's
-// name, made up by whoever sent it.
+// lastPart reports whether the part just received was the last of its message. It discards all
+// parts that follow: read as the next message, the first of them would be taken for a routing ID,
+// and the sender would choose it.
 func (l *listener) lastPart() bool {
-	single := true
+	last := true
 	for {
 		more, err := l.sock.GetRcvmore()
 		if err != nil || !more {
-			return single && err == nil
+			return last && err == nil
 		}
-		single = false
+		last = false
 		if _, err := l.sock.RecvBytes(zmq4.DONTWAIT); err != nil {
 			return false
 		}
@@ -163,7 +158,7 @@ func (l *listener) handleFrame(s *session) (n int, ok bool) {
 }
 
 func (l *listener) handleHello(routingID string) (n int, ok bool) {
-	frame, metadata, err := l.sock.RecvBytesWithMetadata(zmq4.DONTWAIT, userIDProperty)
+	frame, metadata, err := l.sock.RecvBytesWithMetadata(zmq4.DONTWAIT, zapUserID)
 	if !l.lastPart() || err != nil {
 		return len(frame), false
 	}
@@ -174,44 +169,48 @@ func (l *listener) handleHello(routingID string) (n int, ok bool) {
 	a := answer{cluster: l.cfg.Cluster, from: l.cfg.ID, software: l.cfg.Software}
 	if version != protocolVersion {
 		a.code, a.reason = codeVersion, fmt.Sprintf(
-			"you speak version %d, this node speaks %d", version, protocolVersion)
+			"protocol version %d; this node expects %d", version, protocolVersion)
 	} else {
-		a.code, a.reason = l.checkHello(&h, metadata[userIDProperty])
+		a.code, a.reason = l.checkHello(&h, metadata[zapUserID])
 	}
-	if a.code == codeWelcome {
+	if a.code == codeOK {
 		l.addSession(routingID, &h)
 	}
 	_ = l.send(routingID, appendAnswer(nil, &a))
-	return len(frame), a.code == codeWelcome
+	return len(frame), a.code == codeOK
 }
 
-// judge decides about a hello; curve is the key that the handshake proved.
+// checkHello decides on a hello, and returns a reason if it refuses. curve is the key that the
+// CURVE handshake has proven, in hexadecimal.
 func (l *listener) checkHello(h *hello, curve string) (answerCode, string) {
-	m := l.allowlist.lookup(h.key)
+	p := l.allowlist.lookup(h.key)
 	switch {
 	case h.cluster != l.cfg.Cluster:
-		return codeCluster, fmt.Sprintf("this is a node of %s, you are of %s",
-			l.cfg.Cluster.Short(), h.cluster.Short())
+		return codeCluster, fmt.Sprintf("hello for cluster %s; this node belongs to %s",
+			h.cluster.Short(), l.cfg.Cluster.Short())
 	case h.to != 0 && h.to != l.cfg.ID:
-		return codeNode, fmt.Sprintf("this is %s, not %s", l.cfg.ID, h.to)
-	case m == (principal{}) || hex.EncodeToString(m.curve[:]) != curve:
-		return codeIdentity, fmt.Sprintf("key %s is not the one of this connection", h.key.ID())
-	case h.purpose != purposeClient && m.node != h.from:
+		return codeNode, fmt.Sprintf("hello for %s; this node is %s", h.to, l.cfg.ID)
+	case p == (principal{}) || hex.EncodeToString(p.curve[:]) != curve:
+		return codeIdentity, fmt.Sprintf("key %s is not the key of the handshake", h.key.ID())
+	case h.purpose != purposeClient && p.node != h.from:
 		return codeIdentity, fmt.Sprintf("key %s is not the key of %s here", h.key.ID(), h.from)
-	case h.purpose == purposeClient && (!m.client || l.cfg.Serve == nil):
-		return codeIdentity, fmt.Sprintf("key %s is no client's here", h.key.ID())
+	case h.purpose == purposeClient && (!p.client || l.cfg.Serve == nil):
+		return codeIdentity, fmt.Sprintf("key %s is not the key of a client here", h.key.ID())
 	case h.purpose == purposeClient && !l.hasRoomFor(h.key):
-		return codeFull, fmt.Sprintf("%d connections of clients, %d of one client at most",
+		return codeTooManyConns, fmt.Sprintf(
+			"too many client connections; expected at most %d, and %d of one client",
 			ClientSessionsMax, SessionsPerClientMax)
 	}
-	return codeWelcome, ""
+	return codeOK, ""
 }
 
-// enroll remembers a connection that said hello.
+// addSession adds a connection whose hello was accepted.
 func (l *listener) addSession(routingID string, h *hello) {
-	s := &session{l: l, routingID: routingID, purpose: h.purpose, key: h.key, node: h.from, active: true}
+	s := &session{
+		l: l, routingID: routingID, purpose: h.purpose, key: h.key, node: h.from, active: true,
+	}
 	if h.purpose != purposeClient {
-		// A node has one connection for each purpose; the older one is broken or forgotten.
+		// A node has one connection for each purpose, so an older one is dead.
 		for _, old := range l.sessions {
 			if old.node == h.from && old.purpose == h.purpose {
 				l.remove(old)
@@ -228,26 +227,27 @@ func (l *listener) addSession(routingID string, h *hello) {
 	}
 }
 
-// recheck decides anew whether what a connection sends is heard. A node that is not heard any more
-// is told, because it would go on talking; libzmq has no way to close one connection of many.
+// reauthorize decides anew whether the frames of a session are accepted. A node that has lost its
+// authorization is sent an answer that says so; it reconnects then. A ROUTER cannot close one of
+// its connections.
 func (l *listener) reauthorize(s *session) {
-	m, before := l.allowlist.lookup(s.key), s.authorized
-	s.peer, s.authorized = nil, m.client
+	p, before := l.allowlist.lookup(s.key), s.authorized
+	s.peer, s.authorized = nil, p.client
 	if s.purpose != purposeClient {
 		s.peer = l.peers[s.node]
-		s.authorized = s.peer != nil && m.node == s.node
+		s.authorized = s.peer != nil && p.node == s.node
 		if before && !s.authorized {
 			_ = l.send(s.routingID, appendAnswer(nil, &answer{
 				cluster: l.cfg.Cluster, from: l.cfg.ID, software: l.cfg.Software,
 				code: codeIdentity,
-				reason: fmt.Sprintf("key %s is not the key of %s here any more",
+				reason: fmt.Sprintf("key %s is no longer the key of %s here",
 					s.key.ID(), s.node),
 			}))
 		}
 	}
 }
 
-// setPeers makes the door hear these peers and no others.
+// setPeers replaces the peers whose frames are accepted.
 func (l *listener) setPeers(peers map[juno.NodeID]*peer) {
 	l.peers = peers
 	l.reauthorizeAll()
@@ -259,8 +259,8 @@ func (l *listener) reauthorizeAll() {
 	}
 }
 
-// roomFor says whether a client may have another connection. If not, it looks which of the
-// present ones are dead, so that the next attempt may find room.
+// hasRoomFor reports whether a client may have another session. If not, it removes the sessions
+// that have ended and counts once more.
 func (l *listener) hasRoomFor(key juno.PublicKey) bool {
 	all, own := 0, 0
 	for range 2 {
@@ -282,8 +282,8 @@ func (l *listener) hasRoomFor(key juno.PublicKey) bool {
 	return false
 }
 
-// removeDead sends nothing to every client's connection that suspect names; the socket refuses
-// where there is no connection any more.
+// removeDisconnected removes those of the selected client sessions that have ended. It sends an
+// empty frame to find out: the socket refuses one without a connection (ZMQ_ROUTER_MANDATORY).
 func (l *listener) removeDisconnected(selected func(*session) bool) {
 	for _, s := range l.sessions {
 		if s.purpose == purposeClient && selected(s) &&
@@ -300,7 +300,7 @@ func (l *listener) remove(s *session) {
 	delete(l.sessions, s.routingID)
 }
 
-// tick sends to clients whose queues were full, and sweeps.
+// tick flushes the blocked sessions and sweeps, when it is time.
 func (l *listener) tick(now time.Time) {
 	if len(l.blocked) > 0 && !now.Before(l.retryAt) {
 		blocked := l.blocked
@@ -322,7 +322,7 @@ func (l *listener) tick(now time.Time) {
 	}
 }
 
-// send hands one frame to the socket.
+// send passes one frame to the socket.
 func (l *listener) send(routingID string, frame []byte) error {
 	if _, err := l.sock.Send(routingID, zmq4.SNDMORE|zmq4.DONTWAIT); err != nil {
 		return err
@@ -331,7 +331,7 @@ func (l *listener) send(routingID string, frame []byte) error {
 	return err
 }
 
-// reply puts a frame on its way to a client, from any goroutine.
+// reply queues a frame for a client. Any goroutine may call it.
 func (s *session) reply(response []byte) {
 	if len(response) == 0 || len(response) > s.l.e.frameBytesMax {
 		return
@@ -351,7 +351,7 @@ func (s *session) reply(response []byte) {
 	}
 }
 
-// next takes a reply.
+// peekReply returns the first queued reply. Without one the session is no longer scheduled.
 func (s *session) peekReply() (frame []byte, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -362,7 +362,7 @@ func (s *session) peekReply() (frame []byte, ok bool) {
 	return s.replies.frames[s.replies.head], true
 }
 
-// sent forgets the reply that next returned.
+// popReply removes the reply that peekReply returned.
 func (s *session) popReply() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -371,7 +371,7 @@ func (s *session) popReply() {
 	}
 }
 
-// flush sends a client what waits for it.
+// flush sends the queued replies of a session, up to a limit.
 func (l *listener) flush(s *session) {
 	for sent := 0; sent < flushBytesMax; {
 		frame, ok := s.peekReply()
@@ -382,8 +382,8 @@ func (l *listener) flush(s *session) {
 		case nil:
 			s.popReply()
 			sent += len(frame) + frameOverheadBytes
-		case zmq4.Errno(eagain):
-			// The socket does not say when one of its queues has room again.
+		case eagain:
+			// A ROUTER does not report when the queue of one connection has room again.
 			l.blocked = append(l.blocked, s)
 			l.retryAt = time.Now().Add(replyRetryEvery)
 			l.e.wakeAt(l.retryAt)

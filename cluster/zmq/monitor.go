@@ -2,65 +2,69 @@ package zmq
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
 	zmq4 "github.com/pebbe/zmq4"
 )
 
-// porter is the goroutine that waits for what happens seldom: requests to admit somebody, and
-// what libzmq tells of connections. It leaves the sockets that frames go through to the loop, so
-// that a flood of handshakes delays no vote and the loop polls few sockets.
+// eventHandler is called with a monitor event and its value.
+type eventHandler func(event zmq4.Event, value int)
+
+// socketMonitor is the goroutine that handles what is rare: libzmq's monitor events, and the ZAP
+// requests of handshakes. The loop handles the sockets that carry frames. So a flood of
+// handshakes delays no vote, and the loop has few sockets to look at.
 type socketMonitor struct {
 	*signaler
-	zap      *zmq4.Socket // nil where nobody listens
+	zap      *zmq4.Socket // nil without a listener
 	allows   func(curveKey) bool
-	handlers map[*zmq4.Socket]func(zmq4.Event, int) // owned by run
+	handlers map[*zmq4.Socket]eventHandler // owned by run
 	done     chan struct{}
 
 	mu       sync.Mutex
-	added    map[*zmq4.Socket]func(zmq4.Event, int)
+	added    map[*zmq4.Socket]eventHandler // not yet in handlers
 	stopping bool
 }
 
-// watchedEvents are the events of a connection that we want to hear of.
+// monitoredEvents are the events that libzmq reports.
 const monitoredEvents = zmq4.EVENT_CONNECTED | zmq4.EVENT_CLOSED | zmq4.EVENT_DISCONNECTED |
 	zmq4.EVENT_HANDSHAKE_SUCCEEDED | zmq4.EVENT_HANDSHAKE_FAILED_AUTH |
 	zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq4.EVENT_HANDSHAKE_FAILED_NO_DETAIL |
 	zmq4.EVENT_MONITOR_STOPPED
 
 func newSocketMonitor(ctx *zmq4.Context, allows func(curveKey) bool) (*socketMonitor, error) {
-	p := &socketMonitor{
+	m := &socketMonitor{
 		allows:   allows,
-		handlers: make(map[*zmq4.Socket]func(zmq4.Event, int)),
-		added:    make(map[*zmq4.Socket]func(zmq4.Event, int)),
+		handlers: make(map[*zmq4.Socket]eventHandler),
+		added:    make(map[*zmq4.Socket]eventHandler),
 		done:     make(chan struct{}),
 	}
 	var err error
-	if p.signaler, err = newSignaler(ctx, "inproc://porter"); err != nil {
+	if m.signaler, err = newSignaler(ctx, "inproc://monitor-signal"); err != nil {
 		return nil, err
 	}
 	if allows == nil {
-		return p, nil
+		return m, nil
 	}
-	if p.zap, err = ctx.NewSocket(zmq4.REP); err == nil {
-		err = p.zap.Bind(zapAddress)
+	if m.zap, err = ctx.NewSocket(zmq4.REP); err == nil {
+		err = m.zap.Bind(zapAddress)
 	}
 	if err != nil {
-		p.closeSockets()
+		m.closeSockets()
 		return nil, fmt.Errorf("zmq: open %s: %w", zapAddress, err)
 	}
-	return p, nil
+	return m, nil
 }
 
-// watch makes tell hear of a socket's connections until the socket is closed. It must be called
-// before the socket connects or binds, by the socket's owner: libzmq blocks if it has something
-// to tell and nobody is there. tell is called by the porter's goroutine.
+// attach makes the monitor's goroutine call handle for every event of a socket, until the socket
+// is closed. address is an inproc address of its own. The owner of the socket calls attach before
+// it connects or binds: libzmq blocks if it has an event and nobody receives it.
 func (m *socketMonitor) attach(
-	ctx *zmq4.Context, s *zmq4.Socket, address string, handle func(zmq4.Event, int),
+	ctx *zmq4.Context, s *zmq4.Socket, address string, handle eventHandler,
 ) error {
 	if err := s.Monitor(address, monitoredEvents); err != nil {
-		return fmt.Errorf("zmq: watch a connection: %w", err)
+		return fmt.Errorf("zmq: monitor a socket at %s: %w", address, err)
 	}
 	pair, err := ctx.NewSocket(zmq4.PAIR)
 	if err == nil {
@@ -68,7 +72,7 @@ func (m *socketMonitor) attach(
 	}
 	if err != nil {
 		_ = s.Monitor("", 0)
-		return fmt.Errorf("zmq: watch a connection: %w", err)
+		return fmt.Errorf("zmq: monitor a socket at %s: %w", address, err)
 	}
 	m.mu.Lock()
 	m.added[pair] = handle
@@ -77,7 +81,7 @@ func (m *socketMonitor) attach(
 	return nil
 }
 
-// run waits and serves until stop.
+// run polls until stop.
 func (m *socketMonitor) run() {
 	defer close(m.done)
 	for {
@@ -93,7 +97,7 @@ func (m *socketMonitor) run() {
 	m.closeSockets()
 }
 
-// serve deals with the sockets on which something has come.
+// serve handles the sockets that are readable.
 func (m *socketMonitor) serve(polled []zmq4.Polled) {
 	for _, item := range polled {
 		switch item.Socket {
@@ -107,18 +111,16 @@ func (m *socketMonitor) serve(polled []zmq4.Polled) {
 	}
 }
 
-// admit takes over the sockets handed in, and says whether to stop.
+// takeAdded takes over the sockets that were attached, and reports whether to stop.
 func (m *socketMonitor) takeAdded() (stop bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for pair, handle := range m.added {
-		m.handlers[pair] = handle
-	}
+	maps.Copy(m.handlers, m.added)
 	clear(m.added)
 	return m.stopping
 }
 
-// poller waits for everything. It is made anew each time: seldom, and simpler than keeping one.
+// poller returns a poller of all sockets. Events are rare, so it is made for each poll.
 func (m *socketMonitor) poller() *zmq4.Poller {
 	poller := zmq4.NewPoller()
 	poller.Add(m.recv, zmq4.POLLIN)
@@ -131,7 +133,7 @@ func (m *socketMonitor) poller() *zmq4.Poller {
 	return poller
 }
 
-// hear passes on what happened to one socket's connections.
+// readEvents calls the handler for the events of one socket.
 func (m *socketMonitor) readEvents(pair *zmq4.Socket) {
 	for {
 		event, _, value, err := pair.RecvEvent(zmq4.DONTWAIT)
@@ -147,11 +149,12 @@ func (m *socketMonitor) readEvents(pair *zmq4.Socket) {
 	}
 }
 
-// lingerMost bounds how long the porter waits for libzmq to let go of closed sockets.
+// monitorDrainMax bounds how long stop waits for libzmq to close the sockets, which it does in
+// the background and at once.
 const monitorDrainMax = time.Second
 
-// linger listens until every watched socket has said that it is gone, because libzmq may wait
-// for a listener. The owners have closed their sockets before they call stop.
+// awaitDetached receives events until every monitored socket is gone, because libzmq may block
+// without a receiver. The owners close their sockets before they call stop.
 func (m *socketMonitor) awaitDetached() {
 	for end := time.Now().Add(monitorDrainMax); len(m.handlers) > 0 && time.Now().Before(end); {
 		polled, err := m.poller().Poll(time.Until(end) + time.Millisecond)

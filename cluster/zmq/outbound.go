@@ -11,58 +11,59 @@ import (
 	"juno"
 )
 
-// linkState is how far a connection that we make has come.
+// connState is the state of an outbound connection.
 type connState uint8
 
 const (
-	connBackoff        connState = iota // until the next attempt
-	connResolving                       // the name is looked up, and after a failure the port is tried
+	connBackoff        connState = iota // waits before the next attempt
+	connResolving                       // looks up the host; after a failure also probes the port
 	connConnecting                      // libzmq connects
-	connHandshaking                     // there is a TCP connection
-	connAwaitingAnswer                  // it is encrypted; our hello waits for its answer
+	connHandshaking                     // TCP is up; the CURVE handshake runs
+	connAwaitingAnswer                  // encrypted; waits for the answer to the hello
 	connUp
 	connClosed
 )
 
-// target is who is at the other end of a link.
+// target is the remote end of an outbound connection.
 type target struct {
-	name    string // for messages: "node3 at 127.0.0.1:7003"
-	node    juno.NodeID
+	name    string      // for messages: "node3 at 127.0.0.1:7003"
+	node    juno.NodeID // 0: any
 	address string
 	curve   curveKey
 }
 
-// link is one connection that we make, and make again whenever it breaks. Every attempt has a
-// socket of its own, so that whatever arrives on a socket comes from one connection, beginning
-// with its hello; libzmq's own reconnecting would not tell where one ends and the next begins.
+// outboundConn is a connection that this side makes, and makes again when it breaks. Every attempt
+// has a socket of its own, so all frames of a socket are of one connection, and the first is the
+// answer to the hello. With libzmq's own reconnects, one connection could not be told from the
+// next.
 //
-// The loop owns everything but the outbox and the counters.
+// The loop owns all fields but the outbox and the counters.
 type outboundConn struct {
 	e        *engine
 	purpose  purpose
 	target   target
-	secret   string // our curve keys, Z85
+	secret   string // the local curve keys in Z85
 	public   string
 	hello    hello
-	onFrame  func(frame []byte) // frames that come back; nil on a peer's link
-	onChange func()             // after up or problem changed
+	onFrame  func(frame []byte) // called with received frames; nil for a peer, which sends none
+	onChange func()             // called after state or problem has changed
 
 	outbox    outbox
 	framesOut atomic.Uint64
 	bytesOut  atomic.Uint64
 
-	sock        *zmq4.Socket
-	interest    zmq4.State
-	attempt     int       // the one that sock belongs to
-	state       connState // of the attempt
-	deadline    time.Time // when patience with the state ends
+	sock        *zmq4.Socket // of the present attempt
+	interest    zmq4.State   // the events that the loop handles
+	attempt     int          // number of the present attempt
+	state       connState
+	deadline    time.Time // of the state; zero: none
 	backoff     time.Duration
-	probe       bool   // find out why the last attempt failed to connect
-	peerSeen    bool   // the other end was heard of during the attempt
-	pending     []byte // taken from the outbox and not yet sent
+	probe       bool   // the next attempt finds out why the last one could not connect
+	peerSeen    bool   // the peer has connected to this node during the attempt
+	pending     []byte // taken from the outbox, not yet sent
 	sendBlocked bool   // libzmq's queue is full
 	problem     error  // nil when up
-	software    string // of the other end, once it answered
+	software    string // name of the remote program; empty before its first answer
 }
 
 func (c *outboundConn) up() bool { return c.state == connUp }
@@ -74,8 +75,8 @@ func (c *outboundConn) start() {
 	c.resolve()
 }
 
-// lookup turns the host into an IP address, off the loop: libzmq would do it on the thread that
-// carries everybody's frames.
+// resolve begins an attempt: it looks up the host on a goroutine of its own. libzmq would do so on
+// the I/O thread of all connections.
 func (c *outboundConn) resolve() {
 	c.attempt++
 	attempt := c.attempt
@@ -94,7 +95,7 @@ func (c *outboundConn) resolve() {
 			case err != nil:
 				c.fail(fmt.Errorf("%w: %w; is the address right, and does the node run?",
 					ErrUnreachable, err))
-				c.probe = true // cheaper than a socket, until somebody listens
+				c.probe = true // costs less than a socket, until the node listens
 			default:
 				c.connect(uri, ipv6)
 			}
@@ -102,7 +103,7 @@ func (c *outboundConn) resolve() {
 	})
 }
 
-// connect makes a socket and lets libzmq connect it. The hello is the first frame in its queue.
+// connect opens a socket and makes libzmq connect it.
 func (c *outboundConn) connect(uri string, ipv6 bool) {
 	c.setState(connConnecting, handshakeTimeout)
 	if err := c.openSocket(uri, ipv6); err != nil {
@@ -112,9 +113,10 @@ func (c *outboundConn) connect(uri string, ipv6 bool) {
 	c.updateInterest()
 }
 
+// openSocket opens the socket of an attempt, and queues the hello as its first frame.
 func (c *outboundConn) openSocket(uri string, ipv6 bool) (err error) {
 	if c.sock, err = c.e.ctx.NewSocket(zmq4.DEALER); err != nil {
-		return fmt.Errorf("zmq: open a socket: %w", err)
+		return fmt.Errorf("create a socket: %w", err)
 	}
 	queueMax := bulkFramesMax
 	if c.purpose == purposeUrgent {
@@ -122,14 +124,12 @@ func (c *outboundConn) openSocket(uri string, ipv6 bool) (err error) {
 	}
 	s := c.sock
 	err = errors.Join(
-		setCommonOptions(s, c.e.frameBytesMax), setHeartbeatOptions(s),
-		s.SetSndhwm(queueMax), s.SetRcvhwm(0), // no bound, for the reason at the door
+		setCommonOptions(s, c.e.frameBytesMax, queueMax, ipv6), setHeartbeatOptions(s),
 		s.SetReconnectIvl(-1), s.SetConnectTimeout(connectTimeout),
-		s.SetIpv6(ipv6),
 		s.SetCurveServerkey(c.target.curve.z85()),
 		s.SetCurvePublickey(c.public), s.SetCurveSecretkey(c.secret))
 	if err != nil {
-		return fmt.Errorf("zmq: set up a socket: %w", err)
+		return fmt.Errorf("configure a socket: %w", err)
 	}
 	c.e.monitorSerial++
 	attempt := c.attempt
@@ -140,7 +140,7 @@ func (c *outboundConn) openSocket(uri string, ipv6 bool) (err error) {
 			}
 		})
 	}
-	monitor := fmt.Sprintf("inproc://link-%d", c.e.monitorSerial)
+	monitor := fmt.Sprintf("inproc://outbound-%d", c.e.monitorSerial)
 	if err := c.e.monitor.attach(c.e.ctx, s, monitor, handle); err != nil {
 		return err
 	}
@@ -148,25 +148,26 @@ func (c *outboundConn) openSocket(uri string, ipv6 bool) (err error) {
 		return fmt.Errorf("%w: connect to %s: %w", ErrUnreachable, uri, err)
 	}
 	switch _, err := s.SendBytes(appendHello(nil, &c.hello), zmq4.DONTWAIT); {
-	case errors.Is(err, zmq4.Errno(eagain)): // it was refused already, and the queue with it
+	case errors.Is(err, eagain): // TCP was refused already, and libzmq has removed the queue
 		return fmt.Errorf("%w: connect to %s: refused; is the address right, and does the node "+
 			"run?", ErrUnreachable, uri)
 	case err != nil:
-		return fmt.Errorf("zmq: send hello: %w", err)
+		return fmt.Errorf("send the hello: %w", err)
 	}
 	return nil
 }
 
-func (c *outboundConn) setState(s connState, patience time.Duration) {
+// setState enters a state that ends after a timeout; 0 for none.
+func (c *outboundConn) setState(s connState, timeout time.Duration) {
 	c.state = s
 	c.deadline = time.Time{}
-	if patience > 0 {
-		c.deadline = time.Now().Add(patience)
+	if timeout > 0 {
+		c.deadline = time.Now().Add(timeout)
 		c.e.wakeAt(c.deadline)
 	}
 }
 
-// event is what libzmq says of the connection.
+// handleMonitorEvent handles libzmq's reports on the socket of the present attempt.
 func (c *outboundConn) handleMonitorEvent(event zmq4.Event, value int) {
 	switch event {
 	case zmq4.EVENT_CONNECTED:
@@ -178,36 +179,36 @@ func (c *outboundConn) handleMonitorEvent(event zmq4.Event, value int) {
 			c.state = connAwaitingAnswer
 		}
 	case zmq4.EVENT_HANDSHAKE_FAILED_AUTH:
-		c.fail(fmt.Errorf("%w (status %d): it does not know the key %s; "+
-			"is it a member or a registered client there?", ErrNotAdmitted, value, c.hello.key.ID()))
+		c.fail(fmt.Errorf("%w: the node refused key %s (ZAP status %d); is it the key of a member "+
+			"or of a registered client there?", ErrNotAdmitted, c.hello.key.ID(), value))
 	case zmq4.EVENT_HANDSHAKE_FAILED_PROTOCOL, zmq4.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-		c.fail(fmt.Errorf("%w: whoever listens there does not hold the key expected, "+
-			"or is no Juno node; are address and key of the same node?", ErrWrongKey))
+		c.fail(fmt.Errorf("%w: the remote end does not hold the expected key, or is not a Juno "+
+			"node; do address and key belong to the same node?", ErrWrongKey))
 	case zmq4.EVENT_CLOSED:
 		if c.state == connConnecting {
 			c.scheduleRetry()
-			c.probe = true // the next attempt finds out why
+			c.probe = true
 		}
 	case zmq4.EVENT_DISCONNECTED:
 		c.fail(c.disconnectError())
 	}
 }
 
-// brokenIn says what it means that the connection broke in this state.
+// disconnectError returns what a disconnect means in the present state.
 func (c *outboundConn) disconnectError() error {
 	switch c.state {
 	case connHandshaking:
-		return fmt.Errorf("%w: it closed the connection in the handshake; does it hold the key "+
-			"expected, and is it a Juno node?", ErrWrongKey)
+		return fmt.Errorf("%w: the remote end closed the connection during the handshake; does it "+
+			"hold the expected key, and is it a Juno node?", ErrWrongKey)
 	case connUp:
-		return fmt.Errorf("%w: the other side closed it, or was silent for %s",
+		return fmt.Errorf("%w: the remote end closed it, or was silent for %s",
 			ErrLost, heartbeatTimeout)
 	default:
-		return fmt.Errorf("%w: it closed before it answered", ErrLost)
+		return fmt.Errorf("%w: the remote end closed it before it answered the hello", ErrLost)
 	}
 }
 
-// tick ends waiting.
+// tick ends the present state if its deadline has passed.
 func (c *outboundConn) tick(now time.Time) {
 	switch {
 	case c.deadline.IsZero():
@@ -222,8 +223,8 @@ func (c *outboundConn) tick(now time.Time) {
 	case connResolving, connConnecting:
 		c.fail(fmt.Errorf("%w: no TCP connection within %s", ErrUnreachable, handshakeTimeout))
 	case connHandshaking, connAwaitingAnswer:
-		c.fail(fmt.Errorf("%w: it accepts connections and says nothing for %s; is it stopped, "+
-			"overloaded, or no Juno node?", ErrUnreachable, handshakeTimeout))
+		c.fail(fmt.Errorf("%w: the remote end accepted the connection but did not answer within "+
+			"%s; is it stopped, overloaded, or not a Juno node?", ErrUnreachable, handshakeTimeout))
 	case connUp:
 		c.receive()
 		if c.up() {
@@ -232,10 +233,10 @@ func (c *outboundConn) tick(now time.Time) {
 	}
 }
 
-// hurry tries at once: the other end has just been heard of. An attempt that began before it was
-// there may hang or fail; then another one follows without a pause, once. Until there is a
-// connection the other end hears nothing from us, and if a quorum needs it, it has to ask for every
-// entry.
+// retryNow connects without further backoff, because the peer has just connected to this node. An
+// attempt that began before the peer was up may hang or fail, so another one follows at once, but
+// only once. The peer receives no frame of this node before there is a connection; if a quorum
+// needs the peer, it would have to fetch every entry.
 func (c *outboundConn) retryNow() {
 	again := c.state == connResolving && !c.peerSeen
 	if c.state == connBackoff || again {
@@ -246,21 +247,21 @@ func (c *outboundConn) retryNow() {
 	c.peerSeen = c.state < connUp
 }
 
-// fail ends an attempt or a connection, and plans the next one.
-func (c *outboundConn) fail(why error) {
+// fail ends the present attempt or connection because of err, and schedules the next attempt.
+func (c *outboundConn) fail(err error) {
 	if c.state == connClosed || c.state == connBackoff {
 		return
 	}
-	problem := fmt.Errorf("%s: %w", c.target.name, why)
-	news := c.problem == nil || c.problem.Error() != problem.Error()
+	problem := fmt.Errorf("%s: %w", c.target.name, err)
+	changed := c.problem == nil || c.problem.Error() != problem.Error()
 	c.scheduleRetry()
 	c.problem = problem
-	if news {
+	if changed {
 		c.onChange()
 	}
 }
 
-// pause ends an attempt and plans the next one.
+// scheduleRetry ends the present attempt and schedules the next one.
 func (c *outboundConn) scheduleRetry() {
 	c.closeSocket()
 	if c.peerSeen {
@@ -270,9 +271,9 @@ func (c *outboundConn) scheduleRetry() {
 	c.setState(connBackoff, c.backoff)
 }
 
-// drop closes the socket and forgets what was on its way.
+// closeSocket closes the socket and drops the queued frames.
 func (c *outboundConn) closeSocket() {
-	c.attempt++ // whatever the old socket still says is not heard
+	c.attempt++ // events of the old socket are ignored from here on
 	if c.sock != nil {
 		_ = c.e.setInterest(c, 0)
 		_ = c.sock.Close()
@@ -282,19 +283,19 @@ func (c *outboundConn) closeSocket() {
 	c.pending, c.sendBlocked = nil, false
 }
 
-// close ends the link for good.
-func (c *outboundConn) close(why error) {
+// close ends the connection for good.
+func (c *outboundConn) close(err error) {
 	if c.state == connClosed {
 		return
 	}
 	c.closeSocket()
 	c.state = connClosed
-	c.problem = fmt.Errorf("%s: %w", c.target.name, why)
+	c.problem = fmt.Errorf("%s: %w", c.target.name, err)
 	delete(c.e.conns, c)
 	c.onChange()
 }
 
-// polledFor serves the socket.
+// handleEvents handles events of the socket.
 func (c *outboundConn) handleEvents(events zmq4.State) {
 	if events&zmq4.POLLIN != 0 {
 		c.receive()
@@ -306,7 +307,8 @@ func (c *outboundConn) handleEvents(events zmq4.State) {
 	}
 }
 
-// poll asks for what the link needs: answers until it is up, and always on a client's link.
+// updateInterest selects the events that the connection needs. A peer's connection receives only
+// until it is up, a client's connection always.
 func (c *outboundConn) updateInterest() {
 	if c.sock == nil {
 		return
@@ -323,7 +325,7 @@ func (c *outboundConn) updateInterest() {
 	}
 }
 
-// receiveSome takes what came back: the answer to our hello first.
+// receive handles frames that have arrived, up to a limit.
 func (c *outboundConn) receive() {
 	for range receiveFramesMax {
 		if c.sock == nil {
@@ -334,7 +336,8 @@ func (c *outboundConn) receive() {
 			return
 		}
 		if more, err := c.sock.GetRcvmore(); err != nil || more {
-			c.fail(fmt.Errorf("%w: it sends messages of several parts", ErrVersion))
+			c.fail(fmt.Errorf("%w: the remote end sent a message of several parts; expected one",
+				ErrVersion))
 			return
 		}
 		switch {
@@ -348,21 +351,21 @@ func (c *outboundConn) receive() {
 	}
 }
 
-// greeted reads the answer to our hello.
+// handleAnswer handles the answer to the hello.
 func (c *outboundConn) handleAnswer(frame []byte) {
 	a, version, err := parseAnswer(frame)
 	if version != 0 && version != protocolVersion {
-		c.fail(fmt.Errorf("%w: it speaks version %d, we speak %d; "+
+		c.fail(fmt.Errorf("%w: the remote end speaks version %d; expected %d; "+
 			"run the same release on both", ErrVersion, version, protocolVersion))
 		return
 	}
 	if err != nil {
-		c.fail(fmt.Errorf("%w: its answer does not read: %w", ErrVersion, err))
+		c.fail(fmt.Errorf("%w: parse the answer to the hello: %w", ErrVersion, err))
 		return
 	}
 	c.software = a.software
-	if why := c.checkAnswer(&a); why != nil {
-		c.fail(why)
+	if err := c.checkAnswer(&a); err != nil {
+		c.fail(err)
 		return
 	}
 	c.backoff = 0
@@ -371,7 +374,7 @@ func (c *outboundConn) handleAnswer(frame []byte) {
 	if c.onFrame == nil {
 		c.setState(connUp, peerCheckEvery)
 	} else {
-		c.setState(connUp, 0) // what comes is read at once
+		c.setState(connUp, 0) // the loop receives frames as they arrive
 	}
 	c.updateInterest()
 	if c.outbox.setConnected() {
@@ -380,44 +383,39 @@ func (c *outboundConn) handleAnswer(frame []byte) {
 	c.onChange()
 }
 
-// dismissed reads what a peer says when it has welcomed us before: that it does not hear us any
-// more, and why. It has nothing else to say, and whatever it sends waits here without a bound.
+// handleRejection handles a frame of a peer after its first answer. A peer may only send another
+// answer, which refuses the session. Any other frame ends the connection, because the receive
+// queue is unbounded.
 func (c *outboundConn) handleRejection(frame []byte) {
 	a, _, err := parseAnswer(frame)
-	if err != nil || a.code == codeWelcome {
-		c.fail(fmt.Errorf("%w: it sends frames on a connection of ours", ErrVersion))
+	if err != nil || a.code == codeOK {
+		c.fail(fmt.Errorf("%w: the remote end sent a frame; expected none after its answer",
+			ErrVersion))
 		return
 	}
 	c.fail(c.checkAnswer(&a))
 }
 
-// judge returns why the answer is none that we can live with.
+// checkAnswer returns an error if the answer refuses the hello, or is of another node.
 func (c *outboundConn) checkAnswer(a *answer) error {
 	kinds := [codeCount]error{
 		codeVersion: ErrVersion, codeCluster: ErrCluster, codeNode: ErrIdentity,
-		codeIdentity: ErrIdentity, codeFull: ErrTooManyConns,
+		codeIdentity: ErrIdentity, codeTooManyConns: ErrTooManyConns,
 	}
 	switch {
-	case a.code != codeWelcome:
-		return fmt.Errorf("%w: it says: %s", kinds[a.code], a.reason)
+	case a.code != codeOK:
+		return fmt.Errorf("%w: the node refused the hello: %s", kinds[a.code], a.reason)
 	case a.cluster != c.hello.cluster:
-		return fmt.Errorf("%w: it belongs to %s, we to %s",
+		return fmt.Errorf("%w: the node belongs to cluster %s; expected %s",
 			ErrCluster, a.cluster.Short(), c.hello.cluster.Short())
 	case c.target.node != 0 && a.from != c.target.node:
-		return fmt.Errorf("%w: %s answers", ErrIdentity, a.from)
+		return fmt.Errorf("%w: %s answered; expected %s", ErrIdentity, a.from, c.target.node)
 	}
 	return nil
 }
 
-// How much one connection may send or receive before the others have their turn.
-const (
-	flushBytesMax    = 1 << 20
-	receiveFramesMax = 256
-	receiveBytesMax  = 4 << 20
-)
-
-// flush sends what waits until libzmq's queue is full, and says whether there is more to send
-// at once.
+// flush sends queued frames until libzmq's queue is full, up to a limit. It reports whether more
+// can be sent at once.
 func (c *outboundConn) flush() (more bool) {
 	for sent := 0; c.up() && !c.sendBlocked; {
 		if c.pending == nil {
@@ -427,13 +425,13 @@ func (c *outboundConn) flush() (more bool) {
 			}
 		}
 		_, err := c.sock.SendBytes(c.pending, zmq4.DONTWAIT)
-		if err == zmq4.Errno(eagain) {
+		if err == eagain {
 			c.sendBlocked = true
 			c.updateInterest()
 			return false
 		}
 		if err != nil {
-			c.fail(fmt.Errorf("%w: send: %w", ErrLost, err))
+			c.fail(fmt.Errorf("%w: send a frame: %w", ErrLost, err))
 			return false
 		}
 		c.framesOut.Add(1)
@@ -447,10 +445,7 @@ func (c *outboundConn) flush() (more bool) {
 	return false
 }
 
-// frameCost is what a frame costs beside its bytes, in bytes.
-const frameOverheadBytes = 1 << 10
-
-// send puts a frame in a lane, from any goroutine.
+// send queues a frame. Any goroutine may call it.
 func (c *outboundConn) send(lane Lane, frame []byte) bool {
 	accepted, mustSchedule := c.outbox.push(lane, frame)
 	if mustSchedule {

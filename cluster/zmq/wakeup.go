@@ -12,51 +12,52 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watch tells the loop that something may have come on a socket. It waits in Go's own poller, as
-// net does, and not in libzmq: a thread that waits inside of a C call costs two switches of
-// threads for everything that comes, keeps Go's supervisor of such calls busy, and needs a socket
-// of its own to be woken by.
+// fdWatcher wakes the loop when a socket may have something to receive. It waits for the socket's
+// descriptor (ZMQ_FD) in Go's network poller, as package net does, and not in zmq_poll: a thread
+// blocked in C costs two thread switches for every wake-up, keeps Go's system monitor busy, and
+// needs another socket to be woken by.
 //
-// A socket's descriptor (ZMQ_FD) only says that libzmq has left a note for the socket. The note is
-// taken by whatever is done with the socket, and whether there is anything to receive is known
-// after that alone (zmq_getsockopt(3)). So the loop arms a watch when it has looked at the socket
-// and is about to sleep; the watch fires once, at once if there is a note by then.
+// ZMQ_FD is edge-triggered, and says only that libzmq has signaled the socket. Any operation on
+// the socket consumes the signal; only after that does ZMQ_EVENTS say what is there
+// (zmq_getsockopt(3)). So the loop arms the watcher after it has looked at the socket, just
+// before it sleeps. An armed watcher fires once, and at once if the signal is there already.
 type fdWatcher struct {
-	file       *os.File // a descriptor of our own for the same notes
+	file       *os.File // a duplicate of the descriptor
 	conn       syscall.RawConn
 	onReadable func()
 	armed      atomic.Bool
-	rearm      chan struct{}
+	rearm      chan struct{} // capacity 1: see arm
 }
 
-// newWatch watches a socket until close, which comes before the socket's. fired is called from
-// another goroutine.
-func newFDWatcher(s *zmq4.Socket, fired func()) (*fdWatcher, error) {
+// newFDWatcher watches a socket until close, which must precede the close of the socket.
+// onReadable is called from a goroutine of the watcher.
+func newFDWatcher(s *zmq4.Socket, onReadable func()) (*fdWatcher, error) {
 	fd, err := s.GetFd()
 	if err == nil {
 		fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("zmq: watch a socket: %w", err)
+		return nil, fmt.Errorf("zmq: watch ZMQ_FD of a socket: %w", err)
 	}
 	w := &fdWatcher{
-		file: os.NewFile(uintptr(fd), "ZMQ_FD"), onReadable: fired, rearm: make(chan struct{}, 1),
+		file:       os.NewFile(uintptr(fd), "ZMQ_FD"),
+		onReadable: onReadable, rearm: make(chan struct{}, 1),
 	}
 	if w.conn, err = w.file.SyscallConn(); err == nil {
-		err = w.file.SetReadDeadline(time.Time{}) // no: Go's poller does not take it
+		err = w.file.SetReadDeadline(time.Time{}) // fails if Go's poller does not take it
 	}
 	if err != nil {
 		_ = w.file.Close()
-		return nil, fmt.Errorf("zmq: watch a socket: %w", err)
+		return nil, fmt.Errorf("zmq: watch ZMQ_FD of a socket: %w", err)
 	}
 	go w.run()
 	return w, nil
 }
 
-// arm makes the watch fire once. Only the loop arms.
+// arm makes the watcher fire once. Only the loop calls it.
 func (w *fdWatcher) arm() {
 	if w.armed.CompareAndSwap(false, true) {
-		w.rearm <- struct{}{} // there is room: run has taken the last one before it disarmed
+		w.rearm <- struct{}{} // never blocks: run receives before it clears armed
 	}
 }
 
@@ -70,7 +71,7 @@ func (w *fdWatcher) run() {
 	}
 }
 
-// noted reports whether a descriptor can be read. It is not read: that is for libzmq to do.
+// readable reports whether a descriptor is readable. It does not read: only libzmq may.
 func readable(fd uintptr) bool {
 	one := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	n, err := unix.Poll(one, 0)
@@ -82,35 +83,35 @@ func (w *fdWatcher) close() {
 	close(w.rearm)
 }
 
-// waker ends the wait of a goroutine that waits for ZeroMQ sockets. Sockets are not safe for use
-// by several goroutines; the sending half of a waker is, because a mutex guards it.
+// signaler wakes a goroutine that is blocked in zmq_poll. A socket must not be used by several
+// goroutines at once, so a mutex guards the sending one.
 type signaler struct {
-	signaled atomic.Bool // the goroutine will look at its lists before it waits
+	signaled atomic.Bool // the goroutine will look at its lists before it blocks
 	recv     *zmq4.Socket
 	mu       sync.Mutex
 	send     *zmq4.Socket // nil once closed
 }
 
 func newSignaler(ctx *zmq4.Context, address string) (*signaler, error) {
-	w := &signaler{}
+	s := &signaler{}
 	var err error
-	if w.recv, err = ctx.NewSocket(zmq4.PAIR); err == nil {
-		err = w.recv.Bind(address)
+	if s.recv, err = ctx.NewSocket(zmq4.PAIR); err == nil {
+		err = s.recv.Bind(address)
 	}
 	if err == nil {
-		if w.send, err = ctx.NewSocket(zmq4.PAIR); err == nil {
-			err = w.send.Connect(address)
+		if s.send, err = ctx.NewSocket(zmq4.PAIR); err == nil {
+			err = s.send.Connect(address)
 		}
 	}
 	if err != nil {
-		w.close()
+		s.close()
 		return nil, fmt.Errorf("zmq: open %s: %w", address, err)
 	}
-	return w, nil
+	return s, nil
 }
 
-// wake makes the goroutine look at its lists; what it shall find there is there before the call.
-// Many calls cost one frame: only the first after it went to sleep sends.
+// signal makes the goroutine look at its lists, which the caller has filled before. Only the
+// first call after the goroutine has blocked sends a frame.
 func (s *signaler) signal() {
 	if !s.signaled.CompareAndSwap(false, true) {
 		return
@@ -118,12 +119,12 @@ func (s *signaler) signal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.send != nil {
-		// The queue holds a thousand and never more than a few are in it.
+		// libzmq's queue holds 1000 frames by default, and never has more than a few of these.
 		_, _ = s.send.SendBytes([]byte{0}, zmq4.DONTWAIT)
 	}
 }
 
-// drain takes the frames of calls to wake.
+// clear receives the frames that calls of signal have sent.
 func (s *signaler) clear() {
 	for {
 		if _, err := s.recv.RecvBytes(zmq4.DONTWAIT); err != nil {
@@ -135,9 +136,9 @@ func (s *signaler) clear() {
 func (s *signaler) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, s := range []*zmq4.Socket{s.send, s.recv} {
-		if s != nil {
-			_ = s.Close()
+	for _, socket := range []*zmq4.Socket{s.send, s.recv} {
+		if socket != nil {
+			_ = socket.Close()
 		}
 	}
 	s.send = nil
