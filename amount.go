@@ -10,7 +10,7 @@ import (
 // Limits of an Amount.
 const (
 	// AmountBitsMax bounds numerator and denominator, each. Without a bound a few squarings
-	// make numbers of megabits (hopper.md §1.4); 512 bits hold any sum of money that is meant.
+	// make numbers of megabits; 512 bits hold any sum of money that is meant.
 	AmountBitsMax = 512
 	// MinorScaleMax is the finest scale a currency can fix: 10^18 is the largest power of ten in
 	// an int64.

@@ -23,7 +23,7 @@ func (k CertificateKind) String() string {
 }
 
 // certificateHeadersMax bounds how far ahead of the position its votes may be: the entries that can
-// be in flight at once (consensus.md, N1).
+// be in flight at once (docs/SPECIFICATION.md, N1).
 const certificateHeadersMax = 65536
 
 // QuorumCertificate is the proof that a quorum of one term stands behind a position (a QC). With it
@@ -134,7 +134,7 @@ func (c *QuorumCertificate) support(v *SignedVote) Pos {
 // Check verifies everything but the signatures: a quorum of distinct voters of cfg, all of the
 // certificate's term, each on the certificate's chain at or beyond its position, and the term
 // match rule: the entry at the position is of the certificate's own term, or ends its epoch
-// (consensus.md §3.3, validQC). log may be nil if the certificate is Detached.
+// (docs/SPECIFICATION.md §3.3). log may be nil if the certificate is Detached.
 func (c *QuorumCertificate) Check(cfg *EpochConfig, log History) error {
 	if c.Detached {
 		log = c.history()
@@ -186,7 +186,8 @@ func (c *QuorumCertificate) checkPosition(cfg *EpochConfig, log History) error {
 }
 
 // TermMatch is the rule that makes the protocol safe: a vote or certificate of a term counts only
-// at an entry of that very term, or at the entry that ends the term's epoch (consensus.md, F1).
+// at an entry of that very term, or at the entry that ends the term's epoch (docs/SPECIFICATION.md,
+// F1).
 func TermMatch(head EntryHeader, t Term) bool {
 	return head.Term == t || (head.Type == EntryConfig && head.Term.Epoch() == t.Epoch())
 }
@@ -213,13 +214,9 @@ func (c *QuorumCertificate) Verify(cfg *EpochConfig, ring *Keyring, log History)
 		envelopes[i] = c.Votes[i].Envelope()
 	}
 	for i, o := range ring.OpenAll(envelopes, 0) {
-		v := &c.Votes[i]
-		if o.Err != nil {
-			return fmt.Errorf("%s certificate at %s: vote of %s: %w", c.Kind, c.Pos, v.Node, o.Err)
-		}
-		if s := o.Verified.Signer(); s.Role != RoleNode || s.Subject != v.Node.String() {
-			return fmt.Errorf("%s certificate at %s: vote of %s is signed by %s",
-				c.Kind, c.Pos, v.Node, s.Subject)
+		if err := o.By(c.Votes[i].Node); err != nil {
+			return fmt.Errorf("%s certificate at %s: vote of %s: %w", c.Kind, c.Pos,
+				c.Votes[i].Node, err)
 		}
 	}
 	return nil

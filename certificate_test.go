@@ -33,8 +33,8 @@ func TestCertificatesAccepted(t *testing.T) {
 	}
 }
 
-// TestTermMatch is the rule of consensus.md, F1: votes of a later term do not count for an entry
-// of an earlier one, unless the entry ends their epoch.
+// TestTermMatch is rule F1 of docs/SPECIFICATION.md: votes of a later term do not count for an
+// entry of an earlier one, unless the entry ends their epoch.
 func TestTermMatch(t *testing.T) {
 	s := newScene(t, 4)
 	later := func(index Index, term Term) *QuorumCertificate {

@@ -115,7 +115,8 @@ func (c *EpochConfig) publicKeys() map[KeyID]PublicKey {
 	return keys
 }
 
-// ConfigChange ends an epoch and says who the members of the next one are (consensus.md, M1).
+// ConfigChange ends an epoch and says who the members of the next one are (docs/SPECIFICATION.md,
+// M1).
 //
 // Canonical bytes, the payload of an entry of type EntryConfig: version (1), hash of the present
 // membership (32), the next membership (AppendConfig), proofs of possession (count, then key id
@@ -198,7 +199,7 @@ func (c *ConfigChange) Verify(present *EpochConfig, cluster ClusterID) error {
 // modeReasonBytesMax bounds the words that go with a halt.
 const modeReasonBytesMax = 1024
 
-// ModeChange halts or resumes the ledger (consensus.md, H1).
+// ModeChange halts or resumes the ledger (docs/SPECIFICATION.md, H1).
 //
 // Canonical bytes, the payload of an entry of type EntryMode: version (1), halted (1), nonce
 // (uvarint, above that of every mode change before it), reason (text), approvals of

@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// Language says how the text of a command is read (hopper.md §4). It is chosen where the command
-// is made and is part of what is signed.
+// Language says how the text of a command is read. It is chosen where the command is made and is
+// part of what is signed.
 type Language uint8
 
 // The languages of commands. The numbers are part of the format.
@@ -21,7 +21,7 @@ const (
 	LanguageHopper  Language = 2 // contracts
 )
 
-// CommandTextBytesMax bounds the text of one command (hopper.md §5.1).
+// CommandTextBytesMax bounds the text of one command.
 const CommandTextBytesMax = 64 << 10
 
 const commandVersion = 1
@@ -171,7 +171,7 @@ func parseCommand(payload []byte) (c Command, text []byte, err error) {
 }
 
 // BatchCommandsMax bounds a client batch, so that the head and its commands fit one AppendEntries
-// of 4,096 entries (consensus.md, N1).
+// of 4,096 entries (docs/SPECIFICATION.md, N1).
 const BatchCommandsMax = 4095
 
 const batchVersion = 1

@@ -9,7 +9,7 @@ import (
 // EntryType says what the payload of an entry is.
 type EntryType uint8
 
-// The types of entries (consensus.md §3.2). The numbers are part of the format.
+// The types of entries (docs/SPECIFICATION.md §3.2). The numbers are part of the format.
 const (
 	EntryTermStart EntryType = 1 // a leader opened its term; payload: hash of its election proof
 	EntryCommand   EntryType = 2 // a client's command: Command
@@ -37,8 +37,8 @@ func (t EntryType) String() string {
 	return fmt.Sprintf("type(%d)", uint8(t))
 }
 
-// EntryPayloadBytesMax bounds one entry: the largest program is 256 KiB (hopper.md §5.1), the
-// largest membership far smaller; twice that leaves room for framing.
+// EntryPayloadBytesMax bounds one entry: the largest program is 256 KiB, the largest membership far
+// smaller; twice that leaves room for framing.
 const EntryPayloadBytesMax = 512 << 10
 
 // Entry is one step of the log. It never changes once it is committed.
@@ -49,6 +49,15 @@ type Entry struct {
 	Type    EntryType
 	Payload []byte // shared, never changed
 }
+
+// Chained is an entry together with the chain hash at it.
+type Chained struct {
+	Entry
+	Hash Hash
+}
+
+// Pos returns the position of the entry.
+func (c *Chained) Pos() Pos { return Pos{Index: c.Index, Hash: c.Hash} }
 
 // EntryHeader is an entry as the chain sees it, 49 bytes: enough to roll the hash past the entry
 // without its payload.
@@ -72,8 +81,8 @@ func (e *Entry) Header() EntryHeader {
 }
 
 // ChainHash returns h_i = SHA-256("juno1/entry" | h_{i-1} | index | term | time | type |
-// SHA-256(payload)), numbers as eight bytes big-endian, the type as one (consensus.md §3.2).
-// h_0 is the ClusterID.
+// SHA-256(payload)), numbers as eight bytes big-endian, the type as one (docs/SPECIFICATION.md
+// §3.2). h_0 is the ClusterID.
 func (e *Entry) ChainHash(prev Hash) Hash { return e.Header().Chain(prev, e.Index) }
 
 // Chain returns the chain hash at index, given the one before it.

@@ -1,7 +1,7 @@
 package juno
 
 // Kind is the kind of a signed statement. It is part of the signed bytes, so that a statement of
-// one kind can never be presented as another (consensus.md, B9).
+// one kind can never be presented as another (docs/SPECIFICATION.md, B9).
 type Kind uint8
 
 // The kinds of signed statements. The numbers are part of the format.

@@ -21,7 +21,7 @@ type Genesis struct {
 	Created Millis
 	Nonce   Hash // drawn at random, so that no two ledgers are equal
 	// Open is the prototype's way: accounts are made by being paid, anyone may debit them, there
-	// is no overdraft limit, and anyone may adjust a balance (hopper.md §4, legacy.open).
+	// is no overdraft limit, and anyone may adjust a balance.
 	Open    bool
 	Config  EpochConfig
 	Clients []ClientKey // in this order; every name once

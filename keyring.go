@@ -186,6 +186,17 @@ type Opened struct {
 	Err      error
 }
 
+// By returns nil if the statement was opened and is signed by that node, with a node's key.
+func (o *Opened) By(node NodeID) error {
+	if o.Err != nil {
+		return o.Err
+	}
+	if s := o.Verified.Signer(); s.Role != RoleNode || s.Subject != node.String() {
+		return fmt.Errorf("it is signed by %s, a %s", s.Subject, s.Role)
+	}
+	return nil
+}
+
 // OpenAll is Open for many statements at a time, verified as one batch.
 func (k *Keyring) OpenAll(all []Envelope, index Index) []Opened {
 	return k.OpenAllWith(NewBatchVerifier(len(all)), all, index)

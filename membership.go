@@ -8,7 +8,7 @@ import (
 // Limits of a membership.
 const (
 	// VotersMax bounds a cluster: votes cost n² messages, and beyond a hundred voters another
-	// way of collecting them is needed (consensus.md §2.4).
+	// way of collecting them is needed (docs/SPECIFICATION.md §2.4).
 	VotersMax       = 100
 	observersMax    = 1000
 	adminsMax       = 100
@@ -42,7 +42,7 @@ type EpochConfig struct {
 }
 
 // Quorum returns q = ceil((n+f+1)/2) for n voters: two sets of q meet in at least f+1 voters,
-// so in a correct one (consensus.md §2.1, F3).
+// so in a correct one (docs/SPECIFICATION.md, F3).
 func Quorum(n int) int { return (n + Faulty(n) + 2) / 2 }
 
 // Faulty returns f = floor((n-1)/3), how many of n voters may do anything at all.
@@ -55,7 +55,7 @@ func (c *EpochConfig) Quorum() int { return Quorum(len(c.Voters)) }
 func (c *EpochConfig) Faulty() int { return Faulty(len(c.Voters)) }
 
 // Leader returns who leads a term: the voters take turns, from FirstLeader on. It is a function,
-// so nobody can nominate himself (consensus.md, F6).
+// so nobody can nominate himself (docs/SPECIFICATION.md, F6).
 func (c *EpochConfig) Leader(t Term) NodeID {
 	first := uint64(max(0, c.voterIndex(c.FirstLeader)))
 	// In 64 bits: on a machine with 32-bit ints a large round would be negative.

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestQuorumTable is the table of consensus.md §3.1.
+// TestQuorumTable is the table of docs/SPECIFICATION.md §3.1.
 func TestQuorumTable(t *testing.T) {
 	for _, c := range [][3]int{
 		{1, 0, 1},

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// NameBytesMax bounds every name that a person chose: accounts, clients, keys (hopper.md §5.4).
+// NameBytesMax bounds every name that a person chose: accounts, clients, keys.
 const NameBytesMax = 256
 
 // CheckName reports whether s can be a name: 1 to NameBytesMax bytes of UTF-8 without control

@@ -19,7 +19,7 @@ const (
 
 // EpochChange proves that an epoch ended, and with it who the members of the next one are: the
 // entry of type EntryConfig, the chain hash before it, and the certificate of its own epoch's
-// quorum, detached, at that entry (consensus.md, EpochCC).
+// quorum, detached, at that entry (docs/SPECIFICATION.md §3.10).
 type EpochChange struct {
 	Prev        Hash
 	Entry       Entry
@@ -34,8 +34,8 @@ type BatchProof struct {
 }
 
 // Receipt proves, to somebody who has nothing else, that an entry is committed in a ledger, who
-// signed it, and, if enough nodes said so, what came of it (consensus.md §3.10). It needs no
-// server and no trust in whoever hands it over. VerifyReceipt says what exactly is proven.
+// signed it, and, if enough nodes said so, what came of it (docs/SPECIFICATION.md §3.10). It needs
+// no server and no trust in whoever hands it over. VerifyReceipt says what exactly is proven.
 //
 // A receipt is made with NewReceipt, and AddBatch for a batched command; Result and Answers are
 // set as they are known. Its text is JSON, see FormatReceipt.

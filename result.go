@@ -35,7 +35,7 @@ type Result struct {
 	Message string
 }
 
-// Code names a refusal, "E-FUNDS". Codes are part of what nodes agree on (hopper.md §5.12).
+// Code names a refusal, "E-FUNDS". Codes are part of what nodes agree on.
 type Code string
 
 // The refusals of the ledger's own commands.

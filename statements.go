@@ -1,6 +1,7 @@
 package juno
 
-// KindRevolution is the kind of an administrator's demand for another leader (consensus.md, E6).
+// KindRevolution is the kind of an administrator's demand for another leader
+// (docs/SPECIFICATION.md, E6).
 const KindRevolution Kind = 16
 
 // Envelopes returns the approvals of the change as statements to be opened by a Keyring.

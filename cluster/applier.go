@@ -42,7 +42,7 @@ type job struct {
 	client string
 	at     []juno.Index // where its commands stand; 0 is for Machine.Find, see also nowhere
 
-	certified *consensus.CheckpointCertificate
+	certified *juno.CheckpointCertificate
 
 	install *installation
 }

@@ -35,8 +35,8 @@
 // # Guarantees
 //
 // A ticket ends with an outcome only after its entries are final, on this node's disk, and
-// executed. Nothing that promises durability leaves before its sync; the table of consensus.md
-// §3.4 is asserted on every message.
+// executed. Nothing that promises durability leaves before its sync; the table of
+// docs/SPECIFICATION.md §3.4 is asserted on every message.
 //
 // A node whose log or machine fails stops at once and ends every ticket with ErrUnknown; it never
 // tries again, because after a failed sync nobody knows what is on disk.

@@ -10,7 +10,7 @@ import (
 // What a peer may have waiting here. More is dropped: everything that matters is repeated.
 const (
 	// inboxVotesMax keeps the newest votes. They are cumulative, but the newest may be about
-	// entries that we do not have yet (consensus.md, F11).
+	// entries that we do not have yet (F11).
 	inboxVotesMax = 4
 	// inboxUrgentMax bounds everything else on the lanes of votes and evidence.
 	inboxUrgentMax = 64

@@ -78,7 +78,7 @@ func (n *Node) Secret() juno.PrivateKey {
 
 // mustObserve reports whether the node may not vote in a membership, because the key that it
 // names is none of ours: somebody else speaks under it, or it was lost with everything that was
-// promised under it (consensus.md §3.4).
+// promised under it (docs/SPECIFICATION.md §3.4).
 func (n *Node) mustObserve(config *juno.EpochConfig) bool {
 	m, voting, ok := config.Member(n.cfg.ID)
 	if !ok || !voting {

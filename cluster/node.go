@@ -60,7 +60,7 @@ type Config struct {
 	// Progress, if not nil, is told how far that is.
 	Progress func(done, total juno.Index)
 	// Quarantine, if not nil, is told why the node says nothing any more, to keep what an
-	// operator needs to find out why (consensus.md, H2). It returns at once.
+	// operator needs to find out why (H2). It returns at once.
 	Quarantine func(reason string)
 	// Known, if not nil, is a membership that is proven to have come into force, perhaps newer than
 	// those in the log. The others are looked for under the keys and addresses in it.
@@ -217,10 +217,10 @@ func (n *Node) makeCore(st *consensus.Stored) (err error) {
 func configsOf(st *consensus.Stored) ([]*juno.EpochConfig, error) {
 	all := []*juno.EpochConfig{st.Genesis}
 	for i := range st.Records {
-		if st.Records[i].Kind != consensus.RecordEpoch {
+		if st.Records[i].Kind != juno.RecordEpoch {
 			continue
 		}
-		e, err := consensus.ParseEpochRecord(st.Records[i].Bytes)
+		e, err := juno.ParseEpochRecord(st.Records[i].Bytes)
 		if err != nil {
 			return nil, err
 		}

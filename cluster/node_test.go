@@ -23,7 +23,7 @@ type memLog struct {
 	entries []juno.Entry
 	hashes  []juno.Hash // hashes[i] at index i
 	proofs  []*juno.QuorumCertificate
-	records map[consensus.RecordKind]consensus.Record
+	records map[juno.RecordKind]juno.Record
 	floor   juno.Index
 	syncs   int
 	fail    error
@@ -32,7 +32,7 @@ type memLog struct {
 func newMemLog(g *juno.Genesis) *memLog {
 	return &memLog{
 		cluster: g.ID(), genesis: &g.Config, hashes: []juno.Hash{g.ID()},
-		records: make(map[consensus.RecordKind]consensus.Record),
+		records: make(map[juno.RecordKind]juno.Record),
 	}
 }
 
@@ -58,8 +58,8 @@ func (l *memLog) Write(g Group) error {
 	}
 	for _, r := range g.Records {
 		l.records[r.Kind] = r
-		if r.Kind == consensus.RecordProof {
-			c, err := consensus.ParseProof(r.Bytes)
+		if r.Kind == juno.RecordProof {
+			c, err := juno.ParseProof(r.Bytes)
 			if err != nil {
 				panic(err)
 			}

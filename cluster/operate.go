@@ -43,8 +43,7 @@ func (n *Node) executed(index juno.Index, root juno.Hash) {
 }
 
 // Halt presses the red button: what enough administrators have signed stops the ledger on every
-// node that hears of it, without a vote (consensus.md, H1). The error says why it was not obeyed
-// here.
+// node that hears of it, without a vote (H1). The error says why it was not obeyed here.
 func (n *Node) Halt(change *juno.ModeChange) error {
 	if !change.Halted {
 		return fmt.Errorf("halt %d: it is a resume, which goes through the log", change.Nonce)
@@ -56,8 +55,7 @@ func (n *Node) Halt(change *juno.ModeChange) error {
 	return err
 }
 
-// Revolution asks for another leader in the name of administrators (consensus.md, E6), here and
-// at all members.
+// Revolution asks for another leader in the name of administrators (E6), here and at all members.
 func (n *Node) Revolution(r *consensus.Revolution) error {
 	if err := n.press(r); err != nil {
 		return err

@@ -39,7 +39,7 @@ type Group struct {
 	Truncate *juno.Index // last index to keep; nil keeps all
 	Entries  []juno.Entry
 	Tip      juno.Pos // where the chain is after them
-	Records  []consensus.Record
+	Records  []juno.Record
 }
 
 // Machine executes final entries. The node calls it from one goroutine.
@@ -71,7 +71,7 @@ type Validator interface {
 }
 
 // States keeps copies of the executed state: what the nodes sign together at every checkpoint,
-// and what a node takes over that is too far behind for the log (consensus.md, Y4 and Y5).
+// and what a node takes over that is too far behind for the log (Y4, Y5).
 type States interface {
 	// Checkpoint is called right after the entry at pos was executed, by the goroutine that calls
 	// Machine.Apply. It returns the hash of the state there, and keeps the state until it is told
@@ -79,11 +79,11 @@ type States interface {
 	Checkpoint(pos juno.Pos) (root juno.Hash, ok bool, err error)
 	// Certified tells that a quorum has signed the state of a checkpoint. The log may be dropped
 	// up to the one before it.
-	Certified(k *consensus.CheckpointCertificate)
+	Certified(k *juno.CheckpointCertificate)
 	// Elements yields the state at a certified checkpoint in the order of its keys.
 	Elements(index juno.Index) (iter.Seq2[Element, error], error)
 	// Receive begins to take in the state of a checkpoint that others have certified.
-	Receive(k *consensus.CheckpointCertificate) (Incoming, error)
+	Receive(k *juno.CheckpointCertificate) (Incoming, error)
 	// Install makes a received state the one that Machine goes on from. The log begins behind it
 	// already. It is called by the goroutine that calls Machine.Apply.
 	Install(at juno.Pos) error

@@ -24,7 +24,7 @@ type Status struct {
 	// Observing says that the node is a voter by its id, and does not vote: the membership names
 	// a key that it does not have, or under which it has forgotten what it promised.
 	Observing bool
-	// Quarantine is why the node says nothing any more; empty if it does (consensus.md, H2).
+	// Quarantine is why the node says nothing any more; empty if it does (H2).
 	Quarantine string
 	// Evidence counts the proofs of misbehaviour that this run found.
 	Evidence int

@@ -13,10 +13,10 @@ import (
 )
 
 // A node that is too far behind for the log fetches the state of a certified checkpoint, element
-// by element, in the order of their keys (consensus.md, Y5). The state is the same on all nodes,
-// so another one can go on where one fell silent. Whether it is the right one the hash over all
-// elements shows, which a quorum has signed. A node that sent a wrong one is not asked again
-// together with others, so that every correct node is believed in the end.
+// by element, in the order of their keys (Y5). The state is the same on all nodes, so another one
+// can go on where one fell silent. Whether it is the right one the hash over all elements shows,
+// which a quorum has signed. A node that sent a wrong one is not asked again together with others,
+// so that every correct node is believed in the end.
 //
 //	ask    index (8), key behind which to go on (length-prefixed, empty: from the beginning)
 //	piece  index (8), key it goes on behind (length-prefixed), what comes (1: pieceMore, pieceLast

@@ -108,7 +108,7 @@ func (v *verifier) run(checks []check) []bool {
 }
 
 // signer returns the key that a statement names, if it is of the one whose it has to be: this is
-// what keeps a node from speaking in the name of another (consensus.md, B1).
+// what keeps a node from speaking in the name of another (B1).
 func (v *verifier) signer(s *consensus.Statement) (juno.KeyRecord, error) {
 	rings := *v.members.rings.Load()
 	if s.Anywhere {

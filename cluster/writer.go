@@ -20,8 +20,8 @@ type writer struct {
 	done func(persisted)
 	fail func(error)
 
-	proof      *consensus.Record // the newest one, not written yet
-	proofIndex juno.Index        // of the newest one that was written
+	proof      *juno.Record // the newest one, not written yet
+	proofIndex juno.Index   // of the newest one that was written
 }
 
 // writeJob is a Ready to be made durable, or, with flushed set, the wish that everything that was
@@ -105,12 +105,12 @@ func (w *writer) write(all []writeJob) (synced bool, err error) {
 }
 
 // hold keeps commit certificates back until they are worth their bytes.
-func (w *writer) hold(records []consensus.Record) []consensus.Record {
-	proofs := func(r consensus.Record) bool { return r.Kind == consensus.RecordProof }
+func (w *writer) hold(records []juno.Record) []juno.Record {
+	proofs := func(r juno.Record) bool { return r.Kind == juno.RecordProof }
 	if !slices.ContainsFunc(records, proofs) {
 		return records
 	}
-	kept := make([]consensus.Record, 0, len(records))
+	kept := make([]juno.Record, 0, len(records))
 	for _, r := range records {
 		if !proofs(r) {
 			kept = append(kept, r)
@@ -125,7 +125,7 @@ func (w *writer) hold(records []consensus.Record) []consensus.Record {
 	return kept
 }
 
-func (w *writer) takeProof() consensus.Record {
+func (w *writer) takeProof() juno.Record {
 	r := *w.proof
 	w.proof, w.proofIndex = nil, r.Index
 	return r
@@ -134,7 +134,7 @@ func (w *writer) takeProof() consensus.Record {
 // finish writes what was held back, when nothing is coming for a while and at a clean end.
 func (w *writer) finish() error {
 	if w.proof != nil {
-		if err := w.log.Write(Group{Records: []consensus.Record{w.takeProof()}}); err != nil {
+		if err := w.log.Write(Group{Records: []juno.Record{w.takeProof()}}); err != nil {
 			return err
 		}
 		if err := w.log.Sync(); err != nil {

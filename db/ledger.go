@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 
 	"juno"
-	"juno/db/audit"
 	"juno/db/state"
 )
 
@@ -26,7 +25,7 @@ type Log interface {
 	// Entries yields the entries [from, to), ascending. An error is the last that it yields.
 	Entries(from, to juno.Index) iter.Seq2[juno.Entry, error]
 	// Chain is Entries with the chain hashes, verified.
-	Chain(from, to juno.Index) iter.Seq2[audit.Chained, error]
+	Chain(from, to juno.Index) iter.Seq2[juno.Chained, error]
 	// Certificates yields the commit certificates whose position is in [from, to), ascending by
 	// position.
 	Certificates(from, to juno.Index) iter.Seq2[*juno.QuorumCertificate, error]

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"juno"
-	"juno/db/audit"
 )
 
 // memoryLog is a log in memory.
@@ -64,12 +63,12 @@ func (m *memoryLog) Pos(i juno.Index) (juno.Pos, error) {
 	return juno.Pos{Index: i, Hash: m.hashes[i-m.start.Index-1]}, nil
 }
 
-func (m *memoryLog) Chain(from, to juno.Index) iter.Seq2[audit.Chained, error] {
-	return func(yield func(audit.Chained, error) bool) {
+func (m *memoryLog) Chain(from, to juno.Index) iter.Seq2[juno.Chained, error] {
+	return func(yield func(juno.Chained, error) bool) {
 		for i := from; i < to; i++ {
 			e, err := m.Entry(i)
 			pos, _ := m.Pos(i)
-			if !yield(audit.Chained{Entry: e, Hash: pos.Hash}, err) || err != nil {
+			if !yield(juno.Chained{Entry: e, Hash: pos.Hash}, err) || err != nil {
 				return
 			}
 		}

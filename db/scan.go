@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"juno"
-	"juno/db/audit"
 	"juno/db/sql"
 	"juno/db/state"
 )
@@ -23,7 +22,7 @@ const (
 
 // decoded is an entry with what a table needs of it. Strings are parts of the payload.
 type decoded struct {
-	audit.Chained
+	juno.Chained
 	prev juno.Hash
 
 	isCommand bool
@@ -77,14 +76,14 @@ func (d *decoder) read(ctx context.Context, from, to juno.Index) ([]decoded, err
 		if err != nil {
 			return nil, fmt.Errorf("db: read the log: %w", err)
 		}
-		return []decoded{{Chained: audit.Chained{Entry: e}}}, nil
+		return []decoded{{Chained: juno.Chained{Entry: e}}}, nil
 	}
 	all := make([]decoded, 0, to-from)
 	for e, err := range log.Entries(from, to) {
 		if err != nil {
 			return nil, fmt.Errorf("db: read the log: %w", err)
 		}
-		all = append(all, decoded{Chained: audit.Chained{Entry: e}})
+		all = append(all, decoded{Chained: juno.Chained{Entry: e}})
 		if e.Index%entriesPerLook == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

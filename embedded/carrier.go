@@ -12,7 +12,6 @@ import (
 	"juno"
 	"juno/internal/vfs"
 	"juno/snapshot"
-	"juno/wal"
 )
 
 // ExportInfo says what a carrier holds.
@@ -44,7 +43,7 @@ func (l *Ledger) Export(ctx context.Context, path string, whole bool) (info Expo
 	if err := l.node.Flush(ctx); err != nil {
 		return info, err
 	}
-	proof, found := l.log.newestHistory(wal.Proof)
+	proof, found := l.log.newestHistory(juno.RecordProof)
 	if !found || proof.Index < info.State {
 		return info, errors.New("export: nothing is final yet")
 	}
@@ -80,12 +79,11 @@ func (l *Ledger) freshSnapshot(ctx context.Context) (*snapshot.Snapshot, error) 
 }
 
 // proofs yields the records of [from, to) that prove entries.
-func (l *Ledger) proofs(from, to juno.Index) iter.Seq2[snapshot.Record, error] {
-	return func(yield func(snapshot.Record, error) bool) {
-		for _, kind := range []wal.Kind{wal.Proof, wal.Epoch} {
+func (l *Ledger) proofs(from, to juno.Index) iter.Seq2[juno.Record, error] {
+	return func(yield func(juno.Record, error) bool) {
+		for _, kind := range []juno.RecordKind{juno.RecordProof, juno.RecordEpoch} {
 			for r, err := range l.log.wal().Records(kind, from, to) {
-				out := snapshot.Record{Kind: uint8(r.Kind), Index: r.Index, Bytes: r.Bytes}
-				if !yield(out, err) || err != nil {
+				if !yield(r, err) || err != nil {
 					return
 				}
 			}

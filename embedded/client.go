@@ -176,7 +176,7 @@ func (s *submission) batches(ctx context.Context, commands []juno.Command) {
 	}
 }
 
-// batchBytesTarget keeps a client batch within one message to a follower (consensus.md, N1).
+// batchBytesTarget keeps a client batch within one message to a follower.
 const batchBytesTarget = 900 << 10
 
 // cutBatch returns as many commands from the front as fit one batch, at least one.

@@ -9,9 +9,7 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/consensus"
 	"juno/internal/vfs"
-	"juno/wal"
 )
 
 // The file "epochs" holds the proofs of all changes of the membership, so that whoever reads the
@@ -45,11 +43,11 @@ func (l *Ledger) Epochs(from uint32) ([]juno.EpochChange, error) {
 // to.
 func (l *clusterLog) epochs() ([]juno.EpochChange, error) {
 	var all []juno.EpochChange
-	for r, err := range l.wal().Records(wal.Epoch, 0, 0) {
+	for r, err := range l.wal().Records(juno.RecordEpoch, 0, 0) {
 		if err != nil {
 			return nil, err
 		}
-		e, err := consensus.ParseEpochRecord(r.Bytes)
+		e, err := juno.ParseEpochRecord(r.Bytes)
 		if err != nil {
 			return nil, err
 		}

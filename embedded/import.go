@@ -179,19 +179,18 @@ func (i *importer) flush() error {
 }
 
 // Record implements snapshot.Receiver.
-func (i *importer) Record(r snapshot.Record) error {
+func (i *importer) Record(r juno.Record) error {
 	if err := i.openLog(); err != nil {
 		return err
 	}
-	if r.Kind == uint8(wal.Proof) {
-		c, err := consensus.ParseProof(r.Bytes)
+	if r.Kind == juno.RecordProof {
+		c, err := juno.ParseProof(r.Bytes)
 		if err != nil {
 			return err
 		}
 		i.proof = c
 	}
-	i.batch.Records = append(i.batch.Records,
-		wal.Record{Kind: wal.Kind(r.Kind), Index: r.Index, Bytes: r.Bytes})
+	i.batch.Records = append(i.batch.Records, r)
 	return nil
 }
 
@@ -211,10 +210,7 @@ func (i *importer) End() error {
 		return err
 	}
 	if i.info.CanWrite && i.info.Tip.Index > 0 {
-		for _, r := range consensus.AloneRecords(i.proof) {
-			i.batch.Records = append(i.batch.Records,
-				wal.Record{Kind: wal.Kind(r.Kind), Index: r.Index, Bytes: r.Bytes})
-		}
+		i.batch.Records = append(i.batch.Records, consensus.AloneRecords(i.proof)...)
 		if err := i.flush(); err != nil {
 			return err
 		}

@@ -10,7 +10,6 @@ import (
 	"juno"
 	"juno/internal/vfs"
 	"juno/snapshot"
-	"juno/wal"
 )
 
 // A carrier that names the ledger's own genesis, and was made by somebody who has none of its keys,
@@ -41,8 +40,8 @@ func TestImportRefusesCertificateOfUnknownEpoch(t *testing.T) {
 	}
 	err = snapshot.Export(context.Background(), f, snapshot.Cargo{
 		Genesis: dir.Genesis, Entries: only(forged),
-		Records: only(snapshot.Record{
-			Kind: uint8(wal.Proof), Index: 1, Bytes: juno.AppendCertificate(nil, proof),
+		Records: only(juno.Record{
+			Kind: juno.RecordProof, Index: 1, Bytes: juno.AppendCertificate(nil, proof),
 		}),
 	})
 	if err != nil {

@@ -41,13 +41,9 @@ func (l *clusterLog) wal() *wal.Log {
 
 // Write implements cluster.Log.
 func (l *clusterLog) Write(g cluster.Group) error {
-	b := wal.Batch{Entries: g.Entries, Tip: g.Tip}
+	b := wal.Batch{Entries: g.Entries, Records: g.Records, Tip: g.Tip}
 	if g.Truncate != nil {
 		b.Truncate, b.TruncateTo = true, *g.Truncate
-	}
-	for _, r := range g.Records {
-		b.Records = append(b.Records,
-			wal.Record{Kind: wal.Kind(r.Kind), Index: r.Index, Bytes: r.Bytes})
 	}
 	if g.Reset != nil {
 		return l.replace(*g.Reset, &b)
@@ -140,11 +136,11 @@ func (l *clusterLog) Entries(lo, hi juno.Index, bytesMax int) []juno.Entry {
 func (l *clusterLog) Certificate(index juno.Index) (*juno.QuorumCertificate, bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	r, err := l.log.Find(wal.Proof, index)
+	r, err := l.log.Find(juno.RecordProof, index)
 	if err != nil {
 		return nil, false
 	}
-	c, err := consensus.ParseProof(r.Bytes)
+	c, err := juno.ParseProof(r.Bytes)
 	if err != nil {
 		l.fatal(fmt.Errorf("proof at %d: %w", r.Index, err))
 		return nil, false
@@ -158,12 +154,15 @@ func (l *clusterLog) Stored() (*consensus.Stored, error) {
 		Genesis: &l.dir.Genesis.Config, Start: l.wal().Start(),
 		Last: l.wal().Tip(),
 	}
-	for _, k := range []wal.Kind{wal.HardState, wal.Accepted, wal.High, wal.LeaderClaim} {
+	for _, k := range []juno.RecordKind{
+		juno.RecordHardState, juno.RecordAccepted,
+		juno.RecordHighQC, juno.RecordHeaders,
+	} {
 		if r, ok := l.wal().Newest(k); ok {
-			st.Records = append(st.Records, record(r))
+			st.Records = append(st.Records, r)
 		}
 	}
-	for _, k := range []wal.Kind{wal.Proof, wal.Checkpoint} {
+	for _, k := range []juno.RecordKind{juno.RecordProof, juno.RecordCheckpoint} {
 		if r, ok := l.newestHistory(k); ok {
 			st.Records = append(st.Records, r)
 		}
@@ -173,7 +172,7 @@ func (l *clusterLog) Stored() (*consensus.Stored, error) {
 		return nil, err
 	}
 	for i := range epochs {
-		r := consensus.EpochRecord{
+		r := juno.EpochRecord{
 			Payload:     epochs[i].Entry.Payload,
 			Certificate: epochs[i].Certificate,
 		}
@@ -184,7 +183,7 @@ func (l *clusterLog) Stored() (*consensus.Stored, error) {
 
 // newestHistory returns the last record of a kind of history. It looks at longer and longer ends
 // of the log: proofs are never far from the end, checkpoints may be anywhere.
-func (l *clusterLog) newestHistory(k wal.Kind) (newest consensus.Record, found bool) {
+func (l *clusterLog) newestHistory(k juno.RecordKind) (newest juno.Record, found bool) {
 	last := l.wal().LastIndex()
 	for reach := juno.Index(1024); !found; reach *= 16 {
 		from := juno.Index(0)
@@ -194,17 +193,13 @@ func (l *clusterLog) newestHistory(k wal.Kind) (newest consensus.Record, found b
 		for r, err := range l.wal().Records(k, from, 0) {
 			if err != nil {
 				l.fatal(err)
-				return consensus.Record{}, false
+				return juno.Record{}, false
 			}
-			newest, found = record(r), true
+			newest, found = r, true
 		}
 		if from == 0 {
 			break
 		}
 	}
 	return newest, found
-}
-
-func record(r wal.Record) consensus.Record {
-	return consensus.Record{Kind: consensus.RecordKind(r.Kind), Index: r.Index, Bytes: r.Bytes}
 }

@@ -101,14 +101,20 @@ func (l *clusterLog) replace(start juno.Pos, first *wal.Batch) error {
 }
 
 // carriedRecords returns what of a log's records goes on to the one that replaces it.
-func carriedRecords(log *wal.Log) ([]wal.Record, error) {
-	var carried []wal.Record
-	for _, k := range []wal.Kind{wal.HardState, wal.Accepted, wal.High, wal.LeaderClaim} {
+func carriedRecords(log *wal.Log) ([]juno.Record, error) {
+	var carried []juno.Record
+	for _, k := range []juno.RecordKind{
+		juno.RecordHardState, juno.RecordAccepted,
+		juno.RecordHighQC, juno.RecordHeaders,
+	} {
 		if r, ok := log.Newest(k); ok {
 			carried = append(carried, r)
 		}
 	}
-	for _, k := range []wal.Kind{wal.Epoch, wal.Checkpoint, wal.Evidence} {
+	for _, k := range []juno.RecordKind{
+		juno.RecordEpoch, juno.RecordCheckpoint,
+		juno.RecordEvidence,
+	} {
 		for r, err := range log.Records(k, 0, 0) {
 			if err != nil {
 				return nil, err

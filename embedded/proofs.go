@@ -13,12 +13,12 @@ import (
 // Proof returns a detached commit certificate of an entry at index or behind it, the nearest that
 // the node holds, or nil. One that was not worth writing yet is written now.
 func (l *Ledger) Proof(ctx context.Context, index juno.Index) (*juno.QuorumCertificate, error) {
-	r, err := l.log.wal().Find(wal.Proof, index)
+	r, err := l.log.wal().Find(juno.RecordProof, index)
 	if errors.Is(err, wal.ErrNoRecord) && l.node != nil {
 		if err := l.node.Flush(ctx); err != nil {
 			return nil, err
 		}
-		r, err = l.log.wal().Find(wal.Proof, index)
+		r, err = l.log.wal().Find(juno.RecordProof, index)
 	}
 	if errors.Is(err, wal.ErrNoRecord) {
 		return nil, nil
@@ -26,15 +26,15 @@ func (l *Ledger) Proof(ctx context.Context, index juno.Index) (*juno.QuorumCerti
 	if err != nil {
 		return nil, err
 	}
-	return consensus.ParseProof(r.Bytes)
+	return juno.ParseProof(r.Bytes)
 }
 
 // Standing returns the newest final position, and the highest certificate that the node holds of
 // either kind, detached; nil if it holds none. It is what a node answers to whoever wants to read
-// what a quorum knows (consensus.md, R2).
+// what a quorum knows (docs/SPECIFICATION.md §3.9).
 func (l *Ledger) Standing() (juno.Pos, *juno.QuorumCertificate, error) {
 	committed := l.Status().Committed
-	r, ok := l.log.wal().Newest(wal.High)
+	r, ok := l.log.wal().Newest(juno.RecordHighQC)
 	if !ok {
 		return committed, nil, nil
 	}

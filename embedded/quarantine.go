@@ -15,9 +15,9 @@ import (
 const quarantineName = "quarantine"
 
 // quarantine is told that the node says nothing any more, because its history or its state is
-// contradicted (consensus.md, H2). It writes down what an operator needs to find out which of the
-// two sides is wrong, into a folder named after the time. Nothing is repaired: the log and the
-// state stay as they are, and reads say who answers.
+// contradicted (docs/SPECIFICATION.md, H2). It writes down what an operator needs to find out which
+// of the two sides is wrong, into a folder named after the time. Nothing is repaired: the log and
+// the state stay as they are, and reads say who answers.
 func (l *Ledger) quarantine(reason string) {
 	l.quitting.Go(func() {
 		<-l.started
@@ -76,7 +76,7 @@ func (l *Ledger) dump(dir, reason string) error {
 // consensus.Evidence.
 func (l *Ledger) dumpEvidence(dir string, log *wal.Log, line func(string, any)) error {
 	n := 0
-	for r, err := range log.Records(wal.Evidence, 0, 0) {
+	for r, err := range log.Records(juno.RecordEvidence, 0, 0) {
 		if err != nil {
 			line("evidence", err)
 			return nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"juno"
-	"juno/cluster/consensus"
 	"juno/wal"
 )
 
@@ -22,14 +21,14 @@ func (l *Ledger) Receipt(ctx context.Context, index juno.Index) (*juno.Receipt, 
 			return nil, err
 		}
 	}
-	proof, err := l.log.wal().Find(wal.Proof, index)
+	proof, err := l.log.wal().Find(juno.RecordProof, index)
 	if errors.Is(err, wal.ErrNoRecord) {
 		return nil, fmt.Errorf("receipt of entry %d: it is not final yet", index)
 	}
 	if err != nil {
 		return nil, err
 	}
-	c, err := consensus.ParseProof(proof.Bytes)
+	c, err := juno.ParseProof(proof.Bytes)
 	if err != nil {
 		return nil, err
 	}

@@ -12,12 +12,10 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/consensus"
 	"juno/db"
 	"juno/db/sql"
 	"juno/db/state"
 	"juno/snapshot"
-	"juno/wal"
 )
 
 // SnapshotInfo names a snapshot.
@@ -98,7 +96,7 @@ func (l *Ledger) manifestAt(p db.Point) (snapshot.Manifest, error) {
 		}
 		m.Term = e.Term
 	}
-	if r, err := l.log.wal().Find(wal.Proof, p.Pos.Index); err == nil {
+	if r, err := l.log.wal().Find(juno.RecordProof, p.Pos.Index); err == nil {
 		m.Certificate = r.Bytes
 	}
 	return m, nil
@@ -312,14 +310,15 @@ func (s *snapshotter) due(point db.Point) {
 }
 
 // certified puts a quorum's signatures into the snapshot that they are about, if it was written.
-func (s *snapshotter) certified(k *consensus.CheckpointCertificate) {
+func (s *snapshotter) certified(k *juno.CheckpointCertificate) {
 	s.put(func(ctx context.Context) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		l := s.ledger
 		ring, err := l.nodeKeys()
 		if err == nil {
-			_, err = snapshot.Certify(l.dir.SnapshotsPath(), k.Index, ring, k.Bytes(),
+			_, err = snapshot.Certify(l.dir.SnapshotsPath(), k.Index, ring,
+				juno.AppendCheckpointCertificate(nil, k),
 				l.signSnapshot)
 		}
 		if err != nil && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {

@@ -11,7 +11,6 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/consensus"
 	"juno/db"
 	"juno/db/audit"
 	"juno/db/state"
@@ -51,7 +50,7 @@ func (s *states) Checkpoint(pos juno.Pos) (juno.Hash, bool, error) {
 }
 
 // Certified implements cluster.States.
-func (s *states) Certified(k *consensus.CheckpointCertificate) { s.snapshots.certified(k) }
+func (s *states) Certified(k *juno.CheckpointCertificate) { s.snapshots.certified(k) }
 
 // Elements implements cluster.States. The history of the state holds every checkpoint since its
 // beginning.
@@ -70,11 +69,11 @@ func (s *states) Elements(index juno.Index) (iter.Seq2[cluster.Element, error], 
 }
 
 // Receive implements cluster.States.
-func (s *states) Receive(k *consensus.CheckpointCertificate) (cluster.Incoming, error) {
+func (s *states) Receive(k *juno.CheckpointCertificate) (cluster.Incoming, error) {
 	l := (*Ledger)(s)
 	m := snapshot.Manifest{
 		Cluster: l.cluster, Pos: k.Pos(), StateHash: k.StateRoot, Node: l.id,
-		Checkpoint: k.Bytes(),
+		Checkpoint: juno.AppendCheckpointCertificate(nil, k),
 	}
 	r := &receiving{
 		ledger: l, manifest: m, memory: audit.NewMemory(),

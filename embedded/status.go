@@ -9,7 +9,6 @@ import (
 	"juno/cluster"
 	"juno/cluster/consensus"
 	"juno/internal/vfs"
-	"juno/wal"
 )
 
 // ErrReadOnly is returned where the ledger would have to go on and the node's key is not in the
@@ -21,7 +20,7 @@ func (l *Ledger) ReadOnly() bool { return l.readOnly }
 
 // readProven executes what the log proves to be final, for a ledger without a node.
 func (l *Ledger) readProven(progress func(done, total int)) error {
-	proof, found := l.log.newestHistory(wal.Proof)
+	proof, found := l.log.newestHistory(juno.RecordProof)
 	if !found || proof.Index <= l.db().Applied() {
 		return nil
 	}

@@ -13,7 +13,6 @@ import (
 	"juno/cluster"
 	"juno/cluster/consensus"
 	"juno/db"
-	"juno/db/audit"
 	"juno/db/sql"
 	"juno/wal"
 )
@@ -23,26 +22,15 @@ type stateLog struct{ *wal.Log }
 
 var _ db.Log = stateLog{}
 
-// Chain implements db.Log.
-func (l stateLog) Chain(from, to juno.Index) iter.Seq2[audit.Chained, error] {
-	return func(yield func(audit.Chained, error) bool) {
-		for e, err := range l.Log.Chain(from, to) {
-			if !yield(audit.Chained{Entry: e.Entry, Hash: e.Hash}, err) {
-				return
-			}
-		}
-	}
-}
-
 // Certificates implements db.Log.
 func (l stateLog) Certificates(from, to juno.Index) iter.Seq2[*juno.QuorumCertificate, error] {
 	return func(yield func(*juno.QuorumCertificate, error) bool) {
-		for r, err := range l.Records(wal.Proof, from, to) {
+		for r, err := range l.Records(juno.RecordProof, from, to) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			c, err := consensus.ParseProof(r.Bytes)
+			c, err := juno.ParseProof(r.Bytes)
 			if !yield(c, err) || err != nil {
 				return
 			}

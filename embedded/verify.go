@@ -7,7 +7,6 @@ import (
 	"math"
 
 	"juno"
-	"juno/cluster/consensus"
 	"juno/db/audit"
 	"juno/db/sql"
 	"juno/internal/vfs"
@@ -33,7 +32,7 @@ type Verdict struct {
 	Cluster  juno.ClusterID
 	Start    juno.Pos // before the first entry
 	Tip      juno.Pos // the last entry
-	Findings []audit.Finding
+	Findings []juno.Finding
 	// Unproven is how many entries at the end no commit certificate covers yet, as after a crash.
 	// It is counted where proofs are checked up to the end.
 	Unproven uint64
@@ -52,7 +51,7 @@ func (v *Verdict) OK() bool {
 // Verify runs all checks over the entries [from, to) of an open ledger; 0 stands for the ends.
 func (l *Ledger) Verify(
 	ctx context.Context, from, to juno.Index, progress Progress,
-) ([]audit.Finding, error) {
+) ([]juno.Finding, error) {
 	if to == 0 {
 		to = math.MaxInt64
 	}
@@ -67,7 +66,7 @@ func (l *Ledger) Verify(
 	}
 	found, err := l.db().Audit(ctx, sql.VerifyRequest{Kind: sql.VerifyAll, From: from, To: to},
 		report)
-	findings := make([]audit.Finding, len(found))
+	findings := make([]juno.Finding, len(found))
 	copy(findings, found)
 	return findings, err
 }
@@ -92,19 +91,19 @@ func verifyChain(dir *Directory, o VerifyOptions) (*Verdict, error) {
 		Cluster: dir.Genesis.ID(), Progress: o.Progress,
 	})
 	v := &Verdict{Cluster: dir.Genesis.ID(), Start: r.Start, Tip: r.Tip}
-	f := audit.Finding{
+	f := juno.Finding{
 		Check: audit.CheckChain, From: r.Start.Index + 1, To: r.Tip.Index + 1,
 		Items: uint64(r.Entries), OK: err == nil,
 	}
 	if err != nil && !damage(&f, err) {
 		return nil, err
 	}
-	v.Findings = []audit.Finding{f}
+	v.Findings = []juno.Finding{f}
 	return v, nil
 }
 
 // damage puts a damaged log into a finding, and reports whether err is that.
-func damage(f *audit.Finding, err error) bool {
+func damage(f *juno.Finding, err error) bool {
 	var corrupt *wal.CorruptError
 	if !errors.As(err, &corrupt) {
 		return false
@@ -118,9 +117,9 @@ func damage(f *audit.Finding, err error) bool {
 // verifyAll reads the log once, in order, into an auditor.
 func verifyAll(ctx context.Context, dir *Directory, o VerifyOptions) (*Verdict, error) {
 	start, base, err := dir.beginning(ctx)
-	f := audit.Finding{Check: audit.CheckChain}
+	f := juno.Finding{Check: audit.CheckChain}
 	if err != nil && damage(&f, err) {
-		return &Verdict{Cluster: dir.Genesis.ID(), Findings: []audit.Finding{f}}, nil
+		return &Verdict{Cluster: dir.Genesis.ID(), Findings: []juno.Finding{f}}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -144,12 +143,12 @@ func verifyAll(ctx context.Context, dir *Directory, o VerifyOptions) (*Verdict, 
 	r, err := wal.Verify(wal.VerifyOptions{
 		FS: vfs.OS{}, Dir: dir.LogPath(),
 		Cluster: dir.Genesis.ID(), Workers: 1, Progress: o.Progress,
-		Visit: func(entries []wal.Chained) error {
-			a.Entries(toAudit(entries))
+		Visit: func(entries []juno.Chained) error {
+			a.Entries(entries)
 			return ctx.Err()
 		},
-		Record: func(r wal.Record) error {
-			if r.Kind == wal.Proof {
+		Record: func(r juno.Record) error {
+			if r.Kind == juno.RecordProof {
 				proven = max(proven, r.Index)
 			}
 			return auditRecord(a, r, o.To)
@@ -180,7 +179,7 @@ func verifyAll(ctx context.Context, dir *Directory, o VerifyOptions) (*Verdict, 
 }
 
 // unprovenMax is the longest stretch without a certificate that a crash can leave: what may be
-// in flight (consensus.md, N1), and the proofs that the node holds back meanwhile.
+// in flight (docs/SPECIFICATION.md, N1), and the proofs that the node holds back meanwhile.
 const unprovenMax = 65_536 + 64
 
 // judgeTail looks at the entries behind the newest certificate. Anybody who can write the files
@@ -192,7 +191,7 @@ func (v *Verdict) judgeTail(start, proven juno.Index) {
 	if !nothing && v.Unproven <= unprovenMax {
 		return
 	}
-	v.Findings = append(v.Findings, audit.Finding{
+	v.Findings = append(v.Findings, juno.Finding{
 		Check: audit.CheckProofs, From: proven + 1, To: v.Tip.Index + 1, FirstBad: proven + 1,
 		Expected: "a commit certificate that covers it",
 		Actual:   fmt.Sprintf("none, nor for the %d entries behind it", v.Unproven-1),
@@ -201,20 +200,12 @@ func (v *Verdict) judgeTail(start, proven juno.Index) {
 	})
 }
 
-func toAudit(entries []wal.Chained) []audit.Chained {
-	all := make([]audit.Chained, len(entries))
-	for i := range entries {
-		all[i] = audit.Chained{Entry: entries[i].Entry, Hash: entries[i].Hash}
-	}
-	return all
-}
-
 // auditRecord shows commit certificates to an auditor that sees the entries before to.
-func auditRecord(a *audit.Auditor, r wal.Record, to juno.Index) error {
-	if r.Kind != wal.Proof {
+func auditRecord(a *audit.Auditor, r juno.Record, to juno.Index) error {
+	if r.Kind != juno.RecordProof {
 		return nil
 	}
-	c, err := consensus.ParseProof(r.Bytes)
+	c, err := juno.ParseProof(r.Bytes)
 	if err != nil {
 		return fmt.Errorf("proof of entry %d: %w", r.Index, err)
 	}
@@ -273,7 +264,7 @@ func (d *Directory) beginning(ctx context.Context) (juno.Pos, *audit.Memory, err
 // hashes with its own.
 func (d *Directory) verifySnapshots(
 	ctx context.Context, o *audit.Options,
-) ([]audit.Finding, error) {
+) ([]juno.Finding, error) {
 	ring, err := d.nodeKeys()
 	if err != nil {
 		return nil, err
@@ -282,7 +273,7 @@ func (d *Directory) verifySnapshots(
 	if err != nil {
 		return nil, err
 	}
-	var findings []audit.Finding
+	var findings []juno.Finding
 	for _, l := range all {
 		f, m, err := verifyListed(ctx, l)
 		if err != nil {

@@ -11,7 +11,6 @@ import (
 	"juno/db/audit"
 	"juno/db/state"
 	"juno/snapshot"
-	"juno/wal"
 )
 
 // VerifyCarrier verifies an exported file as VerifyDirectory does a directory. The file holds no
@@ -56,7 +55,7 @@ type carrierAudit struct {
 	set      state.SetHash
 	tip      juno.Pos
 	proven   juno.Pos
-	findings []audit.Finding
+	findings []juno.Finding
 }
 
 // Genesis implements snapshot.Receiver.
@@ -91,7 +90,7 @@ func (c *carrierAudit) Element(e snapshot.Element) error {
 // ManifestEnd implements snapshot.Receiver.
 func (c *carrierAudit) ManifestEnd() error {
 	m := c.manifest
-	f := audit.Finding{
+	f := juno.Finding{
 		Check: checkSnapshot, From: m.Pos.Index, To: m.Pos.Index + 1,
 		Items: m.Elements, OK: true,
 	}
@@ -115,21 +114,21 @@ func (c *carrierAudit) Entries(all []juno.Entry) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
-	chained := make([]audit.Chained, len(all))
+	chained := make([]juno.Chained, len(all))
 	for i := range all {
 		c.tip = juno.Pos{Index: all[i].Index, Hash: all[i].ChainHash(c.tip.Hash)}
-		chained[i] = audit.Chained{Entry: all[i], Hash: c.tip.Hash}
+		chained[i] = juno.Chained{Entry: all[i], Hash: c.tip.Hash}
 	}
 	c.auditor.Entries(chained)
 	return nil
 }
 
 // Record implements snapshot.Receiver.
-func (c *carrierAudit) Record(r snapshot.Record) error {
+func (c *carrierAudit) Record(r juno.Record) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
-	if wal.Kind(r.Kind) != wal.Proof {
+	if r.Kind != juno.RecordProof {
 		return nil
 	}
 	d := juno.NewDecoder(r.Bytes)
@@ -170,13 +169,13 @@ func (c *carrierAudit) verdict(err error) (*Verdict, error) {
 		}
 	}
 	if err != nil {
-		v.Findings = append(v.Findings, audit.Finding{
+		v.Findings = append(v.Findings, juno.Finding{
 			Check: "file", From: c.tip.Index + 1,
 			FirstBad: c.tip.Index + 1, Expected: "a complete carrier", Actual: "a damaged one",
 			Detail: err.Error(),
 		})
 	} else if c.proven != c.tip && !c.options.HashOnly {
-		v.Findings = append(v.Findings, audit.Finding{
+		v.Findings = append(v.Findings, juno.Finding{
 			Check: audit.CheckProofs, From: c.tip.Index,
 			To: c.tip.Index + 1, FirstBad: c.proven.Index + 1, Expected: "a certificate of " +
 				c.tip.String(), Actual: "the newest is of " + c.proven.String(),

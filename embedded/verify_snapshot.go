@@ -45,7 +45,7 @@ func VerifySnapshot(ctx context.Context, path string) (*Verdict, error) {
 		if err != nil {
 			return nil, err
 		}
-		v := &Verdict{Cluster: dir.Genesis.ID(), Findings: []audit.Finding{f}}
+		v := &Verdict{Cluster: dir.Genesis.ID(), Findings: []juno.Finding{f}}
 		if m != nil {
 			v.Start, v.Tip = m.Pos, m.Pos
 		}
@@ -58,8 +58,8 @@ func VerifySnapshot(ctx context.Context, path string) (*Verdict, error) {
 // its commit certificate. The error says that it could not be carried out.
 func verifyListed(
 	ctx context.Context, l snapshot.Listed,
-) (f audit.Finding, m *snapshot.Manifest, err error) {
-	f = audit.Finding{Check: checkSnapshot, From: l.Index, To: l.Index + 1}
+) (f juno.Finding, m *snapshot.Manifest, err error) {
+	f = juno.Finding{Check: checkSnapshot, From: l.Index, To: l.Index + 1}
 	s, err := snapshot.Open(ctx, l, nil)
 	if ctx.Err() != nil {
 		return f, nil, ctx.Err()
@@ -83,7 +83,7 @@ func verifyListed(
 	return f, s.Manifest, nil
 }
 
-func badSnapshot(f audit.Finding, expected, actual string, err error) audit.Finding {
+func badSnapshot(f juno.Finding, expected, actual string, err error) juno.Finding {
 	f.OK, f.FirstBad, f.Expected, f.Actual, f.Detail = false, f.From, expected, actual, err.Error()
 	return f
 }

@@ -73,8 +73,8 @@ type Vouched interface {
 // Text is what the shell has to know of the languages, whose readers live elsewhere. All methods
 // are functions of their arguments and cheap enough for every keystroke.
 type Text interface {
-	// Detect tells a ledger command from SQL and says in which language it is (hopper.md §4).
-	// It is asked about text that begins with neither space nor a backslash.
+	// Detect tells a ledger command from SQL and says in which language it is. It is asked about
+	// text that begins with neither space nor a backslash.
 	Detect(text string) Detection
 
 	// Split cuts SQL at its semicolons; strings and comments are respected. Statements that hold

@@ -27,7 +27,7 @@ type received struct {
 	manifest *Manifest
 	elements []string
 	entries  []juno.Entry
-	records  []Record
+	records  []juno.Record
 	steps    []string
 }
 
@@ -42,8 +42,8 @@ func (r *received) Entries(all []juno.Entry) error {
 	r.entries = append(r.entries, all...)
 	return nil
 }
-func (r *received) Record(rec Record) error { r.records = append(r.records, rec); return nil }
-func (r *received) End() error              { r.steps = append(r.steps, "end"); return nil }
+func (r *received) Record(rec juno.Record) error { r.records = append(r.records, rec); return nil }
+func (r *received) End() error                   { r.steps = append(r.steps, "end"); return nil }
 
 func entries(from, n int) iter.Seq2[juno.Entry, error] {
 	return func(yield func(juno.Entry, error) bool) {
@@ -59,10 +59,10 @@ func entries(from, n int) iter.Seq2[juno.Entry, error] {
 	}
 }
 
-func records(n int) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
+func records(n int) iter.Seq2[juno.Record, error] {
+	return func(yield func(juno.Record, error) bool) {
 		for i := range n {
-			if !yield(Record{Kind: 0x20, Index: juno.Index(i), Bytes: []byte("proof")}, nil) {
+			if !yield(juno.Record{Kind: 0x20, Index: juno.Index(i), Bytes: []byte("proof")}, nil) {
 				return
 			}
 		}
@@ -217,8 +217,8 @@ func TestCarrierGolden(t *testing.T) {
 	err := Export(context.Background(), &b, Cargo{
 		Genesis: g,
 		Entries: func(yield func(juno.Entry, error) bool) { yield(entry, nil) },
-		Records: func(yield func(Record, error) bool) {
-			yield(Record{Kind: 0x20, Index: 1, Bytes: []byte("proof")}, nil)
+		Records: func(yield func(juno.Record, error) bool) {
+			yield(juno.Record{Kind: 0x20, Index: 1, Bytes: []byte("proof")}, nil)
 		},
 	})
 	if err != nil {
@@ -412,8 +412,8 @@ func TestExportRefuses(t *testing.T) {
 	otherGenesis.Created++
 	broken := errors.New("the log cannot be read")
 	failing := func(yield func(juno.Entry, error) bool) { yield(juno.Entry{}, broken) }
-	large := func(yield func(Record, error) bool) {
-		yield(Record{Bytes: make([]byte, recordBytesMax+1)}, nil)
+	large := func(yield func(juno.Record, error) bool) {
+		yield(juno.Record{Bytes: make([]byte, recordBytesMax+1)}, nil)
 	}
 	g, none := testGenesis(), records(0)
 	for name, c := range map[string]Cargo{
@@ -493,7 +493,7 @@ func (r *stopping) Manifest(*Manifest) error    { return r.step() }
 func (r *stopping) Element(Element) error       { return r.step() }
 func (r *stopping) ManifestEnd() error          { return r.step() }
 func (r *stopping) Entries([]juno.Entry) error  { return r.step() }
-func (r *stopping) Record(Record) error         { return r.step() }
+func (r *stopping) Record(juno.Record) error    { return r.step() }
 func (r *stopping) End() error                  { return r.step() }
 
 // TestReceiverMayStop wants the error of any call to end the import.

@@ -10,14 +10,6 @@ import (
 	"juno"
 )
 
-// Record is a record of the log that goes along: a certificate or an epoch. What it means only
-// the log's owner knows.
-type Record struct {
-	Kind  uint8
-	Index juno.Index
-	Bytes []byte
-}
-
 // recordBytesMax bounds a record: a certificate, or a membership with one.
 const recordBytesMax = certificateBytesMax
 
@@ -27,7 +19,7 @@ type Cargo struct {
 	// Snapshot is the state that the entries continue; nil if they begin with entry 1.
 	Snapshot *Snapshot
 	Entries  iter.Seq2[juno.Entry, error]
-	Records  iter.Seq2[Record, error]
+	Records  iter.Seq2[juno.Record, error]
 }
 
 // Export writes a carrier to w. It writes much and in small pieces; the caller brings the buffer
@@ -120,7 +112,7 @@ func (e *exporter) entries(all iter.Seq2[juno.Entry, error]) error {
 	return e.flush(frameEntries, true)
 }
 
-func (e *exporter) records(all iter.Seq2[Record, error]) error {
+func (e *exporter) records(all iter.Seq2[juno.Record, error]) error {
 	for r, err := range all {
 		if err != nil {
 			return err
@@ -129,7 +121,7 @@ func (e *exporter) records(all iter.Seq2[Record, error]) error {
 			return fmt.Errorf("record %#x at %d: %d bytes, at most %d", r.Kind, r.Index,
 				len(r.Bytes), recordBytesMax)
 		}
-		b := juno.AppendU64([]byte{r.Kind}, uint64(r.Index))
+		b := juno.AppendU64([]byte{byte(r.Kind)}, uint64(r.Index))
 		if err := e.frames.write(frameRecord, append(b, r.Bytes...)); err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ type Receiver interface {
 	// Entries come in order, each one the next, some at a time. They may be kept.
 	Entries(all []juno.Entry) error
 	// Record comes for every record, after all entries.
-	Record(r Record) error
+	Record(r juno.Record) error
 	// End comes when the carrier was complete and its hash right.
 	End() error
 }
@@ -177,7 +177,7 @@ func (i *importer) takeEntries(body []byte) error {
 
 func (i *importer) takeRecord(body []byte) error {
 	d := juno.NewDecoder(body)
-	r := Record{Kind: d.U8(), Index: juno.Index(d.U64())}
+	r := juno.Record{Kind: juno.RecordKind(d.U8()), Index: juno.Index(d.U64())}
 	r.Bytes = d.Fixed(d.Rest())
 	if err := d.Done(); err != nil || len(r.Bytes) > recordBytesMax {
 		return i.frames.corrupt("record of %d bytes, want 9 to %d", len(body), 9+recordBytesMax)

@@ -99,7 +99,7 @@ func (l *Log) write(b []byte, offset int64) error {
 func (l *Log) allocateBytes() int64 { return min(allocateBytes, l.options.SegmentBytes) }
 
 // publish lets readers see what the encoder has written, and the newest state.
-func (l *Log) publish(records []Record) {
+func (l *Log) publish(records []juno.Record) {
 	v := *l.view.Load()
 	v.noteStates(records)
 	v.grow(&l.encoder)

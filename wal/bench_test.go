@@ -83,7 +83,10 @@ func BenchmarkAppendSync(b *testing.B) {
 				tip := l.LastIndex()
 				must(b, l.AppendSync(&Batch{
 					Entries: benchEntries(tip, batch),
-					Records: []Record{{Kind: Accepted, Index: tip, Bytes: make([]byte, 48)}},
+					Records: []juno.Record{{
+						Kind: juno.RecordAccepted, Index: tip,
+						Bytes: make([]byte, 48),
+					}},
 				}))
 				n += batch
 			}
@@ -121,7 +124,7 @@ func bigLog(b *testing.B) Options {
 		entries := benchEntries(tip, min(256, n-int(tip)))
 		must(b, l.Append(&Batch{
 			Entries: entries,
-			Records: []Record{{Kind: Proof, Index: tip, Bytes: make([]byte, 300)}},
+			Records: []juno.Record{{Kind: juno.RecordProof, Index: tip, Bytes: make([]byte, 300)}},
 		}))
 	}
 	o.Held = l.Tip()
@@ -195,7 +198,7 @@ func BenchmarkRead(b *testing.B) {
 	})
 	b.Run("Find", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := l.Find(Proof, min(next(), bigLogEntries-256)); err != nil {
+			if _, err := l.Find(juno.RecordProof, min(next(), bigLogEntries-256)); err != nil {
 				b.Fatal(err)
 			}
 		}

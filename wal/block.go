@@ -31,7 +31,7 @@ func (w *blockWalk) walk(b []byte, visit func(e *juno.Entry, h juno.Hash) bool) 
 			continue
 		}
 		kind, body, n, err := parseRecord(b[at:], w.seed, offset)
-		if err == nil && (kind < byte(KindMin) || kind > byte(KindMax)) {
+		if err == nil && (kind < byte(juno.RecordKindMin) || kind > byte(juno.RecordKindMax)) {
 			if err = parseEntryRecord(&e, kind, body); err == nil {
 				tip.Index++
 				e.Index = tip.Index

@@ -207,7 +207,8 @@ func TestDropCrash(t *testing.T) {
 	g := newGenerator(9)
 	for range 60 {
 		b := g.batch(j.last(), j.last().tip().Index)
-		b.Records = slices.DeleteFunc(b.Records, func(r Record) bool { return r.Kind.History() })
+		b.Records = slices.DeleteFunc(b.Records,
+			func(r juno.Record) bool { return r.Kind.History() })
 		step(t, l, j, b, true)
 	}
 	before := l.LastIndex() / 2

@@ -278,7 +278,10 @@ func tearTail(t *testing.T, place int64) {
 	// A promised batch that ends at that place of a sector.
 	const batchBytes = batchHeaderBytes + 1 + 2 + 1 + checksumBytes + trailerBytes
 	free := place - l.view.Load().end - batchBytes
-	first := &Batch{Records: []Record{{HardState, 1, make([]byte, 512+free%512)}}}
+	first := &Batch{Records: []juno.Record{{
+		Kind: juno.RecordHardState, Index: 1,
+		Bytes: make([]byte, 512+free%512),
+	}}}
 	must(t, l.AppendSync(first))
 	m := (&model{start: testStart()}).after(first)
 	end := l.view.Load().end

@@ -118,7 +118,7 @@ func checkEntry(e *juno.Entry, next juno.Index) error {
 	return nil
 }
 
-func checkRecord(r Record, newest *[historyKinds]juno.Index) error {
+func checkRecord(r juno.Record, newest *[historyKinds]juno.Index) error {
 	switch {
 	case !r.Kind.Valid():
 		return fmt.Errorf("%w: record of unknown kind %v", ErrBatch, r.Kind)
@@ -128,7 +128,7 @@ func checkRecord(r Record, newest *[historyKinds]juno.Index) error {
 	case !r.Kind.History():
 		return nil
 	}
-	at := &newest[r.Kind-HistoryKindMin]
+	at := &newest[r.Kind-juno.RecordHistoryMin]
 	if r.Index < *at {
 		return fmt.Errorf("%w: %v record about %d behind one about %d",
 			ErrBatch, r.Kind, r.Index, *at)

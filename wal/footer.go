@@ -48,7 +48,7 @@ func appendHistory(b []byte, history *[historyKinds][]mark) []byte {
 		if len(marks) == 0 {
 			continue
 		}
-		b = append(b, byte(k)+byte(HistoryKindMin))
+		b = append(b, byte(k)+byte(juno.RecordHistoryMin))
 		b = juno.AppendUvarint(b, uint64(len(marks)))
 		var before mark
 		for _, m := range marks {
@@ -79,7 +79,7 @@ func appendSummaryBody(b []byte, s *summary) []byte {
 	b = juno.AppendUvarint(b, uint64(states))
 	for k, offset := range s.states {
 		if offset != 0 {
-			b = append(b, byte(k)+byte(KindMin))
+			b = append(b, byte(k)+byte(juno.RecordKindMin))
 			b = juno.AppendUvarint(b, uint64(offset))
 		}
 	}
@@ -92,7 +92,7 @@ func appendSummaryBody(b []byte, s *summary) []byte {
 	b = juno.AppendUvarint(b, uint64(kinds))
 	for k, h := range s.history {
 		if h.present {
-			b = append(b, byte(k)+byte(HistoryKindMin))
+			b = append(b, byte(k)+byte(juno.RecordHistoryMin))
 			b = juno.AppendUvarint(b, uint64(h.first))
 			b = juno.AppendUvarint(b, uint64(h.last))
 		}
@@ -156,32 +156,32 @@ func parseSummary(b []byte, s seed, offset int64) (*summary, error) {
 }
 
 func parseStates(d *juno.Decoder, sum *summary) {
-	before := KindMin - 1
+	before := juno.RecordKindMin - 1
 	for range d.Count(stateKinds) {
-		kind, offset := Kind(d.U8()), d.Uvarint()
-		if kind <= before || kind >= HistoryKindMin || offset == 0 ||
+		kind, offset := juno.RecordKind(d.U8()), d.Uvarint()
+		if kind <= before || kind >= juno.RecordHistoryMin || offset == 0 ||
 			offset >= uint64(sum.indexOffset) {
 			d.Fail("state record of %v at byte %d", kind, offset)
 		}
 		if d.Err() != nil {
 			return
 		}
-		sum.states[kind-KindMin], before = int64(offset), kind
+		sum.states[kind-juno.RecordKindMin], before = int64(offset), kind
 	}
 }
 
 func parseHistoryRanges(d *juno.Decoder, sum *summary) {
-	before := HistoryKindMin - 1
+	before := juno.RecordHistoryMin - 1
 	for range d.Count(historyKinds) {
-		kind := Kind(d.U8())
+		kind := juno.RecordKind(d.U8())
 		h := historyRange{true, juno.Index(d.Uvarint()), juno.Index(d.Uvarint())}
-		if kind <= before || kind > KindMax || h.first > h.last {
+		if kind <= before || kind > juno.RecordKindMax || h.first > h.last {
 			d.Fail("history of %v from %d to %d", kind, h.first, h.last)
 		}
 		if d.Err() != nil {
 			return
 		}
-		sum.history[kind-HistoryKindMin], before = h, kind
+		sum.history[kind-juno.RecordHistoryMin], before = h, kind
 	}
 }
 
@@ -203,12 +203,12 @@ func parseIndex(b []byte, s seed, sum *summary) (*segmentIndex, error) {
 		x.open = r
 	}
 	for range d.Count(historyKinds) {
-		kind := Kind(d.U8())
-		if !kind.Valid() || !kind.History() || x.history[kind-HistoryKindMin] != nil {
+		kind := juno.RecordKind(d.U8())
+		if !kind.Valid() || !kind.History() || x.history[kind-juno.RecordHistoryMin] != nil {
 			d.Fail("history of %v", kind)
 			break
 		}
-		x.history[kind-HistoryKindMin] = parseMarks(d, sum.indexOffset)
+		x.history[kind-juno.RecordHistoryMin] = parseMarks(d, sum.indexOffset)
 	}
 	if err := d.Done(); err != nil {
 		return nil, fmt.Errorf("index: %w", err)

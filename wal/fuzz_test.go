@@ -11,7 +11,7 @@ import (
 // FuzzRecord feeds the record parser anything. What it accepts must be what the formatter writes.
 func FuzzRecord(f *testing.F) {
 	f.Add(appendRecord(nil, 7, 0, typeShort|2, []byte{3}, []byte("payload")))
-	f.Add(appendRecord(nil, 7, 0, byte(Proof), []byte{3}, nil))
+	f.Add(appendRecord(nil, 7, 0, byte(juno.RecordProof), []byte{3}, nil))
 	f.Add([]byte{0x82, 0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		kind, body, n, err := parseRecord(b, 7, 0)
@@ -69,7 +69,7 @@ func FuzzBatch(f *testing.F) {
 					b.Entries = append(b.Entries, *e)
 					return nil
 				},
-				record: func(r Record) error { b.Records = append(b.Records, r); return nil },
+				record: func(r juno.Record) error { b.Records = append(b.Records, r); return nil },
 				truncate: func(to juno.Pos) error {
 					b.Truncate, b.TruncateTo, cut = true, to.Index, to
 					return nil

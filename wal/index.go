@@ -29,8 +29,8 @@ type mark struct {
 }
 
 const (
-	stateKinds   = int(HistoryKindMin - KindMin)
-	historyKinds = int(KindMax-HistoryKindMin) + 1
+	stateKinds   = int(juno.RecordHistoryMin - juno.RecordKindMin)
+	historyKinds = int(juno.RecordKindMax-juno.RecordHistoryMin) + 1
 )
 
 // segmentIndex is the index of a segment while it is written or scanned, and after it was read
@@ -72,13 +72,13 @@ func (x *segmentIndex) truncate() {
 }
 
 // record notes a state or history record.
-func (x *segmentIndex) record(kind Kind, index juno.Index, offset int64) {
+func (x *segmentIndex) record(kind juno.RecordKind, index juno.Index, offset int64) {
 	if kind.History() {
-		at := &x.history[kind-HistoryKindMin]
+		at := &x.history[kind-juno.RecordHistoryMin]
 		*at = append(*at, mark{index, offset})
 		return
 	}
-	x.states[kind-KindMin] = offset
+	x.states[kind-juno.RecordKindMin] = offset
 }
 
 // runs returns all runs, in the order in which they were written.

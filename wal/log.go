@@ -50,7 +50,7 @@ type view struct {
 	segments   []*segment // ascending; all but the last are sealed
 	index      segmentIndex
 	end        int64 // of the last segment: where its last batch ends
-	states     [stateKinds]Record
+	states     [stateKinds]juno.Record
 	hasState   [stateKinds]bool
 }
 

@@ -9,9 +9,10 @@ import (
 	"sync"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"juno"
 	"juno/internal/vfs"
-	"pgregory.net/rapid"
 )
 
 func noop(i juno.Index) juno.Entry {
@@ -33,7 +34,7 @@ func TestOneWriteOneSync(t *testing.T) {
 	})
 	must(t, l.AppendSync(&Batch{
 		Entries: []juno.Entry{noop(1), noop(2)},
-		Records: []Record{{Kind: Accepted, Index: 2, Bytes: []byte("x")}},
+		Records: []juno.Record{{Kind: juno.RecordAccepted, Index: 2, Bytes: []byte("x")}},
 	}))
 	want := []string{"write 00000001.wal", "sync 00000001.wal", "write DURABLE"}
 	if !slices.Equal(ops, want) {
@@ -60,7 +61,7 @@ func TestRefusedBatches(t *testing.T) {
 	l := mustCreate(t, o)
 	good := &Batch{
 		Entries: []juno.Entry{noop(1), noop(2), noop(3)},
-		Records: []Record{{Kind: Proof, Index: 2}},
+		Records: []juno.Record{{Kind: juno.RecordProof, Index: 2}},
 	}
 	must(t, l.AppendSync(good))
 	l.SetFloor(2)
@@ -85,16 +86,22 @@ func TestRefusedBatches(t *testing.T) {
 		"tip hash":   {&Batch{Entries: []juno.Entry{noop(4)}, Tip: juno.Pos{Index: 4}}, ErrBatch},
 		"floor":      {&Batch{Truncate: true, TruncateTo: 1}, ErrFloor},
 		"behind tip": {&Batch{Truncate: true, TruncateTo: 4}, ErrBatch},
-		"kind":       {&Batch{Records: []Record{{Kind: 1}}}, ErrBatch},
-		"record size": {&Batch{Records: []Record{
-			{Kind: High, Bytes: make([]byte, RecordBytesMax+1)},
+		"kind":       {&Batch{Records: []juno.Record{{Kind: 1}}}, ErrBatch},
+		"record size": {&Batch{Records: []juno.Record{
+			{Kind: juno.RecordHighQC, Bytes: make([]byte, RecordBytesMax+1)},
 		}}, ErrBatch},
-		"record order": {&Batch{Records: []Record{{Kind: Proof, Index: 1}}}, ErrBatch},
-		"order in batch": {&Batch{Records: []Record{
-			{Kind: Proof, Index: 3}, {Kind: Proof, Index: 2},
+		"record order": {
+			&Batch{Records: []juno.Record{{Kind: juno.RecordProof, Index: 1}}},
+			ErrBatch,
+		},
+		"order in batch": {&Batch{Records: []juno.Record{
+			{Kind: juno.RecordProof, Index: 3}, {Kind: juno.RecordProof, Index: 2},
 		}}, ErrBatch},
-		"batch size": {&Batch{Records: slices.Repeat(
-			[]Record{{Kind: High, Bytes: make([]byte, RecordBytesMax)}}, 17)}, ErrBatch},
+		"batch size": {
+			&Batch{Records: slices.Repeat(
+				[]juno.Record{{Kind: juno.RecordHighQC, Bytes: make([]byte, RecordBytesMax)}}, 17)},
+			ErrBatch,
+		},
 	} {
 		if err := l.Append(c.batch); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
@@ -103,7 +110,10 @@ func TestRefusedBatches(t *testing.T) {
 			t.Fatalf("%s: refused, but %s", name, s)
 		}
 	}
-	more := &Batch{Entries: []juno.Entry{noop(4)}, Records: []Record{{Kind: Proof, Index: 2}}}
+	more := &Batch{Entries: []juno.Entry{noop(4)}, Records: []juno.Record{{
+		Kind:  juno.RecordProof,
+		Index: 2,
+	}}}
 	must(t, l.AppendSync(more))
 	must(t, l.AppendSync(&Batch{Truncate: true, TruncateTo: 4})) // cuts nothing
 	must(t, l.Close())
@@ -182,17 +192,29 @@ func TestHistoryIsOrderedAcrossSegments(t *testing.T) {
 	o := testOptions(mem)
 	o.SegmentBytes = 400
 	l := mustCreate(t, o)
-	for _, r := range []Record{
-		{Epoch, 5, nil}, {Proof, 7, nil}, {Proof, 8, make([]byte, 300)}, {Proof, 9, nil},
+	for _, r := range []juno.Record{
+		{Kind: juno.RecordEpoch, Index: 5},
+		{Kind: juno.RecordProof, Index: 7},
+		{Kind: juno.RecordProof, Index: 8, Bytes: make([]byte, 300)},
+		{
+			Kind:  juno.RecordProof,
+			Index: 9,
+		},
 	} {
-		must(t, l.AppendSync(&Batch{Records: []Record{r}}))
+		must(t, l.AppendSync(&Batch{Records: []juno.Record{r}}))
 	}
 	must(t, l.Close())
 	l = mustOpen(t, o)
-	for _, r := range []Record{{Epoch, 4, nil}, {Proof, 8, nil}} {
-		wantErr(t, l.Append(&Batch{Records: []Record{r}}), ErrBatch)
+	for _, r := range []juno.Record{{Kind: juno.RecordEpoch, Index: 4}, {
+		Kind:  juno.RecordProof,
+		Index: 8,
+	}} {
+		wantErr(t, l.Append(&Batch{Records: []juno.Record{r}}), ErrBatch)
 	}
-	must(t, l.Append(&Batch{Records: []Record{{Epoch, 5, nil}, {Proof, 9, nil}}}))
+	must(t, l.Append(&Batch{Records: []juno.Record{
+		{Kind: juno.RecordEpoch, Index: 5},
+		{Kind: juno.RecordProof, Index: 9},
+	}}))
 	must(t, l.Close())
 }
 
@@ -384,12 +406,12 @@ func readSomething(l *Log, n int) error {
 	case 0:
 		return l.Check(nil)
 	case 1:
-		for r, err := range l.Records(Proof, 0, 0) {
+		for r, err := range l.Records(juno.RecordProof, 0, 0) {
 			if err != nil {
 				return fmt.Errorf("record %v: %w", r, err)
 			}
 		}
-		l.Newest(Accepted)
+		l.Newest(juno.RecordAccepted)
 		return nil
 	}
 	var last juno.Pos

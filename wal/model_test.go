@@ -71,8 +71,8 @@ type model struct {
 	start   juno.Pos
 	entries []juno.Entry // entries[0] has index start.Index+1
 	hashes  []juno.Hash
-	states  [stateKinds]*Record
-	history [historyKinds][]Record
+	states  [stateKinds]*juno.Record
+	history [historyKinds][]juno.Record
 }
 
 func (m *model) tip() juno.Pos {
@@ -98,10 +98,10 @@ func (m *model) after(b *Batch) *model {
 	}
 	for _, r := range b.Records {
 		if r.Kind.History() {
-			list := &n.history[r.Kind-HistoryKindMin]
+			list := &n.history[r.Kind-juno.RecordHistoryMin]
 			*list = append(slices.Clip(*list), r)
 		} else {
-			n.states[r.Kind-KindMin] = &r
+			n.states[r.Kind-juno.RecordKindMin] = &r
 		}
 	}
 	return &n
@@ -112,7 +112,7 @@ func sameEntry(a, b *juno.Entry) bool {
 		bytes.Equal(a.Payload, b.Payload)
 }
 
-func sameRecord(a, b Record) bool {
+func sameRecord(a, b juno.Record) bool {
 	return a.Kind == b.Kind && a.Index == b.Index && bytes.Equal(a.Bytes, b.Bytes)
 }
 
@@ -168,14 +168,14 @@ func (m *model) differsAscending(l *Log, lo, hi juno.Index) string {
 
 func (m *model) differsRecords(l *Log) string {
 	for k, want := range m.states {
-		got, ok := l.Newest(KindMin + Kind(k))
+		got, ok := l.Newest(juno.RecordKindMin + juno.RecordKind(k))
 		if ok != (want != nil) || ok && !sameRecord(got, *want) {
 			return fmt.Sprintf("got state %v, %v, want %v", got, ok, want)
 		}
 	}
 	for k, want := range m.history {
-		kind := HistoryKindMin + Kind(k)
-		var got []Record
+		kind := juno.RecordHistoryMin + juno.RecordKind(k)
+		var got []juno.Record
 		for r, err := range l.Records(kind, 0, 0) {
 			if err != nil {
 				return fmt.Sprintf("%v records: %v", kind, err)
@@ -192,7 +192,7 @@ func (m *model) differsRecords(l *Log) string {
 			}
 		}
 	}
-	if _, err := l.Find(Proof, 1<<60); !errors.Is(err, ErrNoRecord) {
+	if _, err := l.Find(juno.RecordProof, 1<<60); !errors.Is(err, ErrNoRecord) {
 		return fmt.Sprintf("found a record that is not there: %v", err)
 	}
 	return ""
@@ -202,10 +202,10 @@ func (m *model) differsRecords(l *Log) string {
 // Verify shows with the model.
 func (m *model) verifies(t fataler, fsys vfs.FS) {
 	t.Helper()
-	seen := make([]*Chained, len(m.entries))
+	seen := make([]*juno.Chained, len(m.entries))
 	r, err := Verify(VerifyOptions{
 		FS: fsys, Dir: testDir, Cluster: testCluster, Workers: 1,
-		Visit: func(entries []Chained) error {
+		Visit: func(entries []juno.Chained) error {
 			for _, c := range entries {
 				c.Payload = bytes.Clone(c.Payload)
 				seen[c.Index-m.start.Index-1] = &c
@@ -253,7 +253,11 @@ func (g *generator) batch(m *model, floor juno.Index) *Batch {
 	for range g.dice.IntN(3) {
 		b.Records = append(b.Records, g.record(m, next-1))
 	}
-	slices.SortStableFunc(b.Records, func(a, b Record) int { return int(a.Index) - int(b.Index) })
+	slices.SortStableFunc(b.Records, func(a,
+		b juno.Record,
+	) int {
+		return int(a.Index) - int(b.Index)
+	})
 	if g.dice.IntN(2) == 0 {
 		b.Tip = m.after(b).tip()
 	}
@@ -278,14 +282,17 @@ func (g *generator) entry(i juno.Index) juno.Entry {
 	}
 }
 
-func (g *generator) record(m *model, tip juno.Index) Record {
-	kinds := []Kind{HardState, Accepted, High, KindMin + 15, Proof, Epoch, KindMax}
-	r := Record{
+func (g *generator) record(m *model, tip juno.Index) juno.Record {
+	kinds := []juno.RecordKind{
+		juno.RecordHardState, juno.RecordAccepted, juno.RecordHighQC,
+		juno.RecordKindMin + 15, juno.RecordProof, juno.RecordEpoch, juno.RecordKindMax,
+	}
+	r := juno.Record{
 		Kind:  kinds[g.dice.IntN(len(kinds))],
 		Index: tip, Bytes: g.bytes(g.dice.IntN(60)),
 	}
 	if r.Kind.History() {
-		if list := m.history[r.Kind-HistoryKindMin]; len(list) > 0 {
+		if list := m.history[r.Kind-juno.RecordHistoryMin]; len(list) > 0 {
 			r.Index = max(r.Index, list[len(list)-1].Index)
 		}
 	}

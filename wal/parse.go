@@ -14,7 +14,7 @@ import (
 // during the call.
 type visitor struct {
 	entry    func(e *juno.Entry, h juno.Hash) error
-	record   func(r Record) error
+	record   func(r juno.Record) error
 	truncate func(to juno.Pos) error
 }
 
@@ -162,8 +162,8 @@ func (p *parser) record(now place, kind byte, body []byte, at, end int64) (place
 			return 0, errors.New("truncate that is not first in its batch")
 		}
 		return placeEntries, p.cut(body, at)
-	case kind >= byte(KindMin) && kind <= byte(KindMax):
-		return placeRecords, p.note(Kind(kind), body, at)
+	case kind >= byte(juno.RecordKindMin) && kind <= byte(juno.RecordKindMax):
+		return placeRecords, p.note(juno.RecordKind(kind), body, at)
 	case kind&^typeEntryMask == typeShort || kind&^typeEntryMask == typeLong:
 		if now > placeEntries {
 			return 0, errors.New("entry behind other records of its batch")
@@ -223,7 +223,7 @@ func parseEntry(e *juno.Entry, kind byte, body []byte, term juno.Term, time juno
 	return nil
 }
 
-func (p *parser) note(kind Kind, body []byte, at int64) error {
+func (p *parser) note(kind juno.RecordKind, body []byte, at int64) error {
 	r, err := parseNote(kind, body)
 	if err != nil {
 		return err
@@ -240,24 +240,24 @@ func (p *parser) note(kind Kind, body []byte, at int64) error {
 }
 
 // parseNote reads the body of a state or history record.
-func parseNote(kind Kind, body []byte) (Record, error) {
+func parseNote(kind juno.RecordKind, body []byte) (juno.Record, error) {
 	index, n := uvarint(body)
 	if n == 0 || len(body)-n > RecordBytesMax {
-		return Record{}, fmt.Errorf("%v record with a bad index or %d bytes", kind, len(body))
+		return juno.Record{}, fmt.Errorf("%v record with a bad index or %d bytes", kind, len(body))
 	}
-	return Record{Kind: kind, Index: juno.Index(index), Bytes: body[n:]}, nil
+	return juno.Record{Kind: kind, Index: juno.Index(index), Bytes: body[n:]}, nil
 }
 
 // states returns the newest state record of each kind, as of the last good batch.
-func (p *parser) states() []Record {
-	var records []Record
+func (p *parser) states() []juno.Record {
+	var records []juno.Record
 	for k, offset := range p.index.states {
 		if offset == 0 {
 			continue
 		}
 		kind, body, _, err := parseRecord(p.b[offset:], p.seed, offset)
-		r, noteErr := parseNote(Kind(kind), body)
-		if err != nil || noteErr != nil || r.Kind != KindMin+Kind(k) {
+		r, noteErr := parseNote(juno.RecordKind(kind), body)
+		if err != nil || noteErr != nil || r.Kind != juno.RecordKindMin+juno.RecordKind(k) {
 			panic(fmt.Sprintf("wal: record at byte %d was parsed and is gone: %v, %v",
 				offset, err, noteErr))
 		}
@@ -266,11 +266,11 @@ func (p *parser) states() []Record {
 	return records
 }
 
-func (p *parser) historyOf(kind Kind) []mark {
+func (p *parser) historyOf(kind juno.RecordKind) []mark {
 	if !kind.History() {
 		return nil
 	}
-	return p.index.history[kind-HistoryKindMin]
+	return p.index.history[kind-juno.RecordHistoryMin]
 }
 
 // cut takes in a truncate. Where it leads into this segment its hash is checked here; what leads

@@ -164,7 +164,7 @@ func (l *Log) posIn(v *view, i juno.Index) (juno.Pos, error) {
 func (l *Log) Entries(lo, hi juno.Index) iter.Seq2[juno.Entry, error] {
 	v := l.view.Load()
 	return func(yield func(juno.Entry, error) bool) {
-		err := l.ascend(v, lo, hi, false, func(c Chained) bool { return yield(c.Entry, nil) })
+		err := l.ascend(v, lo, hi, false, func(c juno.Chained) bool { return yield(c.Entry, nil) })
 		if err != nil {
 			yield(juno.Entry{}, err)
 		}
@@ -173,12 +173,12 @@ func (l *Log) Entries(lo, hi juno.Index) iter.Seq2[juno.Entry, error] {
 
 // Chain is Entries with the chain hash at each entry, and verifies the chain against every
 // checkpoint and batch that it passes.
-func (l *Log) Chain(lo, hi juno.Index) iter.Seq2[Chained, error] {
+func (l *Log) Chain(lo, hi juno.Index) iter.Seq2[juno.Chained, error] {
 	v := l.view.Load()
-	return func(yield func(Chained, error) bool) {
-		err := l.ascend(v, lo, hi, true, func(c Chained) bool { return yield(c, nil) })
+	return func(yield func(juno.Chained, error) bool) {
+		err := l.ascend(v, lo, hi, true, func(c juno.Chained) bool { return yield(c, nil) })
 		if err != nil {
-			yield(Chained{}, err)
+			yield(juno.Chained{}, err)
 		}
 	}
 }
@@ -209,7 +209,7 @@ func (v *view) checkRange(lo, hi juno.Index) error {
 }
 
 // ascend visits [lo, hi) until visit returns false.
-func (l *Log) ascend(v *view, lo, hi juno.Index, hash bool, visit func(Chained) bool) error {
+func (l *Log) ascend(v *view, lo, hi juno.Index, hash bool, visit func(juno.Chained) bool) error {
 	if err := v.checkRange(lo, hi); err != nil {
 		return err
 	}
@@ -236,7 +236,7 @@ func (l *Log) ascend(v *view, lo, hi juno.Index, hash bool, visit func(Chained) 
 // ascendPiece visits entries of the run from lo on, up to stop or as many as one piece holds. It
 // returns the index of the next, and whether visit has had enough.
 func (at *location) ascendPiece(
-	lo, stop juno.Index, piece int64, hash bool, visit func(Chained) bool,
+	lo, stop juno.Index, piece int64, hash bool, visit func(juno.Chained) bool,
 ) (next juno.Index, done bool, err error) {
 	first := at.run.find(lo)
 	from := at.run.checkpoints[first].offset
@@ -256,7 +256,7 @@ func (at *location) ascendPiece(
 				return false
 			}
 			if e.Index >= lo {
-				done = !visit(Chained{Entry: *e, Hash: h})
+				done = !visit(juno.Chained{Entry: *e, Hash: h})
 				next = e.Index + 1
 			}
 			return !done

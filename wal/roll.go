@@ -17,7 +17,7 @@ type began struct {
 
 // createSegment makes a segment with its first batch, the newest state. It has its name only
 // when all of it is durable: a crash before leaves a temporary file, which Open removes.
-func createSegment(o *Options, h *segmentHeader, states []Record) (*began, error) {
+func createSegment(o *Options, h *segmentHeader, states []juno.Record) (*began, error) {
 	path := segmentPath(o.Dir, h.number)
 	g := &began{segment: &segment{path: path, header: *h, seed: seedOf(h.salt)}}
 	g.encoder = encoder{seed: g.segment.seed, end: segmentHeaderBytes, tip: h.base}

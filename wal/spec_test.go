@@ -118,7 +118,7 @@ func (s *specReader) record() {
 			s.entries = s.entries[:len(s.entries)-1]
 		}
 	case kind < 0x40:
-		s.uvarint(fmt.Sprintf("%v record about", Kind(kind)))
+		s.uvarint(fmt.Sprintf("%v record about", juno.RecordKind(kind)))
 		s.take(end-s.at, "its bytes")
 	default:
 		if kind >= 0x80 {
@@ -165,7 +165,7 @@ func (s *specReader) footer() {
 		}
 	}
 	for range s.uvarint("kinds") {
-		kind := Kind(s.b[s.at])
+		kind := juno.RecordKind(s.b[s.at])
 		s.take(1, "kind %v", kind)
 		for range s.uvarint("records") {
 			s.uvarint("index +")
@@ -190,11 +190,11 @@ func (s *specReader) summary(from int) {
 		s.uvarint("to byte")
 	}
 	for range s.uvarint("states") {
-		s.take(1, "kind %v", Kind(s.b[s.at]))
+		s.take(1, "kind %v", juno.RecordKind(s.b[s.at]))
 		s.uvarint("offset")
 	}
 	for range s.uvarint("histories") {
-		s.take(1, "kind %v", Kind(s.b[s.at]))
+		s.take(1, "kind %v", juno.RecordKind(s.b[s.at]))
 		s.uvarint("first index")
 		s.uvarint("last index")
 	}
@@ -279,11 +279,17 @@ func TestGolden(t *testing.T) {
 			Entries: []juno.Entry{
 				entry(1, 1, 1000, "a"), entry(2, 1, 1300, "bc"), entry(3, 2, 1300, ""),
 			},
-			Records: []Record{{HardState, 3, []byte("hard")}, {Proof, 2, []byte("proof")}},
+			Records: []juno.Record{
+				{Kind: juno.RecordHardState, Index: 3, Bytes: []byte("hard")},
+				{Kind: juno.RecordProof, Index: 2, Bytes: []byte("proof")},
+			},
 		},
 		{Truncate: true, TruncateTo: 2, Entries: []juno.Entry{entry(3, 3, 1200, "d")}},
 		{Entries: []juno.Entry{entry(4, 3, 1200, "e"), entry(5, 3, 1100, "f")}},
-		{Records: []Record{{HardState, 5, []byte("harder")}, {Proof, 5, []byte("proof")}}},
+		{Records: []juno.Record{
+			{Kind: juno.RecordHardState, Index: 5, Bytes: []byte("harder")},
+			{Kind: juno.RecordProof, Index: 5, Bytes: []byte("proof")},
+		}},
 		{Entries: []juno.Entry{entry(6, 3, 2000, strings.Repeat("long ", 50))}},
 	} {
 		must(t, l.AppendSync(&b))

@@ -22,9 +22,9 @@ type VerifyOptions struct {
 	// concurrently for different segments, which are begun in order. Entries that were cut back
 	// later are verified, but not visited. The slice and the payloads are valid during the call.
 	// An error ends the verification.
-	Visit func(entries []Chained) error
+	Visit func(entries []juno.Chained) error
 	// Record is given the records of history, under the same rules. May be nil, as Visit may.
-	Record func(Record) error
+	Record func(juno.Record) error
 	// Progress is told how many bytes were verified; it is called by one worker at a time.
 	Progress func(done, total int64)
 }
@@ -78,8 +78,8 @@ type verifier struct {
 	files    *files
 	view     *view
 	workers  int
-	visit    func([]Chained) error
-	record   func(Record) error
+	visit    func([]juno.Chained) error
+	record   func(juno.Record) error
 	progress func(done, total int64)
 
 	mu            sync.Mutex // guards the fields below
@@ -153,7 +153,7 @@ type segmentVerifier struct {
 	parser  *parser
 	live    []span
 	dead    int64
-	entries []Chained
+	entries []juno.Chained
 }
 
 func (v *segmentVerifier) verify() error {
@@ -215,7 +215,7 @@ func (v *segmentVerifier) entry(e *juno.Entry, h juno.Hash) error {
 	if !v.isLive(e.Index) {
 		return nil
 	}
-	v.entries = append(v.entries, Chained{Entry: *e, Hash: h})
+	v.entries = append(v.entries, juno.Chained{Entry: *e, Hash: h})
 	if len(v.entries) < visitEntriesMax {
 		return nil
 	}
@@ -231,7 +231,7 @@ func (v *segmentVerifier) flush() error {
 	return err
 }
 
-func (v *segmentVerifier) record(r Record) error {
+func (v *segmentVerifier) record(r juno.Record) error {
 	if v.verifier.record == nil || !r.Kind.History() {
 		return nil
 	}

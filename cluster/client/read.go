@@ -10,21 +10,21 @@ import (
 	"juno/cluster/rpc"
 )
 
-// Consistency says how much an answer to a query is worth (consensus.md §3.9).
+// Consistency says how much an answer to a query is worth (docs/SPECIFICATION.md §3.9).
 type Consistency uint8
 
 // The consistencies.
 const (
-	// Quorum (R2) asks a quorum how far the log is agreed on, reads at that index, and believes
-	// rows that f+1 voters have signed: it misses nothing that was acknowledged before it began,
-	// and no f nodes can falsify it. It writes nothing.
+	// Quorum asks a quorum how far the log is agreed on, reads at that index, and believes rows
+	// that f+1 voters have signed: it misses nothing that was acknowledged before it began, and no
+	// f nodes can falsify it. It writes nothing.
 	Quorum Consistency = iota
-	// Ordered (R1) first submits a command that observes nothing, named after the question, and
-	// reads like Quorum at its entry: it is linearizable, and the log says who asked what and when.
+	// Ordered first submits a command that observes nothing, named after the question, and reads
+	// like Quorum at its entry: it is linearizable, and the log says who asked what and when.
 	Ordered
-	// Local (R3) takes the rows of one node, as old as they may be. Rows.Proof says at which index,
-	// and whether a certificate proves that this is a position of the one log; the rows themselves
-	// are that node's word.
+	// Local takes the rows of one node, as old as they may be. Rows.Proof says at which index, and
+	// whether a certificate proves that this is a position of the one log; the rows themselves are
+	// that node's word.
 	Local
 )
 

@@ -33,7 +33,7 @@ const (
 	// batchCommands is how many commands are signed together: a quarter of the window, so that
 	// batches follow each other without a pause.
 	batchCommands = windowRequests / 4
-	// batchBytesTarget keeps a batch within one message to a follower (consensus.md, N1).
+	// batchBytesTarget keeps a batch within one message to a follower.
 	batchBytesTarget = 900 << 10
 	// signedAhead is how many single commands are signed before they are sent.
 	signedAhead = 256

@@ -106,7 +106,7 @@ func (c *Core) setBase(base juno.Pos, e *Election) {
 }
 
 // checkFits checks the base of a term against what we know to be final. A base below it is
-// possible only if the term itself committed what lies above (consensus.md §2.2, L3).
+// possible only if the term itself committed what lies above (Lemma 3).
 func (c *Core) checkFits(base juno.Pos, t juno.Term) error {
 	if base.Index > c.commit.Index || base == c.commit || c.broken(MutantOverwrite) {
 		return nil // whether it leads through our commit shows when we hold its chain
@@ -176,7 +176,7 @@ func (c *Core) beyondWindow(ae *Append) bool {
 }
 
 // tooEarly reports entries of a clock that is far ahead of ours. They wait; that is no evidence,
-// because it may be our clock that is wrong (§3.2).
+// because it may be our clock that is wrong (docs/SPECIFICATION.md §3.2).
 func (c *Core) tooEarly(ae *Append) bool {
 	n := len(ae.Entries)
 	return n > 0 && ae.Entries[n-1].Time > c.now+c.limits.ClockAheadMax
@@ -230,7 +230,7 @@ func (c *Core) takeFirst(ae *Append, hashes []juno.Hash) error {
 
 // committedInTerm reports a position of the present term that is final on our log. Whoever knows
 // that may accept what follows without having accepted from the base on: everything that any older
-// term decided lies behind it (consensus.md §2.2, L3).
+// term decided lies behind it (Lemma 3).
 func (c *Core) committedInTerm(p juno.Pos) bool {
 	e, ok := c.log.entry(p.Index)
 	return ok && e.Term == c.hard.Term && p.Index <= c.commit.Index && c.log.has(p)

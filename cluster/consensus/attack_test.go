@@ -8,8 +8,8 @@ import (
 	"juno"
 )
 
-// These are the attacks of consensus.md §1 that no scenario can show, because they lie below the
-// core: in the signatures and in the parser.
+// These are the attacks of docs/SPECIFICATION.md §1 that no scenario can show, because they lie
+// below the core: in the signatures and in the parser.
 
 // forgedSigner signs with a real key, but for another cluster or as another kind of statement.
 type forgedSigner struct {
@@ -55,7 +55,7 @@ func signedMessages() []Message {
 		&Append{Header: Header{Term: 1, Leader: 2}},
 		&Vote{juno.SignedVote{Vote: juno.Vote{Term: 1, Node: 2}}},
 		&SyncRequest{Node: 2, From: 1, Term: 1},
-		&Checkpoint{Node: 2, Index: 10},
+		&Checkpoint{Checkpoint: juno.Checkpoint{Node: 2, Index: 10}},
 		&Leave{Node: 2, Reason: LeaveState},
 	}
 }

@@ -20,7 +20,7 @@ func (c *Core) enterEpoch(pos juno.Pos, head *juno.Entry, proof *juno.QuorumCert
 		c.validator.TruncateTo(pos.Index)
 		c.cut(pos.Index)
 	}
-	r := &EpochRecord{Payload: head.Payload, Next: &change.Next, Certificate: proof}
+	r := &juno.EpochRecord{Payload: head.Payload, Next: &change.Next, Certificate: proof}
 	before := c.epoch
 	c.past = append(c.past, r)
 	c.keep(r.Record())
@@ -54,7 +54,7 @@ func (c *Core) startEpoch(e *epoch) {
 }
 
 // openRound0 notes that the first round of an epoch needs no election: its base is the end of the
-// epoch before (§3.1).
+// epoch before (docs/SPECIFICATION.md §3.1).
 func (c *Core) openRound0() {
 	c.term = reign{}
 	if c.hard.Term.Round() == 0 {

@@ -7,20 +7,11 @@ import (
 	"juno"
 )
 
-// Checkpoint is what a node signs after it executed an entry that all nodes make a snapshot at
-// (CKPT, Y4).
-//
-// Signed bytes: version (1), epoch (4), index (8), chain hash (32), state root (32), node (4).
+// Checkpoint is a voter's signed word for the state at a checkpoint (CKPT, Y4).
 type Checkpoint struct {
-	Epoch     uint32 // of the entry's term
-	Index     juno.Index
-	Hash      juno.Hash // chain hash at Index
-	StateRoot juno.Hash // of everything that execution up to Index gave
-	Node      juno.NodeID
+	juno.Checkpoint
 	signed
 }
-
-const checkpointVersion = 1
 
 // Kind implements Message.
 func (*Checkpoint) Kind() MessageKind { return KindCheckpoint }
@@ -28,124 +19,28 @@ func (*Checkpoint) Kind() MessageKind { return KindCheckpoint }
 // Sender implements Message.
 func (p *Checkpoint) Sender() juno.NodeID { return p.Node }
 
-func (p *Checkpoint) body() []byte {
-	b := juno.AppendU32(append(make([]byte, 0, 96), checkpointVersion), p.Epoch)
-	b = append(juno.AppendU64(b, uint64(p.Index)), p.Hash[:]...)
-	return juno.AppendU32(append(b, p.StateRoot[:]...), uint32(p.Node))
+func checkpointStatement(p *juno.Checkpoint, e juno.Envelope) Statement {
+	return Statement{Epoch: p.Epoch, Node: p.Node, Envelope: e}
 }
 
-func (p *Checkpoint) statement() Statement {
-	return Statement{
-		Epoch: p.Epoch, Node: p.Node, Envelope: p.envelope(juno.KindSnapshot, p.body()),
-	}
+func (p *Checkpoint) statements(all []Statement) []Statement {
+	return append(all, checkpointStatement(&p.Checkpoint,
+		p.Checkpoint.Envelope(p.Key, p.Signature)))
 }
 
-func (p *Checkpoint) statements(all []Statement) []Statement { return append(all, p.statement()) }
+func (p *Checkpoint) seal(s Signer) { p.sign(s, juno.KindSnapshot, p.Body()) }
 
-func (p *Checkpoint) seal(s Signer) { p.sign(s, juno.KindSnapshot, p.body()) }
-
-func (p *Checkpoint) appendTo(b []byte) []byte { return p.signed.appendTo(append(b, p.body()...)) }
+func (p *Checkpoint) appendTo(b []byte) []byte { return p.signed.appendTo(append(b, p.Body()...)) }
 
 func decodeCheckpoint(d *juno.Decoder) Message {
-	d.Version(checkpointVersion, "checkpoint")
-	p := &Checkpoint{Epoch: d.U32(), Index: juno.Index(d.U64()), Hash: d.Hash()}
-	p.StateRoot, p.Node = d.Hash(), juno.NodeID(d.U32())
-	if d.Err() == nil && (p.Node == 0 || p.Index == 0) {
-		d.Fail("checkpoint of %s at %d", p.Node, p.Index)
-	}
+	p := &Checkpoint{Checkpoint: d.Checkpoint()}
 	p.decode(d)
 	return p
 }
 
-// CheckpointCertificate proves a state: a quorum computed the same one (Y4). It is the signature
-// under the cluster's snapshot at its index.
-//
-// Canonical bytes: version (1), epoch (4), index (8), chain hash (32), state root (32), votes
-// (count, then node (4), key id (8), signature (64) each, ascending by node).
-type CheckpointCertificate struct {
-	Epoch     uint32
-	Index     juno.Index
-	Hash      juno.Hash
-	StateRoot juno.Hash
-	Votes     []CheckpointVote
-}
-
-// CheckpointVote is one node's signature under a checkpoint.
-type CheckpointVote struct {
-	Node juno.NodeID
-	signed
-}
-
-// Pos returns the position that the state is of.
-func (k *CheckpointCertificate) Pos() juno.Pos { return juno.Pos{Index: k.Index, Hash: k.Hash} }
-
-// checkpoint returns what a node has signed.
-func (k *CheckpointCertificate) checkpoint(v *CheckpointVote) *Checkpoint {
-	return &Checkpoint{
-		Epoch: k.Epoch, Index: k.Index, Hash: k.Hash, StateRoot: k.StateRoot,
-		Node: v.Node, signed: v.signed,
-	}
-}
-
-// Check verifies everything but the signatures: a quorum of distinct voters of cfg.
-func (k *CheckpointCertificate) Check(cfg *juno.EpochConfig) error {
-	if k.Epoch != cfg.Epoch {
-		return fmt.Errorf("checkpoint at %s of epoch %d: want epoch %d", k.Pos(), k.Epoch,
-			cfg.Epoch)
-	}
-	for i, v := range k.Votes {
-		if _, ok := cfg.Voter(v.Node); !ok || (i > 0 && k.Votes[i-1].Node >= v.Node) {
-			return fmt.Errorf("checkpoint at %s: the vote of %s does not count", k.Pos(), v.Node)
-		}
-	}
-	if len(k.Votes) < cfg.Quorum() {
-		return fmt.Errorf("checkpoint at %s: %d votes, want %d", k.Pos(), len(k.Votes),
-			cfg.Quorum())
-	}
-	return nil
-}
-
-func (k *CheckpointCertificate) appendTo(b []byte) []byte {
-	b = juno.AppendU32(append(b, checkpointVersion), k.Epoch)
-	b = append(juno.AppendU64(b, uint64(k.Index)), k.Hash[:]...)
-	b = juno.AppendUvarint(append(b, k.StateRoot[:]...), uint64(len(k.Votes)))
-	for i := range k.Votes {
-		b = k.Votes[i].appendTo(juno.AppendU32(b, uint32(k.Votes[i].Node)))
-	}
-	return b
-}
-
-func decodeCheckpointCertificate(d *juno.Decoder) *CheckpointCertificate {
-	d.Version(checkpointVersion, "checkpoint certificate")
-	k := &CheckpointCertificate{Epoch: d.U32(), Index: juno.Index(d.U64()), Hash: d.Hash()}
-	k.StateRoot = d.Hash()
-	for range d.Count(juno.VotersMax) {
-		if d.Err() != nil {
-			return k
-		}
-		v := CheckpointVote{Node: juno.NodeID(d.U32())}
-		v.decode(d)
-		k.Votes = append(k.Votes, v)
-	}
-	return k
-}
-
-// Bytes returns the canonical bytes, which are those of a RecordCheckpoint.
-func (k *CheckpointCertificate) Bytes() []byte { return k.appendTo(nil) }
-
-// ParseCheckpointCertificate reads the bytes of a RecordCheckpoint.
-func ParseCheckpointCertificate(b []byte) (*CheckpointCertificate, error) {
-	d := juno.NewDecoder(b)
-	k := decodeCheckpointCertificate(d)
-	if err := d.Done(); err != nil {
-		return nil, fmt.Errorf("checkpoint certificate: %w", err)
-	}
-	return k, nil
-}
-
 // checkpoints is what the nodes say of their states.
 type checkpoints struct {
-	newest *CheckpointCertificate
+	newest *juno.CheckpointCertificate
 	mine   []*Checkpoint // the newest that we signed, at most checkpointsKept
 	votes  []*Checkpoint // of all voters, at most checkpointsKept of each
 }
@@ -163,9 +58,9 @@ func (c *Core) Executed(index juno.Index, stateRoot juno.Hash) {
 		return // it is of an epoch that is over: the next one will do
 	}
 	pos, _ := c.posAt(index)
-	p := &Checkpoint{
+	p := &Checkpoint{Checkpoint: juno.Checkpoint{
 		Epoch: c.epoch.config.Epoch, Index: index, Hash: pos.Hash, StateRoot: stateRoot, Node: c.id,
-	}
+	}}
 	c.points.mine = append(c.points.mine, p)
 	if n := len(c.points.mine); n > checkpointsKept {
 		c.points.mine = c.points.mine[n-checkpointsKept:]
@@ -234,13 +129,15 @@ func (c *Core) keepCheckpoint(p *Checkpoint) {
 
 // certify makes a certificate of the votes that agree with p, once they are a quorum.
 func (c *Core) certify(p *Checkpoint) {
-	k := &CheckpointCertificate{
+	k := &juno.CheckpointCertificate{
 		Epoch: p.Epoch, Index: p.Index, Hash: p.Hash, StateRoot: p.StateRoot,
 	}
 	for _, id := range c.epoch.voters {
 		for _, o := range c.points.votes {
 			if o.Node == id && o.agrees(p) {
-				k.Votes = append(k.Votes, CheckpointVote{Node: id, signed: o.signed})
+				k.Votes = append(k.Votes, juno.CheckpointVote{
+					Node: id, Key: o.Key, Signature: o.Signature,
+				})
 			}
 		}
 	}
@@ -252,7 +149,7 @@ func (c *Core) certify(p *Checkpoint) {
 	c.points.votes = slices.DeleteFunc(c.points.votes, func(o *Checkpoint) bool {
 		return o.Index <= p.Index
 	})
-	c.note(Record{Kind: RecordCheckpoint, Index: p.Index, Bytes: k.appendTo(nil)})
+	c.note(k.Record())
 	c.out.ready.Certified = k
 	c.compareCertified(k)
 }
@@ -263,7 +160,7 @@ func (p *Checkpoint) agrees(o *Checkpoint) bool {
 
 // compareCertified leaves if a quorum computed another state than we did, or has another history
 // (H2).
-func (c *Core) compareCertified(k *CheckpointCertificate) {
+func (c *Core) compareCertified(k *juno.CheckpointCertificate) {
 	theirs := k.Pos()
 	if theirs.Index <= c.commit.Index && theirs.Index >= c.log.lowest() && !c.log.has(theirs) {
 		c.contradicted(theirs, nil, nil)

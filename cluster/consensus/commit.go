@@ -19,7 +19,7 @@ func (c *Core) commitTo(pos juno.Pos, proof *juno.QuorumCertificate) {
 	// nothing was said for a while: saying it at once would make three of two rounds of claims.
 	c.said.within(c.said.patience(&c.limits) - 1)
 	if proof != nil {
-		c.note(proofRecord(proof))
+		c.note(proof.Record())
 		c.proofs, c.newestProof = append(c.proofs, proof), proof
 		if c.high.Certificate == nil && c.high.Pos == pos && c.high.Rank.Term == proof.Term {
 			// A node that is a quorum by itself prepared before its vote was signed. Now there

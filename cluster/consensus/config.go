@@ -14,7 +14,7 @@ type Config struct {
 	Limits  Limits
 	// Observe makes the node follow and never vote, whatever the membership says. A voter whose
 	// disk was lost has forgotten what it promised: it must run so until a new membership gives
-	// it another key (§3.4, Restart).
+	// it another key (docs/SPECIFICATION.md §3.4).
 	Observe bool
 }
 
@@ -59,7 +59,7 @@ type Limits struct {
 	Revolution bool
 }
 
-// DefaultLimits returns the numbers of consensus.md §3, for ticks of 10 ms.
+// DefaultLimits returns the numbers of docs/SPECIFICATION.md §3, for ticks of 10 ms.
 func DefaultLimits() Limits {
 	return Limits{
 		InFlightMax:      4,
@@ -83,7 +83,8 @@ func DefaultLimits() Limits {
 	}
 }
 
-// groupBytesMax bounds a client batch with its head, which is never split (consensus.md §3.2).
+// groupBytesMax bounds a client batch with its head, which is never split (docs/SPECIFICATION.md
+// §3.2).
 const groupBytesMax = 4 << 20
 
 // Check reports the first limit that makes no sense.

@@ -78,7 +78,7 @@ func (c *Core) judge(e *juno.Entry) error {
 }
 
 // checkGroups checks that no client batch is cut in two: its signature covers all of it, so all
-// of it must be judged at once (§3.2).
+// of it must be judged at once (docs/SPECIFICATION.md §3.2).
 func checkGroups(entries []juno.Entry) error {
 	for i := 0; i < len(entries); {
 		size, want := 0, 1

@@ -35,9 +35,9 @@ type Core struct {
 	ticks uint64
 
 	epoch *epoch
-	past  []*EpochRecord // all that we know, oldest first; the last one began epoch
+	past  []*juno.EpochRecord // all that we know, oldest first; the last one began epoch
 
-	// Durable state, §3.4.
+	// Durable state, docs/SPECIFICATION.md §3.4.
 	hard     HardState
 	accepted Accepted // counts only if accepted.Term == hard.Term and takes is set
 	takes    bool     // something was accepted from some leader

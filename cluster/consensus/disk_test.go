@@ -20,21 +20,21 @@ type content struct {
 	start   juno.Pos // before entries[0]
 	entries []juno.Entry
 	hashes  []juno.Hash
-	state   map[consensus.RecordKind]consensus.Record
-	history []consensus.Record
+	state   map[juno.RecordKind]juno.Record
+	history []juno.Record
 }
 
 func newDisk(cluster juno.ClusterID) *disk {
 	c := content{
 		start: juno.Pos{Hash: cluster},
-		state: make(map[consensus.RecordKind]consensus.Record),
+		state: make(map[juno.RecordKind]juno.Record),
 	}
 	return &disk{cluster: cluster, content: c, synced: c.clone()}
 }
 
 func (c *content) clone() content {
-	state := make(map[consensus.RecordKind]consensus.Record, len(c.state))
-	for k := consensus.RecordHardState; k <= consensus.RecordHeaders; k++ {
+	state := make(map[juno.RecordKind]juno.Record, len(c.state))
+	for k := juno.RecordHardState; k <= juno.RecordHeaders; k++ {
 		if r, ok := c.state[k]; ok {
 			state[k] = r
 		}
@@ -72,7 +72,7 @@ func (d *disk) write(r *consensus.Ready) {
 		panic(fmt.Sprintf("tip %s, the core says %s", tip, r.Tip))
 	}
 	for _, rec := range r.Records {
-		if rec.Kind < consensus.RecordProof {
+		if rec.Kind < juno.RecordProof {
 			d.state[rec.Kind] = rec
 			continue
 		}
@@ -94,17 +94,17 @@ func (d *disk) tip() juno.Pos {
 
 func (d *disk) stored(genesis *juno.EpochConfig) *consensus.Stored {
 	st := &consensus.Stored{Genesis: genesis, Start: d.start, Last: d.tip()}
-	for k := consensus.RecordHardState; k <= consensus.RecordHeaders; k++ {
+	for k := juno.RecordHardState; k <= juno.RecordHeaders; k++ {
 		if r, ok := d.state[k]; ok {
 			st.Records = append(st.Records, r)
 		}
 	}
-	newest := make(map[consensus.RecordKind]int)
+	newest := make(map[juno.RecordKind]int)
 	for i, r := range d.history {
 		newest[r.Kind] = i
 	}
 	for i, r := range d.history {
-		if r.Kind == consensus.RecordEpoch || newest[r.Kind] == i {
+		if r.Kind == juno.RecordEpoch || newest[r.Kind] == i {
 			st.Records = append(st.Records, r)
 		}
 	}
@@ -136,14 +136,14 @@ func (d *disk) Entries(lo, hi juno.Index, bytesMax int) []juno.Entry {
 
 func (d *disk) Certificate(index juno.Index) (*juno.QuorumCertificate, bool) {
 	for _, r := range d.history {
-		if (r.Kind != consensus.RecordProof && r.Kind != consensus.RecordEpoch) || r.Index < index {
+		if (r.Kind != juno.RecordProof && r.Kind != juno.RecordEpoch) || r.Index < index {
 			continue
 		}
-		if r.Kind == consensus.RecordEpoch {
-			e, err := consensus.ParseEpochRecord(r.Bytes)
+		if r.Kind == juno.RecordEpoch {
+			e, err := juno.ParseEpochRecord(r.Bytes)
 			return e.Certificate, err == nil
 		}
-		c, err := consensus.ParseProof(r.Bytes)
+		c, err := juno.ParseProof(r.Bytes)
 		return c, err == nil
 	}
 	return nil, false

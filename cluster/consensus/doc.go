@@ -13,8 +13,7 @@
 //
 // With at most f of 3f+1 voters Byzantine no two correct nodes ever call different entries final.
 // The host must keep the order that Ready documents: nothing leaves before what it promises is
-// synced. The rules that are named in comments (N5, E3, Y3, …) are those of the specification of
-// the protocol; F1 to F15 are its corrections of the prototype.
+// synced. The rules that are named in comments (N5, E3, Y3, …) are those of docs/SPECIFICATION.md.
 //
 // # What it does not do
 //

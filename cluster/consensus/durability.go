@@ -6,16 +6,17 @@ import (
 	"juno"
 )
 
-// promise is one row of the table of consensus.md §3.4: what must be on disk before a message of
-// a kind may leave, because a node that forgot it after a crash could contradict the message.
+// promise is one row of the table of docs/SPECIFICATION.md §3.4: what must be on disk before a
+// message of a kind may leave, because a node that forgot it after a crash could contradict the
+// message.
 type promise struct {
 	message MessageKind
 	needs   string
 	kept    func(d *Durable, m Message) bool
 }
 
-// promises is that table. RV, SYNC*, CKPT and the clients' answers promise nothing of the kind;
-// the last row holds for them, too.
+// promises is that table. Wishes, sync messages, checkpoints and clients' answers promise nothing
+// of the kind; the last row holds for them, too.
 var promises = []promise{
 	{KindReport, "HardState.Term = the report's", func(d *Durable, m Message) bool {
 		return d.hard.Term >= m.(*Report).Term
@@ -92,17 +93,17 @@ func (d *Durable) Synced(r *Ready) error {
 	return nil
 }
 
-func (d *Durable) note(r *Record) (err error) {
+func (d *Durable) note(r *juno.Record) (err error) {
 	switch r.Kind {
-	case RecordHardState:
+	case juno.RecordHardState:
 		d.hard, err = ParseHardState(r.Bytes)
-	case RecordAccepted:
+	case juno.RecordAccepted:
 		d.accepted, err = ParseAccepted(r.Bytes)
-	case RecordHigh:
+	case juno.RecordHighQC:
 		d.high, err = ParseHigh(r.Bytes)
-	case RecordEpoch:
-		var e *EpochRecord
-		if e, err = ParseEpochRecord(r.Bytes); err == nil {
+	case juno.RecordEpoch:
+		var e *juno.EpochRecord
+		if e, err = juno.ParseEpochRecord(r.Bytes); err == nil {
 			d.epoch = max(d.epoch, e.Next.Epoch)
 			d.baseRank = Rank{e.Certificate.Head.Term, e.Certificate.Pos.Index}
 		}

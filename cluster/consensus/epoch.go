@@ -20,11 +20,11 @@ type epoch struct {
 	base     juno.Pos
 	baseRank Rank
 	// record ended the epoch before; nil in epoch 0.
-	record *EpochRecord
+	record *juno.EpochRecord
 }
 
 // newEpoch returns the epoch as this node sees it.
-func (c *Core) newEpoch(config *juno.EpochConfig, base juno.Pos, r *EpochRecord) *epoch {
+func (c *Core) newEpoch(config *juno.EpochConfig, base juno.Pos, r *juno.EpochRecord) *epoch {
 	e := &epoch{
 		config: config, quorum: config.Quorum(), faulty: config.Faulty(), base: base, record: r,
 	}

@@ -123,7 +123,7 @@ func decodeEvidence(d *juno.Decoder) Message {
 	return e
 }
 
-// ParseEvidence reads the bytes of a RecordEvidence.
+// ParseEvidence reads the bytes of a juno.RecordEvidence.
 func ParseEvidence(b []byte) (*Evidence, error) {
 	d := juno.NewDecoder(b)
 	m := decodeEvidence(d)
@@ -264,8 +264,9 @@ func (c *Core) accuse(e *Evidence) {
 	// The same group brings the hint of what is final, so that a restart does not fall behind the
 	// index: it must never decrease.
 	c.out.lazyHard = true
-	c.note(Record{
-		Kind: RecordEvidence, Index: min(c.commit.Index, c.out.durable), Bytes: e.appendTo(nil),
+	c.note(juno.Record{
+		Kind: juno.RecordEvidence, Index: min(c.commit.Index, c.out.durable),
+		Bytes: e.appendTo(nil),
 	})
 	c.out.ready.Evidence = append(c.out.ready.Evidence, e)
 	if len(c.epoch.peers) > 0 && c.role != Observer {

@@ -77,7 +77,7 @@ func (c *Core) stepHalt(h *Halt) error {
 		c.wish(c.hard.Term+1, CauseHalt) // nobody accepts them any more, see refuseHalted
 	}
 	if len(c.epoch.peers) > 0 {
-		c.sendAfter(c.epoch.peers, h, false) // it acknowledges that we halted (§3.4)
+		c.sendAfter(c.epoch.peers, h, false) // it acknowledges that we halted, so it waits
 	}
 	return nil
 }

@@ -10,15 +10,15 @@ import (
 // them after a restart. Nobody waits for it: without it the leader, or another node, has to.
 //
 // Canonical bytes: version (1), headers (count, then each with its signature).
-func headersRecord(headers []Header, at juno.Index) Record {
+func headersRecord(headers []Header, at juno.Index) juno.Record {
 	b := juno.AppendUvarint([]byte{recordVersion}, uint64(len(headers)))
 	for i := range headers {
 		b = headers[i].appendTo(b)
 	}
-	return Record{Kind: RecordHeaders, Index: at, Bytes: b}
+	return juno.Record{Kind: juno.RecordHeaders, Index: at, Bytes: b}
 }
 
-// ParseHeaders reads the bytes of a RecordHeaders.
+// ParseHeaders reads the bytes of a juno.RecordHeaders.
 func ParseHeaders(b []byte) ([]Header, error) {
 	d := juno.NewDecoder(b)
 	d.Version(recordVersion, "headers")

@@ -11,12 +11,12 @@ type memLog struct {
 	cluster juno.ClusterID
 	entries []juno.Entry
 	hashes  []juno.Hash
-	state   map[RecordKind]Record
-	history []Record
+	state   map[juno.RecordKind]juno.Record
+	history []juno.Record
 }
 
 func newMemLog(cluster juno.ClusterID) *memLog {
-	return &memLog{cluster: cluster, state: make(map[RecordKind]Record)}
+	return &memLog{cluster: cluster, state: make(map[juno.RecordKind]juno.Record)}
 }
 
 // write applies one group.
@@ -37,7 +37,7 @@ func (l *memLog) write(r *Ready) {
 		panic(fmt.Sprintf("tip %s, the core says %s", tip, r.Tip))
 	}
 	for _, rec := range r.Records {
-		if rec.Kind < RecordProof {
+		if rec.Kind < juno.RecordProof {
 			l.state[rec.Kind] = rec
 		} else {
 			l.history = append(l.history, rec)
@@ -56,17 +56,17 @@ func (l *memLog) stored(genesis *juno.EpochConfig) *Stored {
 	if len(l.entries) > 0 {
 		st.Start, st.Last = juno.Pos{Hash: l.cluster}, l.tip()
 	}
-	for k := RecordHardState; k <= RecordHeaders; k++ {
+	for k := juno.RecordHardState; k <= juno.RecordHeaders; k++ {
 		if r, ok := l.state[k]; ok {
 			st.Records = append(st.Records, r)
 		}
 	}
-	newest := make(map[RecordKind]int)
+	newest := make(map[juno.RecordKind]int)
 	for i, r := range l.history {
 		newest[r.Kind] = i
 	}
 	for i, r := range l.history {
-		if r.Kind == RecordEpoch || newest[r.Kind] == i {
+		if r.Kind == juno.RecordEpoch || newest[r.Kind] == i {
 			st.Records = append(st.Records, r)
 		}
 	}
@@ -92,10 +92,10 @@ func (l *memLog) Entries(lo, hi juno.Index, bytesMax int) []juno.Entry {
 
 func (l *memLog) Certificate(index juno.Index) (*juno.QuorumCertificate, bool) {
 	for _, r := range l.history {
-		if r.Kind != RecordProof || r.Index < index {
+		if r.Kind != juno.RecordProof || r.Index < index {
 			continue
 		}
-		c, err := ParseProof(r.Bytes)
+		c, err := juno.ParseProof(r.Bytes)
 		if err != nil {
 			panic(err)
 		}

@@ -10,7 +10,7 @@ import (
 // MessageKind tells messages apart on the wire. The numbers are part of the format.
 type MessageKind uint8
 
-// The kinds of messages, with their names in consensus.md §3.3.
+// The kinds of messages, with their names in the prototype (docs/SPECIFICATION.md §3.3).
 const (
 	KindWish        MessageKind = 1  // RV
 	KindReport      MessageKind = 2  // RVR

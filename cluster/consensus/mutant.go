@@ -7,11 +7,11 @@ import (
 )
 
 // Mutant breaks one rule of the protocol on purpose, so that a test can show that the rule is
-// needed, and that breaking it is noticed (consensus.md §4). Only NewMutant makes one, and only
-// tests and the simulator may call that; TestMutantsStayInTests looks for anybody else.
+// needed, and that breaking it is noticed (docs/SPECIFICATION.md §4.2). Only NewMutant makes one,
+// and only tests and the simulator may call that; TestMutantsStayInTests looks for anybody else.
 type Mutant uint8
 
-// The mutants. Those up to MutantKeepHigh are of the table in consensus.md §4.
+// The mutants.
 const (
 	NoMutant              Mutant = iota
 	MutantOneRound               // commit after one round of votes, like Tangaroa

@@ -7,7 +7,7 @@ type outbox struct {
 	seq       uint64 // of the newest Ready
 	persisted uint64
 	// gate is the Ready that must be on disk before anything leaves: it holds that we lead the
-	// term, or that an epoch ended (§3.4). Until then nothing goes into Now.
+	// term, or that an epoch ended (docs/SPECIFICATION.md §3.4). Until then nothing goes into Now.
 	gate uint64
 	held int // messages that wait for it
 
@@ -23,7 +23,7 @@ type outbox struct {
 	lazyHard                            bool // a hint changed, nobody waits for it
 
 	critical bool // somebody may wait for the records
-	records  []Record
+	records  []juno.Record
 	ready    Ready
 	role     *RoleChange
 }
@@ -60,13 +60,13 @@ func (c *Core) sendAfter(to []juno.NodeID, m Message, self bool) {
 func (c *Core) closeGate() { c.out.gate = c.out.seq + 1 }
 
 // keep adds a record that somebody may wait for.
-func (c *Core) keep(r Record) {
+func (c *Core) keep(r juno.Record) {
 	c.out.records = append(c.out.records, r)
 	c.out.critical = true
 }
 
 // note adds a record that nobody waits for.
-func (c *Core) note(r Record) { c.out.records = append(c.out.records, r) }
+func (c *Core) note(r juno.Record) { c.out.records = append(c.out.records, r) }
 
 // Ready returns what is to be done, if there is anything. The host calls it until there is not.
 func (c *Core) Ready() (Ready, bool) {

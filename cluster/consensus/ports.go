@@ -2,9 +2,8 @@ package consensus
 
 import "juno"
 
-// Validator judges entries by the log before them: the rule V of consensus.md §3.8. It is a fold
-// over the log prefix with undo, so that all correct nodes judge the same entry alike, however
-// far each has executed.
+// Validator judges entries by the log before them: rule C1. It is a fold over the log prefix with
+// undo, so that all correct nodes judge the same entry alike, however far each has executed.
 //
 // The core calls it in log order from one goroutine. It must be deterministic.
 type Validator interface {
@@ -50,7 +49,7 @@ type Log interface {
 	// payload, but never to none.
 	Entries(lo, hi juno.Index, bytesMax int) []juno.Entry
 	// Certificate returns the commit certificate with the lowest position at or above index
-	// that was ever in a RecordCommit or RecordEpoch, or false.
+	// that was ever in a RecordCommit or juno.RecordEpoch, or false.
 	Certificate(index juno.Index) (*juno.QuorumCertificate, bool)
 }
 

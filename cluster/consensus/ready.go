@@ -23,7 +23,7 @@ type Ready struct {
 	// Tip is where the chain is after Truncate and Append.
 	Tip juno.Pos
 	// Records are hard state and certificates, to be written behind the entries.
-	Records []Record
+	Records []juno.Record
 	// Sync says that somebody waits for this group to be on disk. Without it the records, if
 	// any, may be written lazily, with the next group.
 	Sync bool
@@ -40,7 +40,7 @@ type Ready struct {
 	Epochs []*juno.EpochConfig
 	// Certified, if not nil, proves the newest checkpoint; it is in Records too. The log below
 	// the one before it is not needed to catch up any more (Y4).
-	Certified *CheckpointCertificate
+	Certified *juno.CheckpointCertificate
 	// Snapshot, if not nil, asks for a state that is ahead of everything the log can give (Y5).
 	Snapshot *SnapshotRequest
 	// Reset, if not nil, makes the log forget all its entries and begin anew behind this
@@ -73,7 +73,7 @@ type Committed struct {
 // Role is what a node does in the present term.
 type Role uint8
 
-// The roles of a node (consensus.md §3.1).
+// The roles of a node (docs/SPECIFICATION.md §3.1).
 const (
 	Follower    Role = 1 // follows the leader of the term and votes
 	Candidate   Role = 2 // designated leader of the term, without an election certificate yet

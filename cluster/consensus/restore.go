@@ -7,7 +7,7 @@ import (
 )
 
 // restore rebuilds the durable state from what the log holds. A node that restarts is merely
-// slow: whatever it has revealed was on disk before (consensus.md §2.2, Restart).
+// slow: whatever it has revealed was on disk before (docs/SPECIFICATION.md §2.2).
 func (c *Core) restore(st *Stored, store Log) error {
 	if err := st.Genesis.Check(); err != nil {
 		return err
@@ -41,12 +41,12 @@ func (c *Core) restore(st *Stored, store Log) error {
 	return c.checkRestored()
 }
 
-func (c *Core) restoreEpochs(records []Record) error {
+func (c *Core) restoreEpochs(records []juno.Record) error {
 	for i := range records {
-		if records[i].Kind != RecordEpoch {
+		if records[i].Kind != juno.RecordEpoch {
 			continue
 		}
-		r, err := ParseEpochRecord(records[i].Bytes)
+		r, err := juno.ParseEpochRecord(records[i].Bytes)
 		if err != nil {
 			return err
 		}
@@ -59,30 +59,30 @@ func (c *Core) restoreEpochs(records []Record) error {
 	return nil
 }
 
-func (c *Core) restoreRecord(r *Record) (err error) {
-	if c.broken(MutantAmnesia) && r.Kind <= RecordHigh {
+func (c *Core) restoreRecord(r *juno.Record) (err error) {
+	if c.broken(MutantAmnesia) && r.Kind <= juno.RecordHighQC {
 		return nil
 	}
 	switch r.Kind {
-	case RecordHardState:
+	case juno.RecordHardState:
 		c.hard, err = ParseHardState(r.Bytes)
-	case RecordAccepted:
+	case juno.RecordAccepted:
 		c.accepted, err = ParseAccepted(r.Bytes)
 		c.takes = true
-	case RecordHigh:
+	case juno.RecordHighQC:
 		var h High
 		if h, err = ParseHigh(r.Bytes); err == nil && c.high.Rank.Less(h.Rank) {
 			c.high = h
 		}
-	case RecordHeaders:
+	case juno.RecordHeaders:
 		c.term.headers, err = ParseHeaders(r.Bytes)
-	case RecordProof:
+	case juno.RecordProof:
 		var proof *juno.QuorumCertificate
-		if proof, err = ParseProof(r.Bytes); err == nil && proof.Pos.Index > c.commit.Index {
+		if proof, err = juno.ParseProof(r.Bytes); err == nil && proof.Pos.Index > c.commit.Index {
 			c.commit, c.newestProof = proof.Pos, proof
 		}
-	case RecordCheckpoint:
-		c.points.newest, err = ParseCheckpointCertificate(r.Bytes)
+	case juno.RecordCheckpoint:
+		c.points.newest, err = juno.ParseCheckpointCertificate(r.Bytes)
 	}
 	return err
 }

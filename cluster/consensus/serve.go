@@ -44,7 +44,7 @@ func (c *Core) lastFor(epoch uint32) juno.Index {
 }
 
 // recordEnding returns what ended an epoch, if we know it.
-func (c *Core) recordEnding(epoch uint32) *EpochRecord {
+func (c *Core) recordEnding(epoch uint32) *juno.EpochRecord {
 	for _, r := range c.past {
 		if r.Next.Epoch == epoch+1 {
 			return r
@@ -106,7 +106,7 @@ func (c *Core) proofFrom(from, end juno.Index) *juno.QuorumCertificate {
 }
 
 // addReign adds what the leader of our term has signed beyond what is final: with it the requester
-// can accept, and vote, although the leader does not talk to it (§2.3).
+// can accept, and vote, although the leader does not talk to it (docs/SPECIFICATION.md §2.3).
 func (c *Core) addReign(r *SyncReply, m *SyncRequest, budget int) {
 	if !c.term.convinced || m.Term > c.hard.Term {
 		return

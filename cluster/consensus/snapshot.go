@@ -10,13 +10,13 @@ import (
 // go on (Y1, Y5): a certified checkpoint, and what proves it step by step from the epoch of the
 // receiver.
 //
-// Canonical bytes: epochs (count, then each EpochRecord), checkpoint certificate, proof (flag,
+// Canonical bytes: epochs (count, then each juno.EpochRecord), checkpoint certificate, proof (flag,
 // then the certificate).
 type SnapshotOffer struct {
 	// Epochs ended, one after the other, at or below the checkpoint, beginning with that of the
 	// receiver.
-	Epochs     []*EpochRecord
-	Checkpoint *CheckpointCertificate
+	Epochs     []*juno.EpochRecord
+	Checkpoint *juno.CheckpointCertificate
 	// Proof is a commit certificate at or beyond the checkpoint. It becomes the highest
 	// certificate of the receiver, who votes for nothing until its log reaches there. It is nil
 	// if the checkpoint is the very end of an epoch, whose record says as much.
@@ -28,7 +28,7 @@ type SnapshotOffer struct {
 // Core.NotInstalled.
 type SnapshotRequest struct {
 	From       juno.NodeID // who offered it; others may have it, too
-	Checkpoint *CheckpointCertificate
+	Checkpoint *juno.CheckpointCertificate
 	// Config is the membership in force behind the checkpoint.
 	Config *juno.EpochConfig
 }
@@ -45,7 +45,9 @@ func (o *SnapshotOffer) statements(all []Statement) []Statement {
 		members[r.Next.Epoch] = r.Next
 	}
 	for i := range o.Checkpoint.Votes {
-		s := o.Checkpoint.checkpoint(&o.Checkpoint.Votes[i]).statement()
+		v := &o.Checkpoint.Votes[i]
+		p := o.Checkpoint.Checkpoint(v)
+		s := checkpointStatement(&p, p.Envelope(v.Key, v.Signature))
 		s.Members = members[s.Epoch]
 		all = append(all, s)
 	}
@@ -74,9 +76,9 @@ func appendOptionalOffer(b []byte, o *SnapshotOffer) []byte {
 	}
 	b = juno.AppendUvarint(b, uint64(len(o.Epochs)))
 	for _, r := range o.Epochs {
-		b = appendEpochRecord(b, r)
+		b = juno.AppendEpochRecord(b, r)
 	}
-	return appendOptionalCertificate(o.Checkpoint.appendTo(b), o.Proof)
+	return appendOptionalCertificate(juno.AppendCheckpointCertificate(b, o.Checkpoint), o.Proof)
 }
 
 func decodeOptionalOffer(d *juno.Decoder) *SnapshotOffer {
@@ -88,9 +90,9 @@ func decodeOptionalOffer(d *juno.Decoder) *SnapshotOffer {
 		if d.Err() != nil {
 			return o
 		}
-		o.Epochs = append(o.Epochs, decodeEpochRecord(d))
+		o.Epochs = append(o.Epochs, d.EpochRecord())
 	}
-	o.Checkpoint, o.Proof = decodeCheckpointCertificate(d), decodeOptionalCertificate(d)
+	o.Checkpoint, o.Proof = d.CheckpointCertificate(), decodeOptionalCertificate(d)
 	return o
 }
 
@@ -190,9 +192,7 @@ func (c *Core) Installed() error {
 	if newest := c.points.newest; newest == nil || newest.Index < pos.Index {
 		// Otherwise a newer one was certified while the state was on its way.
 		c.points.newest = o.Checkpoint
-		c.keep(Record{
-			Kind: RecordCheckpoint, Index: pos.Index, Bytes: o.Checkpoint.appendTo(nil),
-		})
+		c.keep(o.Checkpoint.Record())
 	}
 	if c.hasTaken() {
 		// What we accepted in this term cannot be compared with anything any more.

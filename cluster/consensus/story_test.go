@@ -13,8 +13,8 @@ import (
 	"juno/cluster/consensus"
 )
 
-// attacks are the rows of consensus.md §1, each with what shows it: a scenario, or a test. That
-// what is named here is there, and that nothing else of that name is, TestAttacks checks.
+// attacks are the rows of docs/SPECIFICATION.md §1, each with what shows it: a scenario, or a test.
+// That what is named here is there, and that nothing else of that name is, TestAttacks checks.
 var attacks = map[string][]string{
 	"S1":  {"s1_fig8.txt"},
 	"S2":  {"s2_overwrite.txt"},
@@ -72,7 +72,7 @@ func TestAttacks(t *testing.T) {
 	}
 	for id, got := range found {
 		if attacks[id] == nil {
-			t.Errorf("%v: consensus.md has no attack %s", got, id)
+			t.Errorf("%v: docs/SPECIFICATION.md has no attack %s", got, id)
 		}
 	}
 }
@@ -80,7 +80,7 @@ func TestAttacks(t *testing.T) {
 // TestScenariosTellTheirStory wants a comment on top of every scenario that names a rule and that
 // says enough for somebody who has not seen the protocol.
 func TestScenariosTellTheirStory(t *testing.T) {
-	rule := regexp.MustCompile(`\b[A-Z]\d+|§\d`)
+	rule := regexp.MustCompile(`\b[A-Z]\d+|\bLemma \d`)
 	for _, path := range scenarioFiles(t) {
 		var story strings.Builder
 		for _, line := range strings.Split(read(t, path), "\n") {
@@ -149,10 +149,10 @@ func TestAttack_L7(t *testing.T) {
 	}
 }
 
-// TestProtocolNames holds docs/PROTOCOL.md against the files: every file and every scenario that it
-// names is there, and it names what shows each attack.
-func TestProtocolNames(t *testing.T) {
-	doc := read(t, filepath.Join("..", "..", "docs", "PROTOCOL.md"))
+// TestSpecificationNames holds docs/SPECIFICATION.md against the files: every file and every
+// scenario that it names is there, and it names what shows each attack.
+func TestSpecificationNames(t *testing.T) {
+	doc := read(t, filepath.Join("..", "..", "docs", "SPECIFICATION.md"))
 	name := regexp.MustCompile("`([a-z]+[.]go|[a-z]+[0-9]+[a-z]?_[a-z0-9_]+|" +
 		"(?:vc|raft)_[a-z0-9_]+)`")
 	for _, m := range name.FindAllStringSubmatch(doc, -1) {
@@ -161,13 +161,13 @@ func TestProtocolNames(t *testing.T) {
 			path = filepath.Join("testdata", path+".txt")
 		}
 		if _, err := os.Stat(path); err != nil {
-			t.Errorf("docs/PROTOCOL.md names %s: %v", m[1], err)
+			t.Errorf("docs/SPECIFICATION.md names %s: %v", m[1], err)
 		}
 	}
 	for id, tests := range attacks {
 		for _, test := range tests {
 			if row := strings.TrimSuffix(test, ".txt"); !strings.Contains(doc, row) {
-				t.Errorf("docs/PROTOCOL.md does not name %s, which shows %s", row, id)
+				t.Errorf("docs/SPECIFICATION.md does not name %s, which shows %s", row, id)
 			}
 		}
 	}

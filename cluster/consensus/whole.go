@@ -6,13 +6,14 @@ import (
 	"juno"
 )
 
-// A client batch is judged as a whole (§3.2), so it has to be decided as a whole: no term can begin
-// in the middle of one, because the rest of it could not follow the start of the term. Correct
-// nodes accept whole batches only. But a quorum is counted by positions, and one liar that names
-// a position inside of a batch could make that the highest one that a quorum reached. Hence the
-// rule (N9, E4, Y3): certificates, bases and commits count at the ends of batches only, and what
-// is between them is rounded down, or refused. Everything that the argument of consensus.md §2.2
-// says of certificates is true of these: whatever a quorum voted for holds the rounded position.
+// A client batch is judged as a whole (docs/SPECIFICATION.md §3.2), so it has to be decided as a
+// whole: no term can begin in the middle of one, because the rest of it could not follow the start
+// of the term. Correct nodes accept whole batches only. But a quorum is counted by positions, and
+// one liar that names a position inside of a batch could make that the highest one that a quorum
+// reached. Hence the rule (N9, E4, Y3): certificates, bases and commits count at the ends of
+// batches only, and what is between them is rounded down, or refused. Everything that the argument
+// of docs/SPECIFICATION.md §2.2 says of certificates is true of these: whatever a quorum voted for
+// holds the rounded position.
 
 // wholeTo returns the highest index, not above the one given, up to which our log holds no part of
 // a batch only. What is final is whole.

@@ -89,9 +89,9 @@ func samples() map[string]Message {
 	payload := config.Payload()
 	ended := testCertificate()
 	ended.Head.PayloadHash = (&juno.Entry{Payload: payload}).Header().PayloadHash
-	checkpoint := &CheckpointCertificate{
+	checkpoint := &juno.CheckpointCertificate{
 		Epoch: 1, Index: 10, Hash: juno.Hash{1}, StateRoot: juno.Hash{2},
-		Votes: []CheckpointVote{{1, testSigned(1)}, {2, testSigned(2)}},
+		Votes: []juno.CheckpointVote{testCheckpointVote(1), testCheckpointVote(2)},
 	}
 	approvals := []juno.Approval{{Key: juno.KeyID{1}}, {Key: juno.KeyID{2}}}
 	return map[string]Message{
@@ -117,12 +117,17 @@ func samples() map[string]Message {
 		},
 		"sync-reply-empty": &SyncReply{Node: 2},
 		"sync-reply-snapshot": &SyncReply{Node: 2, Nonce: 1, Snapshot: &SnapshotOffer{
-			Epochs:     []*EpochRecord{{Payload: payload, Next: &config.Next, Certificate: ended}},
+			Epochs: []*juno.EpochRecord{{
+				Payload: payload, Next: &config.Next,
+				Certificate: ended,
+			}},
 			Checkpoint: checkpoint, Proof: testCertificate(),
 		}},
 		"checkpoint": &Checkpoint{
-			Epoch: 1, Index: 10, Hash: juno.Hash{1}, StateRoot: juno.Hash{2},
-			Node: 3, signed: testSigned(4),
+			Checkpoint: juno.Checkpoint{
+				Epoch: 1, Index: 10, Hash: juno.Hash{1}, StateRoot: juno.Hash{2}, Node: 3,
+			},
+			signed: testSigned(4),
 		},
 		"evidence-chains": &Evidence{
 			What:    EvidenceTwoChains,
@@ -261,13 +266,13 @@ func FuzzDecode(f *testing.F) {
 }
 
 // recordSamples are records of every kind.
-func recordSamples() []Record {
+func recordSamples() []juno.Record {
 	sample := samples()["sync-reply-snapshot"].(*SyncReply).Snapshot
 	hard := HardState{
 		Term: 5, Led: 4, EverLed: true, Muted: 5, EverMuted: true, Halted: true,
 		ModeNonce: 300, Committed: testPos(2),
 	}
-	return []Record{
+	return []juno.Record{
 		hard.record(), (&HardState{}).record(),
 		(&Accepted{Term: 3, Pos: testPos(4)}).record(),
 		(&High{
@@ -276,52 +281,52 @@ func recordSamples() []Record {
 		}).record(),
 		(&High{Rank: Rank{2, 7}, Pos: testPos(7)}).record(),
 		headersRecord([]Header{testHeader(1)}, 3),
-		proofRecord(testCertificate()),
+		testCertificate().Record(),
 		sample.Epochs[0].Record(),
-		{Kind: RecordCheckpoint, Index: 10, Bytes: sample.Checkpoint.appendTo(nil)},
-		{Kind: RecordEvidence, Bytes: samples()["evidence-votes"].appendTo(nil)},
+		sample.Checkpoint.Record(),
+		{Kind: juno.RecordEvidence, Bytes: samples()["evidence-votes"].appendTo(nil)},
 	}
 }
 
 // rewriteRecord reads a record and writes it again.
-func rewriteRecord(r Record) (Record, error) {
+func rewriteRecord(r juno.Record) (juno.Record, error) {
 	switch r.Kind {
-	case RecordHardState:
+	case juno.RecordHardState:
 		h, err := ParseHardState(r.Bytes)
 		return h.record(), err
-	case RecordAccepted:
+	case juno.RecordAccepted:
 		a, err := ParseAccepted(r.Bytes)
 		return a.record(), err
-	case RecordHigh:
+	case juno.RecordHighQC:
 		h, err := ParseHigh(r.Bytes)
 		return h.record(), err
-	case RecordHeaders:
+	case juno.RecordHeaders:
 		all, err := ParseHeaders(r.Bytes)
 		return headersRecord(all, r.Index), err
-	case RecordProof:
-		c, err := ParseProof(r.Bytes)
+	case juno.RecordProof:
+		c, err := juno.ParseProof(r.Bytes)
 		if err != nil {
 			return r, err
 		}
-		return proofRecord(c), nil
-	case RecordEpoch:
-		e, err := ParseEpochRecord(r.Bytes)
+		return c.Record(), nil
+	case juno.RecordEpoch:
+		e, err := juno.ParseEpochRecord(r.Bytes)
 		if err != nil {
 			return r, err
 		}
 		return e.Record(), nil
-	case RecordCheckpoint:
-		k, err := ParseCheckpointCertificate(r.Bytes)
+	case juno.RecordCheckpoint:
+		k, err := juno.ParseCheckpointCertificate(r.Bytes)
 		if err != nil {
 			return r, err
 		}
-		return Record{Kind: r.Kind, Bytes: k.appendTo(nil)}, nil
-	case RecordEvidence:
+		return k.Record(), nil
+	case juno.RecordEvidence:
 		e, err := ParseEvidence(r.Bytes)
 		if err != nil {
 			return r, err
 		}
-		return Record{Kind: r.Kind, Bytes: e.appendTo(nil)}, nil
+		return juno.Record{Kind: r.Kind, Bytes: e.appendTo(nil)}, nil
 	}
 	return r, fmt.Errorf("%s", r.Kind)
 }
@@ -335,7 +340,7 @@ func TestRecordsRoundTrip(t *testing.T) {
 			t.Errorf("%s: read and written again it is\n%x, was\n%x", r.Kind, again.Bytes, r.Bytes)
 		}
 		for n := range r.Bytes {
-			if _, err := rewriteRecord(Record{Kind: r.Kind, Bytes: r.Bytes[:n]}); err == nil {
+			if _, err := rewriteRecord(juno.Record{Kind: r.Kind, Bytes: r.Bytes[:n]}); err == nil {
 				t.Errorf("%s: the first %d of %d bytes are a record", r.Kind, n, len(r.Bytes))
 			}
 		}
@@ -347,10 +352,15 @@ func FuzzRecord(f *testing.F) {
 		f.Add(byte(r.Kind), r.Bytes)
 	}
 	f.Fuzz(func(t *testing.T, kind byte, b []byte) {
-		again, err := rewriteRecord(Record{Kind: RecordKind(kind), Bytes: b})
+		again, err := rewriteRecord(juno.Record{Kind: juno.RecordKind(kind), Bytes: b})
 		if err == nil && !bytes.Equal(again.Bytes, b) {
-			t.Errorf("%s: read and written again it is\n%x, was\n%x", RecordKind(kind),
+			t.Errorf("%s: read and written again it is\n%x, was\n%x", juno.RecordKind(kind),
 				again.Bytes, b)
 		}
 	})
+}
+
+func testCheckpointVote(id juno.NodeID) juno.CheckpointVote {
+	s := testSigned(int(id))
+	return juno.CheckpointVote{Node: id, Key: s.Key, Signature: s.Signature}
 }

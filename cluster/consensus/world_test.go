@@ -158,8 +158,8 @@ func keyOf(config *juno.EpochConfig, s *consensus.Statement) (juno.PublicKey, bo
 func (n *node) memberships() []*juno.EpochConfig {
 	all := []*juno.EpochConfig{n.world.genesis}
 	for _, r := range n.disk.history {
-		if r.Kind == consensus.RecordEpoch {
-			e, err := consensus.ParseEpochRecord(r.Bytes)
+		if r.Kind == juno.RecordEpoch {
+			e, err := juno.ParseEpochRecord(r.Bytes)
 			if err != nil {
 				panic(err)
 			}

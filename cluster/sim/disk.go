@@ -37,8 +37,8 @@ type image struct {
 	start   juno.Pos
 	entries []juno.Entry
 	hashes  []juno.Hash
-	state   [4]*consensus.Record // by kind, from RecordHardState on
-	history []consensus.Record
+	state   [4]*juno.Record // by kind, from RecordHardState on
+	history []juno.Record
 }
 
 // group is what one write appended.
@@ -130,9 +130,9 @@ func (im *image) apply(g *group) {
 	}
 }
 
-func (im *image) record(r *consensus.Record) {
-	if r.Kind < consensus.RecordProof {
-		im.state[r.Kind-consensus.RecordHardState] = r
+func (im *image) record(r *juno.Record) {
+	if r.Kind < juno.RecordProof {
+		im.state[r.Kind-juno.RecordHardState] = r
 		return
 	}
 	for i := len(im.history) - 1; i >= 0; i-- {
@@ -196,10 +196,10 @@ func (d *memDisk) Entries(lo, hi juno.Index, bytesMax int) []juno.Entry {
 func (d *memDisk) Certificate(index juno.Index) (*juno.QuorumCertificate, bool) {
 	for i := range d.now.history {
 		r := &d.now.history[i]
-		if r.Kind != consensus.RecordProof || r.Index < index {
+		if r.Kind != juno.RecordProof || r.Index < index {
 			continue
 		}
-		c, err := consensus.ParseProof(r.Bytes)
+		c, err := juno.ParseProof(r.Bytes)
 		if err != nil {
 			panic(fmt.Sprintf("disk: proof at %d: %v", r.Index, err))
 		}
@@ -219,13 +219,13 @@ func (d *memDisk) stored(genesis *juno.EpochConfig) *consensus.Stored {
 			st.Records = append(st.Records, *r)
 		}
 	}
-	newest := make(map[consensus.RecordKind]int)
+	newest := make(map[juno.RecordKind]int)
 	for i := range im.history {
 		newest[im.history[i].Kind] = i
 	}
 	for i, r := range im.history {
-		if r.Kind == consensus.RecordEpoch || (newest[r.Kind] == i &&
-			r.Kind != consensus.RecordEvidence) {
+		if r.Kind == juno.RecordEpoch || (newest[r.Kind] == i &&
+			r.Kind != juno.RecordEvidence) {
 			st.Records = append(st.Records, r)
 		}
 	}

@@ -27,34 +27,16 @@
 //
 // # Invariants
 //
-// An oracle looks at what correct nodes sign, commit and execute, after each of their steps:
+// An oracle checks the invariants I1 to I13 of docs/SPECIFICATION.md §4.1 on what correct nodes
+// sign, commit and execute, after each of their steps, and besides them:
 //
-//	I1    what correct nodes commit is one history
-//	I2    a commit index never shrinks, and nothing that was executed is truncated
-//	I3    what a node accepts, and signs as leader, in a term only grows
-//	I4    a node's log holds the position of its highest certificate
-//	I5    after a report for a term nothing is signed for an older one, restarts or not
-//	I6    nothing is sent before what it promises is on disk
-//	I7    no certificates can exist that contradict each other (see below)
-//	I8    no request is in the history twice
-//	I9    the state after an entry is the same everywhere
-//	I10   an epoch begins at the same entry everywhere, with the same members
-//	I11   evidence convicts nodes of the adversary only
-//	I12   nothing grows without bound: messages on their way, messages said by a node
-//	I13   what a client believes is what the history says
 //	alarm no correct node finds anything that only an operator could mend
 //	live  after healing every correct node commits more, and every command of before is answered
 //	panic no correct core panics
 //
-// I7 is the strongest. It does not wait for a fork but asks after every signature what the
-// adversary could put together now, counting every vote that a correct node ever signed, sent or
-// not, and giving the adversary all its own votes for free: two prepare certificates of a term on
-// two chains; a prepare certificate of a later term that does not hold what an older one can have
-// committed; an election of a later term that begins below or beside it; a commit that no quorum
-// can have prepared.
-//
 // # What it does not do
 //
 // It models no real network stack and no goroutines: packages zmq and cluster are tested by
-// themselves. A clean campaign is evidence and not proof; the proof is in docs/PROTOCOL.md.
+// themselves. A clean campaign is evidence and not proof; the proof is in docs/SPECIFICATION.md
+// §2.2.
 package sim

@@ -259,7 +259,7 @@ func (n *node) checkpoint(at juno.Index) {
 }
 
 // compact drops the log below the checkpoint before a certified one.
-func (n *node) compact(k *consensus.CheckpointCertificate) {
+func (n *node) compact(k *juno.CheckpointCertificate) {
 	if !n.party.byzantine {
 		n.w.oracle.certified(k)
 	}

@@ -304,10 +304,10 @@ func (a *adversary) checkpointLie() {
 	}
 	to := a.some()
 	for _, id := range a.ids {
-		p := &consensus.Checkpoint{
+		p := &consensus.Checkpoint{Checkpoint: juno.Checkpoint{
 			Epoch: a.newest.Epoch(), Index: b.pos.Index, Hash: b.pos.Hash, Node: id,
 			StateRoot: juno.Hash{byte(a.rng.IntN(3))},
-		}
+		}}
 		a.say(id, p.Epoch, p, to)
 	}
 }

@@ -120,8 +120,8 @@ func (n *node) start() {
 	n.frozen, n.inbox, n.held = false, nil, nil
 	n.verifier = &verifier{book: n.w.book, configs: []*juno.EpochConfig{&n.w.genesis.Config}}
 	for i := range st.Records {
-		if r := &st.Records[i]; r.Kind == consensus.RecordEpoch {
-			e, err := consensus.ParseEpochRecord(r.Bytes)
+		if r := &st.Records[i]; r.Kind == juno.RecordEpoch {
+			e, err := juno.ParseEpochRecord(r.Bytes)
 			n.check(err)
 			n.verifier.add(e.Next)
 		}

@@ -12,7 +12,7 @@ import (
 // Violation is an invariant that a run broke.
 type Violation struct {
 	At   Micros
-	Rule string // I1, I2, …, see the package doc
+	Rule string // I1, I2, …, see docs/SPECIFICATION.md §4.1
 	Text string
 }
 
@@ -235,7 +235,7 @@ func (o *oracle) proven(id juno.NodeID, c *consensus.Committed) {
 }
 
 // certified is I9 for checkpoints: what a quorum signs is the state that correct nodes computed.
-func (o *oracle) certified(k *consensus.CheckpointCertificate) {
+func (o *oracle) certified(k *juno.CheckpointCertificate) {
 	if known, ok := o.roots[k.Index]; ok && known != k.StateRoot {
 		o.fail("I9", "two states are certified at %d: %s and %s", k.Index, known.Short(),
 			k.StateRoot.Short())

@@ -79,8 +79,7 @@ func (d *walDisk) write(rd *consensus.Ready) {
 	}
 	for i := range rd.Records {
 		r := &rd.Records[i]
-		b.Records = append(b.Records,
-			wal.Record{Kind: wal.Kind(r.Kind), Index: r.Index, Bytes: r.Bytes})
+		b.Records = append(b.Records, *r)
 	}
 	if rd.Reset != nil {
 		d.restart(*rd.Reset, &b)
@@ -95,13 +94,16 @@ func (d *walDisk) write(rd *consensus.Ready) {
 // wants written with it in one batch. Without the core's own records the old ones would speak of
 // positions that the new log does not hold.
 func (d *walDisk) restart(start juno.Pos, first *wal.Batch) {
-	var carried []wal.Record
-	for _, k := range []wal.Kind{wal.HardState, wal.Accepted, wal.High, wal.LeaderClaim} {
+	var carried []juno.Record
+	for _, k := range []juno.RecordKind{
+		juno.RecordHardState, juno.RecordAccepted,
+		juno.RecordHighQC, juno.RecordHeaders,
+	} {
 		if r, ok := d.log.Newest(k); ok {
 			carried = append(carried, r)
 		}
 	}
-	for _, k := range []wal.Kind{wal.Proof, wal.Epoch, wal.Checkpoint} {
+	for _, k := range []juno.RecordKind{juno.RecordProof, juno.RecordEpoch, juno.RecordCheckpoint} {
 		for r, err := range d.log.Records(k, 0, 0) {
 			must(err)
 			carried = append(carried, r)
@@ -199,36 +201,38 @@ func (d *walDisk) Entries(lo, hi juno.Index, bytesMax int) []juno.Entry {
 
 // Certificate implements consensus.Log.
 func (d *walDisk) Certificate(index juno.Index) (*juno.QuorumCertificate, bool) {
-	r, err := d.log.Find(wal.Proof, index)
+	r, err := d.log.Find(juno.RecordProof, index)
 	if errors.Is(err, wal.ErrNoRecord) {
 		return nil, false
 	}
 	must(err)
-	c, err := consensus.ParseProof(r.Bytes)
+	c, err := juno.ParseProof(r.Bytes)
 	must(err)
 	return c, true
 }
 
 func (d *walDisk) stored(genesis *juno.EpochConfig) *consensus.Stored {
 	st := &consensus.Stored{Genesis: genesis, Start: d.log.Start(), Last: d.log.Tip()}
-	add := func(r wal.Record) {
-		st.Records = append(st.Records,
-			consensus.Record{Kind: consensus.RecordKind(r.Kind), Index: r.Index, Bytes: r.Bytes})
+	add := func(r juno.Record) {
+		st.Records = append(st.Records, r)
 	}
-	for _, k := range []wal.Kind{wal.HardState, wal.Accepted, wal.High, wal.LeaderClaim} {
+	for _, k := range []juno.RecordKind{
+		juno.RecordHardState, juno.RecordAccepted,
+		juno.RecordHighQC, juno.RecordHeaders,
+	} {
 		if r, ok := d.log.Newest(k); ok {
 			add(r)
 		}
 	}
-	for _, k := range []wal.Kind{wal.Proof, wal.Checkpoint, wal.Epoch} {
-		newest, found := wal.Record{}, false
+	for _, k := range []juno.RecordKind{juno.RecordProof, juno.RecordCheckpoint, juno.RecordEpoch} {
+		newest, found := juno.Record{}, false
 		for r, err := range d.log.Records(k, 0, 0) {
 			must(err)
-			if newest, found = r, true; k == wal.Epoch {
+			if newest, found = r, true; k == juno.RecordEpoch {
 				add(r)
 			}
 		}
-		if found && k != wal.Epoch {
+		if found && k != juno.RecordEpoch {
 			add(newest)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 
+	"juno"
+
 	"juno/db/audit"
 	"juno/embedded"
 )
@@ -30,14 +32,14 @@ func printFindings(w io.Writer, v *embedded.Verdict) (entries uint64) {
 	return entries
 }
 
-func firstBad(f *audit.Finding) string {
+func firstBad(f *juno.Finding) string {
 	if f.FirstBad == 0 {
 		return "before the first entry"
 	}
 	return fmt.Sprintf("first bad entry %d", f.FirstBad)
 }
 
-func stretch(f *audit.Finding) string {
+func stretch(f *juno.Finding) string {
 	if f.To == f.From+1 {
 		return fmt.Sprintf("entry %d", f.From)
 	}

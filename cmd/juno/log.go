@@ -56,7 +56,7 @@ func runLog(_ context.Context, c console, args []string) error {
 	out := bufio.NewWriter(c.out)
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false) // transfer(a->b, 1%1) is read by people too
-	printed := func(e *wal.Chained) error {
+	printed := func(e *juno.Chained) error {
 		if *asJSON {
 			return encoder.Encode(toLogRow(e))
 		}
@@ -64,7 +64,7 @@ func runLog(_ context.Context, c console, args []string) error {
 	}
 	_, err = wal.Verify(wal.VerifyOptions{
 		FS: vfs.OS{}, Dir: dir.LogPath(), Cluster: dir.Genesis.ID(), Workers: 1,
-		Visit: func(entries []wal.Chained) error {
+		Visit: func(entries []juno.Chained) error {
 			for i := range entries {
 				index := uint64(entries[i].Index)
 				if index < *from || (*to != 0 && index >= *to) {
@@ -80,7 +80,7 @@ func runLog(_ context.Context, c console, args []string) error {
 	return errors.Join(err, out.Flush())
 }
 
-func toLogRow(e *wal.Chained) logRow {
+func toLogRow(e *juno.Chained) logRow {
 	row := logRow{
 		Index: e.Index, Term: e.Term.String(), Time: e.Time.String(),
 		Kind: e.Type.String(), Hash: e.Hash.String(),
@@ -95,7 +95,7 @@ func toLogRow(e *wal.Chained) logRow {
 	return row
 }
 
-func printEntry(w io.Writer, e *wal.Chained) error {
+func printEntry(w io.Writer, e *juno.Chained) error {
 	row := toLogRow(e)
 	what := fmt.Sprintf("%d bytes", len(e.Payload))
 	if e.Type == juno.EntryCommand {

@@ -20,7 +20,7 @@ import (
 // version is set by the linker, see the Makefile.
 var version = "unknown"
 
-// The exit codes are a contract with scripts (sql.md).
+// The exit codes are a contract with scripts.
 const (
 	exitOK          = 0
 	exitFailed      = 1

@@ -15,7 +15,7 @@ type ledger struct {
 	genesis *juno.Genesis
 	client  juno.PrivateKey
 	node    juno.PrivateKey
-	entries []Chained
+	entries []juno.Chained
 	proofs  []*juno.QuorumCertificate
 	request juno.RequestID
 	time    juno.Millis
@@ -51,7 +51,7 @@ func (l *ledger) add(t juno.EntryType, payload []byte) {
 	l.time++
 	tip := l.tip()
 	e := juno.Entry{Index: tip.Index + 1, Time: l.time, Type: t, Payload: payload}
-	l.entries = append(l.entries, Chained{e, e.ChainHash(tip.Hash)})
+	l.entries = append(l.entries, juno.Chained{Entry: e, Hash: e.ChainHash(tip.Hash)})
 }
 
 func (l *ledger) command(text string) juno.Command {
@@ -153,7 +153,7 @@ func (l *ledger) options(t *testing.T) Options {
 }
 
 // audit runs an auditor over the log in stretches.
-func (l *ledger) audit(t *testing.T, o Options, stretch int) map[string]Finding {
+func (l *ledger) audit(t *testing.T, o Options, stretch int) map[string]juno.Finding {
 	t.Helper()
 	a, err := New(o)
 	if err != nil {
@@ -176,7 +176,7 @@ func (l *ledger) audit(t *testing.T, o Options, stretch int) map[string]Finding 
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := make(map[string]Finding)
+	all := make(map[string]juno.Finding)
 	for _, f := range findings {
 		all[f.Check] = f
 	}
@@ -226,7 +226,7 @@ func TestSoundLogPasses(t *testing.T) {
 }
 
 func TestFaultsAreFound(t *testing.T) {
-	at := func(l *ledger, i juno.Index) *Chained { return &l.entries[i-1] }
+	at := func(l *ledger, i juno.Index) *juno.Chained { return &l.entries[i-1] }
 	flip := func(l *ledger, i juno.Index, b int) {
 		p := append([]byte{}, at(l, i).Payload...)
 		p[len(p)-b] ^= 1
@@ -361,7 +361,7 @@ func TestRangesBeginAtAnyState(t *testing.T) {
 func TestChainOfStretches(t *testing.T) {
 	l := newLedger().fill()
 	n := juno.Index(len(l.entries))
-	run := func(entries []Chained, order []int, known ...juno.Pos) Finding {
+	run := func(entries []juno.Chained, order []int, known ...juno.Pos) juno.Finding {
 		c := NewChain(l.start(), n+1, known...)
 		size := (len(entries) + len(order) - 1) / len(order)
 		for _, i := range order {
@@ -376,12 +376,12 @@ func TestChainOfStretches(t *testing.T) {
 		t.Errorf("known position: %s", &f)
 	}
 	for bad := range n {
-		spoiled := append([]Chained{}, l.entries...)
+		spoiled := append([]juno.Chained{}, l.entries...)
 		spoiled[bad].Time += 5
 		if f := run(spoiled, []int{2, 0, 1}); f.OK || f.FirstBad != bad+1 {
 			t.Fatalf("entry %d changed: %s", bad+1, &f)
 		}
-		without := append(append([]Chained{}, l.entries[:bad]...), l.entries[bad+1:]...)
+		without := append(append([]juno.Chained{}, l.entries[:bad]...), l.entries[bad+1:]...)
 		if f := run(without, []int{2, 0, 1}); f.OK || f.FirstBad != bad+1 {
 			t.Fatalf("entry %d missing: %s", bad+1, &f)
 		}

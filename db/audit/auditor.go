@@ -49,7 +49,7 @@ type RecordedState struct {
 type Auditor struct {
 	options Options
 	cluster juno.ClusterID
-	chain   Finding
+	chain   juno.Finding
 	at      juno.Pos // last entry of the chain
 	valid   *validity
 	proofs  *proofs
@@ -68,7 +68,7 @@ func New(o Options) (*Auditor, error) {
 		return nil, err
 	}
 	a := &Auditor{options: o, cluster: o.Genesis.ID(), at: o.Start}
-	a.chain = Finding{Check: CheckChain, From: o.From, OK: true}
+	a.chain = juno.Finding{Check: CheckChain, From: o.From, OK: true}
 	if o.Signatures || o.Proofs {
 		prefix, err := o.prefix(view)
 		if err != nil {
@@ -132,7 +132,7 @@ func (o *Options) prefix(view state.View) (*state.Prefix, error) {
 }
 
 // Entries checks the entries that follow those before. It keeps nothing of them.
-func (a *Auditor) Entries(entries []Chained) {
+func (a *Auditor) Entries(entries []juno.Chained) {
 	if to := a.options.To; to != 0 {
 		n := len(entries)
 		for n > 0 && entries[n-1].Index >= to {
@@ -167,7 +167,7 @@ func (a *Auditor) Entries(entries []Chained) {
 }
 
 // execute hands entries to the replay.
-func (a *Auditor) execute(entries []Chained) {
+func (a *Auditor) execute(entries []juno.Chained) {
 	if len(entries) == 0 || a.failed != nil {
 		return
 	}
@@ -182,16 +182,16 @@ func (a *Auditor) execute(entries []Chained) {
 }
 
 // link checks the place of an entry in the chain.
-func (a *Auditor) link(e *Chained, link *juno.EntryHeader) {
+func (a *Auditor) link(e *juno.Chained, link *juno.EntryHeader) {
 	if a.chain.OK {
 		switch hash := link.Chain(a.at.Hash, e.Index); {
 		case e.Index != a.at.Index+1:
-			a.chain.keep(fault{
+			keep(&a.chain, fault{
 				a.at.Index + 1, fmt.Sprintf("entry %d", a.at.Index+1),
 				fmt.Sprintf("entry %d", e.Index), detailMissing,
 			})
 		case hash != e.Hash:
-			a.chain.keep(fault{e.Index, e.Hash.String(), hash.String(), detailHash})
+			keep(&a.chain, fault{e.Index, e.Hash.String(), hash.String(), detailHash})
 		case e.Index >= a.chain.From:
 			a.chain.Items++
 		}
@@ -201,7 +201,7 @@ func (a *Auditor) link(e *Chained, link *juno.EntryHeader) {
 
 func (a *Auditor) known(p juno.Pos, hash juno.Hash) {
 	if p.Hash != hash {
-		a.chain.keep(fault{p.Index, p.Hash.String(), hash.String(), detailKnown})
+		keep(&a.chain, fault{p.Index, p.Hash.String(), hash.String(), detailKnown})
 	}
 }
 
@@ -214,15 +214,15 @@ func (a *Auditor) Certificate(c *juno.QuorumCertificate) {
 
 // Damage notes that the log could not be read at an entry. Nothing can follow it.
 func (a *Auditor) Damage(index juno.Index, err error) {
-	a.chain.keep(fault{index, "an entry that can be read", "damage", err.Error()})
+	keep(&a.chain, fault{index, "an entry that can be read", "damage", err.Error()})
 }
 
 // Finish ends the auditor and returns one finding per check. The error says that a check could not
 // be carried out; what was found is returned all the same.
-func (a *Auditor) Finish() ([]Finding, error) {
+func (a *Auditor) Finish() ([]juno.Finding, error) {
 	end := a.at.Index + 1
 	if to := a.options.To; to != 0 && end != to && a.chain.OK {
-		a.chain.keep(fault{end, fmt.Sprintf("entry %d", end), "", detailMissing})
+		keep(&a.chain, fault{end, fmt.Sprintf("entry %d", end), "", detailMissing})
 	}
 	if a.proofs != nil {
 		a.proofs.finish()
@@ -231,7 +231,7 @@ func (a *Auditor) Finish() ([]Finding, error) {
 	if err == nil {
 		err = a.failed
 	}
-	var all []*Finding
+	var all []*juno.Finding
 	all = append(all, &a.chain)
 	if a.valid != nil {
 		all = append(all, &a.valid.finding)
@@ -251,7 +251,7 @@ func (a *Auditor) Finish() ([]Finding, error) {
 			all = append(all, &books.finding)
 		}
 	}
-	findings := make([]Finding, len(all))
+	findings := make([]juno.Finding, len(all))
 	for i, f := range all {
 		f.To = end
 		findings[i] = *f
@@ -262,11 +262,11 @@ func (a *Auditor) Finish() ([]Finding, error) {
 // compareBooks compares the balances, if the postings are those of all entries before To.
 func (a *Auditor) compareBooks(b *books, end juno.Index) error {
 	if to := a.options.To; to != 0 && end != to {
-		b.finding.keep(fault{end, "the postings of all entries", "", detailMissing})
+		keep(&b.finding, fault{end, "the postings of all entries", "", detailMissing})
 		return nil
 	}
 	if a.replay.broken {
-		b.finding.keep(fault{
+		keep(&b.finding, fault{
 			a.replay.finding.FirstBad, "the postings of all entries", "",
 			"the entry cannot be executed",
 		})

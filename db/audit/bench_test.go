@@ -101,7 +101,7 @@ func BenchmarkChain(b *testing.B) {
 		c := NewChain(l.start(), l.tip().Index+1)
 		var group sync.WaitGroup
 		half := len(l.entries) / 2
-		for _, part := range [][]Chained{l.entries[:half], l.entries[half:]} {
+		for _, part := range [][]juno.Chained{l.entries[:half], l.entries[half:]} {
 			group.Add(1)
 			go func() {
 				defer group.Done()

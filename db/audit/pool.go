@@ -36,7 +36,7 @@ type item struct {
 	signature  juno.Signature
 	start, end int // of the message
 	index      juno.Index
-	finding    *Finding
+	finding    *juno.Finding
 	what       string // whose signature, for people
 }
 
@@ -74,17 +74,17 @@ func (p *pool) work() {
 func (p *pool) bad(s *item) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.finding.keep(fault{
+	keep(s.finding, fault{
 		s.index, "a valid signature of " + s.what, "one that is not",
 		"bad signature",
 	})
 }
 
 // keep notes a fault in a finding that jobs may write to as well.
-func (p *pool) keep(f *Finding, bad fault) {
+func (p *pool) keep(f *juno.Finding, bad fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f.keep(bad)
+	keep(f, bad)
 }
 
 // add queues a signature over an envelope. It waits while all workers are busy.

@@ -11,12 +11,12 @@ import (
 const CheckProofs = "proofs"
 
 // windowEntries is how far behind the newest entry a certificate may speak of entries: twice as
-// many as can be in flight (consensus.md, N1). 81 bytes each.
+// many as can be in flight (docs/SPECIFICATION.md, N1). 81 bytes each.
 const windowEntries = 128 << 10
 
 // proofs checks commit certificates against the entries.
 type proofs struct {
-	finding Finding
+	finding juno.Finding
 	cluster juno.ClusterID
 	pool    *pool
 	// epochs are the memberships met so far.
@@ -38,7 +38,7 @@ type membership struct {
 
 func newProofs(prefix *state.Prefix, pool *pool, o *Options) *proofs {
 	p := &proofs{
-		finding: Finding{Check: CheckProofs, From: o.From, OK: true}, cluster: o.Genesis.ID(),
+		finding: juno.Finding{Check: CheckProofs, From: o.From, OK: true}, cluster: o.Genesis.ID(),
 		pool: pool, epochs: make(map[uint32]*membership), start: o.Start, last: o.Start.Index,
 		hashes: make([]juno.Hash, windowEntries), links: make([]juno.EntryHeader, windowEntries),
 	}
@@ -57,7 +57,7 @@ func (p *proofs) join(c *juno.EpochConfig) {
 }
 
 // entry notes the next entry, and checks what waited for it.
-func (p *proofs) entry(e *Chained, link juno.EntryHeader) {
+func (p *proofs) entry(e *juno.Chained, link juno.EntryHeader) {
 	p.last = e.Index
 	p.hashes[e.Index%windowEntries], p.links[e.Index%windowEntries] = e.Hash, link
 	if e.Type == juno.EntryConfig {

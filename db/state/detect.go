@@ -28,8 +28,8 @@ const (
 	verbTransfer       = "transfer("
 )
 
-// Detect returns the language that a text is written in (hopper.md §4). It looks at the text
-// alone, so that whoever writes a command and all who execute it agree.
+// Detect returns the language that a text is written in. It looks at the text alone, so that
+// whoever writes a command and all who execute it agree.
 func Detect(text string) juno.Language {
 	trimmed := strings.TrimLeft(text, blanks)
 	if strings.HasPrefix(trimmed, verbTransfer) {

@@ -46,7 +46,7 @@ const (
 	DefaultCurrency = "XXX"
 )
 
-// CurrencyBytesMax bounds the code of a currency (hopper.md §5.4).
+// CurrencyBytesMax bounds the code of a currency.
 const CurrencyBytesMax = 32
 
 // separator ends a name inside a key. Names hold no control characters, so keys are unambiguous

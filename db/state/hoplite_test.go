@@ -15,8 +15,8 @@ import (
 // The vectors are what the prototype's own Haskell code answered, see
 // https://github.com/buckie/juno. They hold its verbs and the forms of transfer.
 
-// differences are the deliberate ones, all in hopper.md §4: what the original did, and what we do
-// instead. The text is either the code of a refusal or the changes of balances.
+// differences are the deliberate ones: what the original did, and what we do instead. The text is
+// either the code of a refusal or the changes of balances.
 var differences = map[string]string{
 	// Blanks around route names are trimmed; to the original they were part of the names.
 	"transfer(foo -> bar, 1%1)": "bar:1%1,foo:-1%1",

@@ -69,7 +69,7 @@ func (r *run) writeSlots(currency string) {
 }
 
 // reserved reports whether an account name belongs to the system: its own accounts, the vaults of
-// contracts, and the principals that a key owns by itself (hopper.md §5.4).
+// contracts, and the principals that a key owns by itself.
 func reserved(name string) bool {
 	return strings.HasPrefix(name, "sys:") || strings.HasPrefix(name, "v:") ||
 		strings.HasPrefix(name, "k:")
@@ -176,7 +176,7 @@ func (r *run) transfer(st *Statement) error {
 }
 
 // endpoint returns the slot of one end of a hop. In a ledger that is open, transfer(…) makes the
-// accounts that are missing; #transfer never does (hopper.md §1.1).
+// accounts that are missing; #transfer never does.
 func (r *run) endpoint(name string, st *Statement) (int, error) {
 	i, err := r.slot(name, st.Currency)
 	if err != nil || r.m.slots[i].exists {

@@ -7,7 +7,7 @@ import (
 )
 
 // RouteAccountsMax bounds a route, and with it what one command can write. (The prototype has no
-// bound; a program may make 10,000 movements, hopper.md §5.7, but pays for them.)
+// bound; a program may make 10,000 movements, but pays for them.)
 const RouteAccountsMax = 256
 
 const (
@@ -19,10 +19,10 @@ const (
 // Parse understands the text of a command in the language that it says it is in. What it returns
 // is checked for form only: names, codes and amounts that can be, not such that exist.
 //
-// Differences from the prototype, besides those of hopper.md §4: names and codes are checked; a
-// name may stand in double quotes, and must where blanks, commas, parentheses or arrows are part
-// of it; blanks around an account name never count; an amount may be followed by a currency, and
-// then is a decimal or a plain number too.
+// Differences from the prototype, besides those of TestPrototypeVectors: names and codes are
+// checked; a name may stand in double quotes, and must where blanks, commas, parentheses or arrows
+// are part of it; blanks around an account name never count; an amount may be followed by a
+// currency, and then is a decimal or a plain number too.
 func Parse(language juno.Language, text string) (Statement, *Refusal) {
 	return parse(language, text, nil)
 }

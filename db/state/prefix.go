@@ -22,10 +22,10 @@ var (
 	ErrPayload = errors.New("bad payload")
 )
 
-// Prefix judges entries by the log before them (the validity V of consensus.md §3.8), however far
-// that is executed: structure and size, the key's validity, request ids, expiry, client batches,
-// changes of keys, membership and mode. It is a fold over the log that can be taken back to any
-// index not yet committed, so that all correct nodes judge the same entry alike.
+// Prefix judges entries by the log before them (docs/SPECIFICATION.md §3.8), however far that is
+// executed: structure and size, the key's validity, request ids, expiry, client batches, changes of
+// keys, membership and mode. It is a fold over the log that can be taken back to any index not yet
+// committed, so that all correct nodes judge the same entry alike.
 //
 // Client signatures are the one thing that Append takes for granted: checking them one by one, in
 // order, would cost twenty times as much as everything else. Verify checks those of many entries
@@ -91,7 +91,7 @@ func (p *Prefix) Config() *juno.EpochConfig { return p.config }
 func (p *Prefix) Mode() Mode { return p.mode }
 
 // BatchLeft returns how many commands of a client batch must follow, 0 between batches. What a
-// leader sends as one must end between batches (consensus.md §3.2).
+// leader sends as one must end between batches (docs/SPECIFICATION.md §3.2).
 func (p *Prefix) BatchLeft() int {
 	if p.batch == nil {
 		return 0

@@ -10,7 +10,7 @@ import (
 // Codes of refusals that the vocabulary does not name, because only this room gives them.
 const (
 	CodeUsed   juno.Code = "E-USED" // the request id was used before, or is too old to know
-	CodeDivide juno.Code = "E-DIV0" // (% n 0) as an argument of #transfer (hopper.md §4)
+	CodeDivide juno.Code = "E-DIV0" // (% n 0) as an argument of #transfer
 )
 
 // Refusal is a command that executes nothing, and why. It is an error to those who parse, and a

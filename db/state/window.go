@@ -8,7 +8,8 @@ import (
 )
 
 // WindowRequests is how far back a client's request ids are remembered one by one: ids at or below
-// the highest one minus this are too old to be used, whether they were or not (consensus.md, C1).
+// the highest one minus this are too old to be used, whether they were or not
+// (docs/SPECIFICATION.md, C1).
 const WindowRequests = 4096
 
 const windowBytesMax = WindowRequests / 8
