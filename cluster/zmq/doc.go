@@ -17,13 +17,13 @@
 //	lane              | traffic class, priority queue
 //	listener          | ROUTER socket, CURVE server
 //	session           | routing ID of a ROUTER, connection that was accepted
-//	outbound, Conn    | DEALER socket, CURVE client; its backoff replaces ZMQ_RECONNECT_IVL
+//	outboundConn, Conn| DEALER socket, CURVE client; its backoff replaces ZMQ_RECONNECT_IVL
 //	hello, answer     | handshake of the application, after HELLO to READY of CURVE
 //	allowlist         | what a ZAP handler looks up; pinned public keys in TLS
-//	socket monitor    | zmq_socket_monitor, and the ZAP handler
+//	socketMonitor     | zmq_socket_monitor, and the ZAP handler
 //	engine            | event loop, reactor
 //	signaler          | signaler of libzmq, self-pipe
-//	descriptor watcher| ZMQ_FD with ZMQ_EVENTS, edge-triggered
+//	fdWatcher         | ZMQ_FD with ZMQ_EVENTS, edge-triggered
 //
 // # Keys
 //
