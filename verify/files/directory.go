@@ -202,8 +202,7 @@ func (d *directory) snapshots() error {
 			return err
 		}
 		d.read = append(d.read, c)
-		start := d.verdict.Start.Index
-		if base := d.base; c.manifest != nil && start > 0 && c.manifest.Pos.Index >= start &&
+		if base := d.base; c.manifest != nil && d.holds(c.manifest.Pos.Index) &&
 			(base == nil || base.state == nil && c.state != nil) {
 			if base != nil {
 				base.memory = nil
@@ -214,6 +213,17 @@ func (d *directory) snapshots() error {
 		}
 	}
 	return nil
+}
+
+// holds reports whether the log goes through an entry, and does not begin with the genesis: then a
+// snapshot of the entry can be where the execution begins. One of an entry that is not held says
+// nothing about the entries that are.
+func (d *directory) holds(index juno.Index) bool {
+	v, to := d.verdict, d.options.To
+	if index > v.Held.Index || to > 0 && index >= to { // rule: base-held
+		return false
+	}
+	return v.Start.Index > 0 && index >= v.Start.Index
 }
 
 // chooseBase tells the audit where the execution begins: with the genesis, or with the oldest
