@@ -40,9 +40,7 @@ func Directory(ctx context.Context, path string, o Options) (*verify.Verdict, er
 	if err != nil {
 		return nil, err
 	}
-	if o.To == 0 {
-		judgeTail(r.verdict)
-	}
+	judgeTail(r.verdict)
 	return r.verdict, nil
 }
 
@@ -162,7 +160,7 @@ func (d *directory) whole() error {
 			return d.ctx.Err()
 		},
 		Record: func(r juno.Record) error {
-			if f := showRecord(a, r, o.To); f != nil {
+			if f := showRecord(a, r); f != nil {
 				v.Findings = append(v.Findings, *f)
 			}
 			return nil
