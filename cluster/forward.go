@@ -28,7 +28,7 @@ func (n *Node) Receive(from juno.NodeID, frame []byte) { n.inbox.put(from, frame
 // when there is another leader.
 func (n *Node) forwardFresh() {
 	leader := juno.NodeID(0)
-	if s := n.status.Load(); s.Convinced {
+	if s := n.status.Load(); s.TermKnown {
 		leader = s.Leader
 	}
 	if leader == n.cfg.ID || leader == 0 {

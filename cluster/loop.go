@@ -51,7 +51,7 @@ func (n *Node) loop() {
 // pace makes a node at rest take its ticks restTicks at a time: where nothing is written and
 // nothing waits, nearly all that it does is to wake up.
 func (n *Node) pace(ticker *time.Ticker) {
-	resting := n.idle && n.pool.idle() && n.status.Load().Convinced
+	resting := n.idle && n.pool.idle() && n.status.Load().TermKnown
 	if resting == n.resting {
 		return
 	}

@@ -161,7 +161,7 @@ func (l *liar) secondChain(m *consensus.Append) [][]byte {
 		return nil
 	}
 	other := &consensus.Append{
-		Header: m.Header, Election: m.Election,
+		AppendHeader: m.AppendHeader, Election: m.Election,
 		Entries: slices.Clone(m.Entries),
 	}
 	last := &other.Entries[len(other.Entries)-1]

@@ -23,21 +23,21 @@ func (c *Core) stepAppend(ae *Append) error {
 	if err != nil {
 		return err
 	}
-	if err := c.convince(ae); err != nil {
+	if err := c.admitTerm(ae); err != nil {
 		return err
 	}
 	if ae.Leader == c.id && c.role == Leader {
 		return nil // our own, relayed back
 	}
-	c.timers.heard = c.ticks
-	return c.take(ae, hashes)
+	c.timers.leaderHeard = c.ticks
+	return c.accept(ae, hashes)
 }
 
 // ofEpoch reports a message of another epoch, and helps whoever of the two is behind (N2).
 func (c *Core) ofEpoch(t juno.Term, from juno.NodeID) error {
 	switch present := c.epoch.config.Epoch; {
 	case t.Epoch() < present:
-		c.helpStraggler(from, t.Epoch())
+		c.sendEpochEnd(from, t.Epoch())
 		return fmt.Errorf("message of %s in term %s: we are in epoch %d", from, t, present)
 	case t.Epoch() > present:
 		c.Behind(from)
@@ -74,15 +74,15 @@ func (ae *Append) roll() ([]juno.Hash, error) {
 var errElection = errors.New("no proof that the leader was elected")
 
 // convince makes sure that we know why the leader may lead, and enters its term (N2).
-func (c *Core) convince(ae *Append) error {
-	if ae.Term == c.hard.Term && c.term.convinced {
+func (c *Core) admitTerm(ae *Append) error {
+	if ae.Term == c.hard.Term && c.term.known {
 		return nil
 	}
 	if c.broken(MutantNoElection) && ae.Count > 0 {
-		return c.convinceBlindly(ae)
+		return c.admitBlindly(ae)
 	}
 	if ae.Election == nil {
-		c.missing(ae.Leader)
+		c.requestFrom(ae.Leader)
 		return fmt.Errorf("append of %s in term %s: %w", ae.Leader, ae.Term, errElection)
 	}
 	if err := c.checkElection(ae.Election, ae.Term); err != nil {
@@ -100,9 +100,9 @@ func (c *Core) convince(ae *Append) error {
 }
 
 // setBase notes where the chain of the term begins, and who says so.
-func (c *Core) setBase(base juno.Pos, e *Election) {
-	c.term.convinced, c.term.base, c.term.election = true, base, e
-	c.timers.heard = c.ticks
+func (c *Core) setBase(base juno.Pos, e *ElectionCertificate) {
+	c.term.known, c.term.base, c.term.election = true, base, e
+	c.timers.leaderHeard = c.ticks
 }
 
 // checkFits checks the base of a term against what we know to be final. A base below it is
@@ -123,29 +123,29 @@ func (c *Core) checkFits(base juno.Pos, t juno.Term) error {
 }
 
 // take accepts the entries if they continue what we have (N3 to N6).
-func (c *Core) take(ae *Append, hashes []juno.Hash) error {
-	if c.muted() {
+func (c *Core) accept(ae *Append, hashes []juno.Hash) error {
+	if c.mayNotAccept() {
 		return fmt.Errorf("append of term %s: we are muted in it", ae.Term)
 	}
-	if c.recovering() {
-		c.wait(ae)
+	if c.logIncomplete() {
+		c.buffer(ae)
 		return fmt.Errorf("append of term %s: our log is not complete yet", ae.Term)
 	}
 	if c.refusesCommands(ae) {
-		c.refuseHalted(ae)
+		c.refuseWhileHalted(ae)
 		return ErrHalted
 	}
 	if c.beyondWindow(ae) {
 		return fmt.Errorf("append of term %s to %s: only %s is final", ae.Term, ae.Last, c.commit)
 	}
 	if c.tooEarly(ae) {
-		c.wait(ae)
+		c.buffer(ae)
 		return fmt.Errorf("append of term %s: its time has not come", ae.Term)
 	}
-	if !c.hasTaken() {
-		return c.takeFirst(ae, hashes)
+	if !c.hasAccepted() {
+		return c.acceptFirst(ae, hashes)
 	}
-	return c.takeMore(ae, hashes)
+	return c.acceptMore(ae, hashes)
 }
 
 // refusesCommands is H1: while halted we accept no commands. Not voting never hurts safety.
@@ -170,7 +170,7 @@ func isCommand(t juno.EntryType) bool {
 // them be (N1). We may have heard less than it of what is final, so they get twice the room; beyond
 // that a liar that leads could fill our memory with what never becomes final.
 func (c *Core) beyondWindow(ae *Append) bool {
-	entriesMax := 2*c.limits.WindowEntriesMax + headerCountMax
+	entriesMax := 2*c.limits.WindowEntriesMax + appendEntriesMax
 	return ae.Count > 0 && (ae.Last.Index > c.commit.Index+juno.Index(entriesMax) ||
 		c.log.unfinal > 2*c.limits.WindowBytesMax)
 }
@@ -184,14 +184,14 @@ func (c *Core) tooEarly(ae *Append) bool {
 
 // takeFirst is the first accept of the term: the chain must begin at the base (N4, N6), or
 // continue what the term itself has committed already.
-func (c *Core) takeFirst(ae *Append, hashes []juno.Hash) error {
+func (c *Core) acceptFirst(ae *Append, hashes []juno.Hash) error {
 	from, prefix := ae.Prev, (*fragment)(nil)
 	switch {
 	case ae.Prev == c.term.base && c.log.has(ae.Prev):
 	case ae.Prev == c.term.base:
 		if prefix = c.fragmentTo(c.term.base); prefix == nil {
-			c.wait(ae)
-			c.missing(ae.Leader)
+			c.buffer(ae)
+			c.requestFrom(ae.Leader)
 			return fmt.Errorf("append of term %s: its base %s is missing", ae.Term, c.term.base)
 		}
 		from = prefix.start
@@ -199,20 +199,20 @@ func (c *Core) takeFirst(ae *Append, hashes []juno.Hash) error {
 	case c.broken(MutantAnyBase) && c.log.has(ae.Prev):
 	default:
 		if ae.Count > 0 {
-			c.wait(ae)
+			c.buffer(ae)
 		}
 		return fmt.Errorf("append of term %s from %s: its base %s must come first",
 			ae.Term, ae.Prev, c.term.base)
 	}
 	if ae.Prev == c.term.base && !c.isWhole(c.term.base, prefix) {
-		c.wish(c.hard.Term+1, CauseEvidence)
+		c.requestTerm(c.hard.Term+1, CauseEvidence)
 		return refuseCut("base of the term", c.term.base)
 	}
-	if ae.Count == 0 && !c.seals(ae.Prev, prefix) {
+	if ae.Count == 0 && !c.confirmsEpochEnd(ae.Prev, prefix) {
 		return nil // a heartbeat
 	}
 	if err := c.checkContent(ae, prefix); err != nil {
-		return c.accuseOf(ae, err)
+		return c.accuseInvalid(ae, err)
 	}
 	entries := ae.Entries
 	if prefix != nil {
@@ -221,10 +221,10 @@ func (c *Core) takeFirst(ae *Append, hashes []juno.Hash) error {
 	if err := c.replace(from.Index, entries, hashes); err != nil {
 		return c.replaceFailed(ae, err)
 	}
-	if !c.log.has(c.high.Pos) && !c.broken(MutantKeepHigh) {
+	if !c.log.has(c.highQC.Pos) && !c.broken(MutantKeepHighQC) {
 		c.raise(c.baseCertificate())
 	}
-	c.took(ae)
+	c.afterAccept(ae)
 	return nil
 }
 
@@ -237,17 +237,17 @@ func (c *Core) committedInTerm(p juno.Pos) bool {
 }
 
 // baseCertificate returns the certificate that the term is based on (R5b).
-func (c *Core) baseCertificate() High {
+func (c *Core) baseCertificate() HighQC {
 	if c.term.election == nil {
-		return c.epoch.baseHigh()
+		return c.epoch.baseQC()
 	}
 	top := c.term.election.top(c.rankLess)
-	return High{Rank: top.High, Pos: top.Pos, Certificate: c.term.election.Base}
+	return HighQC{Rank: top.Rank, Pos: top.Pos, Certificate: c.term.election.Base}
 }
 
 // seals reports whether a base is the entry that ends our epoch: then an empty AppendEntries is
 // accepted as a vote for it (N6).
-func (c *Core) seals(base juno.Pos, prefix *fragment) bool {
+func (c *Core) confirmsEpochEnd(base juno.Pos, prefix *fragment) bool {
 	if c.broken(MutantNoSeal) || base != c.term.base {
 		return false
 	}
@@ -269,24 +269,24 @@ func (c *Core) isEpochEnd(e *juno.Entry) bool {
 
 // takeMore is a later accept of the term (N5): it must extend the chain that we accepted, which
 // we never leave within a term (R1).
-func (c *Core) takeMore(ae *Append, hashes []juno.Hash) error {
+func (c *Core) acceptMore(ae *Append, hashes []juno.Hash) error {
 	accepted := c.accepted.Pos
 	switch {
 	case ae.Prev.Index > c.log.tip().Index:
 		if ae.Count > 0 {
-			c.wait(ae)
+			c.buffer(ae)
 		}
 		return fmt.Errorf("append of term %s from %s: our log ends at %s",
 			ae.Term, ae.Prev, c.log.tip())
 	case ae.Prev.Index+1 < c.log.lowest():
 		return nil // older than what we can still compare
 	case !c.log.has(ae.Prev):
-		return c.conflict(ae)
+		return c.refuseConflict(ae)
 	}
 	for i := range hashes {
 		if e := &ae.Entries[i]; e.Index <= accepted.Index {
 			if h, _ := c.log.HashAt(e.Index); h != hashes[i] {
-				return c.conflict(ae)
+				return c.refuseConflict(ae)
 			}
 		}
 	}
@@ -297,25 +297,25 @@ func (c *Core) takeMore(ae *Append, hashes []juno.Hash) error {
 		return nil // at what we committed, but did not accept in this term
 	}
 	if err := c.checkContent(ae, nil); err != nil {
-		return c.accuseOf(ae, err)
+		return c.accuseInvalid(ae, err)
 	}
 	if err := c.replace(ae.Prev.Index, ae.Entries, hashes); err != nil {
 		return c.replaceFailed(ae, err)
 	}
-	c.took(ae)
+	c.afterAccept(ae)
 	return nil
 }
 
 // took notes what was accepted, keeps the header for others, and looks what it proves.
-func (c *Core) took(ae *Append) {
-	c.accept(ae.Last)
-	c.keepHeader(ae.Header)
+func (c *Core) afterAccept(ae *Append) {
+	c.setAccepted(ae.Last)
+	c.keepHeader(ae.AppendHeader)
 	c.evaluate()
 }
 
 // keepHeader keeps what the leader signed of entries that are not final yet, so that we can show
 // it to those whom the leader leaves in the dark.
-func (c *Core) keepHeader(h Header) {
+func (c *Core) keepHeader(h AppendHeader) {
 	c.term.headers = append(c.term.headers, h)
 	c.pruneHeaders()
 	if len(c.term.headers) > headersMax {
@@ -337,35 +337,35 @@ func (c *Core) pruneHeaders() {
 }
 
 // wait keeps an AppendEntries until what lies before it, or its time, has come.
-func (c *Core) wait(ae *Append) {
-	for _, w := range c.term.waiting {
+func (c *Core) buffer(ae *Append) {
+	for _, w := range c.term.buffered {
 		if w.Prev == ae.Prev && w.Last == ae.Last {
 			return
 		}
 	}
-	if len(c.term.waiting) == c.limits.BufferMax {
-		c.term.waiting = c.term.waiting[1:]
+	if len(c.term.buffered) == c.limits.BufferMax {
+		c.term.buffered = c.term.buffered[1:]
 	}
-	c.term.waiting = append(c.term.waiting, ae)
+	c.term.buffered = append(c.term.buffered, ae)
 }
 
 // drainWaiting tries again what had to wait, as long as that helps.
-func (c *Core) drainWaiting() {
-	for again := len(c.term.waiting) > 0; again; {
+func (c *Core) drainBuffered() {
+	for again := len(c.term.buffered) > 0; again; {
 		again = false
-		all := c.term.waiting
-		c.term.waiting = nil
+		all := c.term.buffered
+		c.term.buffered = nil
 		for i, ae := range all {
 			if ae.Term != c.hard.Term {
 				continue
 			}
 			before := c.accepted
 			if hashes, err := ae.roll(); err == nil {
-				_ = c.take(ae, hashes) // it waits again, or is of no use
+				_ = c.accept(ae, hashes) // it waits again, or is of no use
 			}
 			if c.accepted != before {
-				c.term.waiting = append(c.term.waiting, all[i+1:]...)
-				again = len(c.term.waiting) > 0
+				c.term.buffered = append(c.term.buffered, all[i+1:]...)
+				again = len(c.term.buffered) > 0
 				break
 			}
 		}

@@ -10,7 +10,7 @@ import "juno"
 func AloneRecords(proof *juno.QuorumCertificate) []juno.Record {
 	hard := HardState{Term: proof.Term, Led: proof.Term, EverLed: true, Committed: proof.Pos}
 	accepted := Accepted{Term: proof.Term, Pos: proof.Pos}
-	high := High{
+	high := HighQC{
 		Rank: Rank{Term: proof.Term, Index: proof.Pos.Index}, Pos: proof.Pos,
 		Certificate: proof,
 	}

@@ -23,7 +23,7 @@ func (c *Core) enterEpoch(pos juno.Pos, head *juno.Entry, proof *juno.QuorumCert
 	r := &juno.EpochRecord{Payload: head.Payload, Next: &change.Next, Certificate: proof}
 	before := c.epoch
 	c.past = append(c.past, r)
-	c.keep(r.Record())
+	c.writeSynced(r.Record())
 	c.startEpoch(c.newEpoch(r.Next, pos, r))
 	c.out.ready.Epochs = append(c.out.ready.Epochs, r.Next)
 	if !c.broken(MutantOpenGate) {
@@ -41,11 +41,11 @@ func (c *Core) startEpoch(e *epoch) {
 	c.epoch = e
 	c.hard.Term = e.firstTerm()
 	c.out.dirtyHard, c.out.dirtyVote = true, true
-	c.high = e.baseHigh()
-	c.out.dirtyHigh = true
+	c.highQC = e.baseQC()
+	c.out.dirtyHighQC = true
 	c.prepared = nil
 	// Whom to believe about a state depends on who may vote: what others said is of no use now.
-	c.points.mine, c.points.votes = nil, nil
+	c.checkpoints.mine, c.checkpoints.votes = nil, nil
 	c.leading = leading{}
 	c.resetPeers()
 	c.timers = timers{}
@@ -56,21 +56,21 @@ func (c *Core) startEpoch(e *epoch) {
 // openRound0 notes that the first round of an epoch needs no election: its base is the end of the
 // epoch before (docs/SPECIFICATION.md §3.1).
 func (c *Core) openRound0() {
-	c.term = reign{}
+	c.term = termState{}
 	if c.hard.Term.Round() == 0 {
-		c.term.convinced, c.term.base = true, c.epoch.base
+		c.term.known, c.term.base = true, c.epoch.base
 	}
 }
 
 // resetPeers makes room for what the members of the epoch will tell us.
 func (c *Core) resetPeers() {
-	c.wishes = make([]juno.Term, len(c.epoch.voters))
-	c.claims = make([]voterClaims, len(c.epoch.voters))
-	c.sync.peers = make([]asked, len(c.epoch.peers))
+	c.requestedTerms = make([]juno.Term, len(c.epoch.voters))
+	c.votes = make([]voterVotes, len(c.epoch.voters))
+	c.sync.peers = make([]peerRequest, len(c.epoch.peers))
 	c.sync.fragments, c.sync.lagging = nil, 0
-	if c.sync.helped == nil {
-		c.sync.helped, c.sync.hinted = make(occasions), make(occasions)
-		c.sync.left = make(occasions)
+	if c.sync.answered == nil {
+		c.sync.answered, c.sync.epochHinted = make(throttle), make(throttle)
+		c.sync.leaveNoted = make(throttle)
 	}
 }
 
@@ -80,7 +80,7 @@ func (c *Core) takeRole() {
 	case !c.epoch.votes():
 		c.become(Observer)
 	case c.epoch.config.Leader(c.hard.Term) != c.id || c.hasLed(c.hard.Term) ||
-		(c.hasTaken() && !c.broken(MutantLeadTwice)) || c.recovering():
+		(c.hasAccepted() && !c.broken(MutantLeadTwice)) || c.logIncomplete():
 		c.become(Follower)
 	case c.hard.Term.Round() > 0:
 		c.become(Candidate)

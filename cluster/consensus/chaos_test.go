@@ -56,7 +56,7 @@ func newChaosOf(c *chaos, mutant consensus.Mutant) *chaos {
 	limits.CacheEntriesMax = c.below(20)
 	limits.BatchEntriesMax = 1 + c.below(5)
 	limits.BufferMax = 1 + c.below(6)
-	limits.RingClaims = 2 + c.below(6)
+	limits.RingVotes = 2 + c.below(6)
 	limits.SyncBytesMax = 100 + c.below(2000)
 	if c.below(4) == 0 {
 		limits.RotateEvery = uint64(3 + c.below(5))

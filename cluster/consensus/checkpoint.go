@@ -28,7 +28,7 @@ func (p *Checkpoint) statements(all []Statement) []Statement {
 		p.Checkpoint.Envelope(p.Key, p.Signature)))
 }
 
-func (p *Checkpoint) seal(s Signer) { p.sign(s, juno.KindSnapshot, p.Body()) }
+func (p *Checkpoint) signBy(s Signer) { p.sign(s, juno.KindSnapshot, p.Body()) }
 
 func (p *Checkpoint) appendTo(b []byte) []byte { return p.signed.appendTo(append(b, p.Body()...)) }
 
@@ -39,7 +39,7 @@ func decodeCheckpoint(d *juno.Decoder) Message {
 }
 
 // checkpoints is what the nodes say of their states.
-type checkpoints struct {
+type checkpointState struct {
 	newest *juno.CheckpointCertificate
 	mine   []*Checkpoint // the newest that we signed, at most checkpointsKept
 	votes  []*Checkpoint // of all voters, at most checkpointsKept of each
@@ -61,14 +61,14 @@ func (c *Core) Executed(index juno.Index, stateRoot juno.Hash) {
 	p := &Checkpoint{Checkpoint: juno.Checkpoint{
 		Epoch: c.epoch.config.Epoch, Index: index, Hash: pos.Hash, StateRoot: stateRoot, Node: c.id,
 	}}
-	c.points.mine = append(c.points.mine, p)
-	if n := len(c.points.mine); n > checkpointsKept {
-		c.points.mine = c.points.mine[n-checkpointsKept:]
+	c.checkpoints.mine = append(c.checkpoints.mine, p)
+	if n := len(c.checkpoints.mine); n > checkpointsKept {
+		c.checkpoints.mine = c.checkpoints.mine[n-checkpointsKept:]
 	}
 	if c.mayVote() {
 		c.sendCheckpoint(p)
 	}
-	if k := c.points.newest; k != nil && k.Index == index {
+	if k := c.checkpoints.newest; k != nil && k.Index == index {
 		c.compareCertified(k) // it was certified before we came so far
 		return
 	}
@@ -82,12 +82,12 @@ func (c *Core) sendCheckpoint(p *Checkpoint) {
 
 // repeatCheckpoint says our newest checkpoint again while it is not certified.
 func (c *Core) repeatCheckpoint() {
-	n := len(c.points.mine)
+	n := len(c.checkpoints.mine)
 	if n == 0 || !c.mayVote() {
 		return
 	}
-	p := c.points.mine[n-1]
-	certified := c.points.newest != nil && c.points.newest.Index >= p.Index
+	p := c.checkpoints.mine[n-1]
+	certified := c.checkpoints.newest != nil && c.checkpoints.newest.Index >= p.Index
 	if !certified && p.Epoch == c.epoch.config.Epoch {
 		c.sendCheckpoint(p)
 	}
@@ -99,9 +99,9 @@ func (c *Core) stepCheckpoint(p *Checkpoint) error {
 		return fmt.Errorf("checkpoint of %s in epoch %d: not a voter of epoch %d", p.Node, p.Epoch,
 			c.epoch.config.Epoch)
 	}
-	if c.points.newest != nil && p.Index <= c.points.newest.Index {
+	if c.checkpoints.newest != nil && p.Index <= c.checkpoints.newest.Index {
 		return fmt.Errorf("checkpoint of %s at %d: %d is certified", p.Node, p.Index,
-			c.points.newest.Index)
+			c.checkpoints.newest.Index)
 	}
 	c.keepCheckpoint(p)
 	c.certify(p)
@@ -111,7 +111,7 @@ func (c *Core) stepCheckpoint(p *Checkpoint) error {
 
 // keepCheckpoint keeps the newest checkpoints of each voter.
 func (c *Core) keepCheckpoint(p *Checkpoint) {
-	all := slices.DeleteFunc(c.points.votes, func(o *Checkpoint) bool {
+	all := slices.DeleteFunc(c.checkpoints.votes, func(o *Checkpoint) bool {
 		return o.Node == p.Node && o.Index == p.Index
 	})
 	all = append(all, p)
@@ -124,7 +124,7 @@ func (c *Core) keepCheckpoint(p *Checkpoint) {
 			all = slices.Delete(all, i, i+1)
 		}
 	}
-	c.points.votes = all
+	c.checkpoints.votes = all
 }
 
 // certify makes a certificate of the votes that agree with p, once they are a quorum.
@@ -133,7 +133,7 @@ func (c *Core) certify(p *Checkpoint) {
 		Epoch: p.Epoch, Index: p.Index, Hash: p.Hash, StateRoot: p.StateRoot,
 	}
 	for _, id := range c.epoch.voters {
-		for _, o := range c.points.votes {
+		for _, o := range c.checkpoints.votes {
 			if o.Node == id && o.agrees(p) {
 				k.Votes = append(k.Votes, juno.CheckpointVote{
 					Node: id, Key: o.Key, Signature: o.Signature,
@@ -145,11 +145,11 @@ func (c *Core) certify(p *Checkpoint) {
 		return
 	}
 	k.Votes = k.Votes[:c.epoch.quorum]
-	c.points.newest = k
-	c.points.votes = slices.DeleteFunc(c.points.votes, func(o *Checkpoint) bool {
+	c.checkpoints.newest = k
+	c.checkpoints.votes = slices.DeleteFunc(c.checkpoints.votes, func(o *Checkpoint) bool {
 		return o.Index <= p.Index
 	})
-	c.note(k.Record())
+	c.writeLazily(k.Record())
 	c.out.ready.Certified = k
 	c.compareCertified(k)
 }
@@ -163,10 +163,10 @@ func (p *Checkpoint) agrees(o *Checkpoint) bool {
 func (c *Core) compareCertified(k *juno.CheckpointCertificate) {
 	theirs := k.Pos()
 	if theirs.Index <= c.commit.Index && theirs.Index >= c.log.lowest() && !c.log.has(theirs) {
-		c.contradicted(theirs, nil, nil)
+		c.leaveContradicted(theirs, nil, nil)
 		return
 	}
-	for _, p := range c.points.mine {
+	for _, p := range c.checkpoints.mine {
 		if p.Index == k.Index && p.StateRoot != k.StateRoot {
 			c.leaveState(p, k.StateRoot)
 			return
@@ -177,8 +177,8 @@ func (c *Core) compareCertified(k *juno.CheckpointCertificate) {
 // compareStates leaves if f+1 nodes computed one state that is not ours (H2). Two states with f+1
 // nodes each mean that execution is not deterministic: then nobody is right, and we halt.
 func (c *Core) compareStates() {
-	for _, mine := range c.points.mine {
-		for _, o := range c.points.votes {
+	for _, mine := range c.checkpoints.mine {
+		for _, o := range c.checkpoints.votes {
 			if o.Index != mine.Index || o.StateRoot == mine.StateRoot {
 				continue
 			}
@@ -199,7 +199,7 @@ func (c *Core) compareStates() {
 
 func (c *Core) countStates(p *Checkpoint) int {
 	n := 0
-	for _, o := range c.points.votes {
+	for _, o := range c.checkpoints.votes {
 		if o.agrees(p) {
 			n++
 		}

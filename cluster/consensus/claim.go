@@ -8,21 +8,21 @@ import (
 
 // accept notes that we took the chain up to pos from the leader of our term (Acc). The entries,
 // and that we took them, go to disk before we say so.
-func (c *Core) accept(pos juno.Pos) {
+func (c *Core) setAccepted(pos juno.Pos) {
 	if !c.stalled() {
 		c.timers.commit = c.ticks // from now on there is something to commit (P2)
 	}
-	c.accepted, c.takes = Accepted{Term: c.hard.Term, Pos: pos}, true
+	c.accepted, c.everAccepted = Accepted{Term: c.hard.Term, Pos: pos}, true
 	c.out.dirtyAccepted, c.out.dirtyVote = true, true
 	if c.epoch.alone() {
 		// We are the quorum: that we accepted it is all that a prepare certificate would say,
 		// and it goes to disk in this very group. So one sync carries both promises.
-		c.raise(High{Rank: Rank{Term: c.hard.Term, Index: pos.Index}, Pos: pos})
+		c.raise(HighQC{Rank: Rank{Term: c.hard.Term, Index: pos.Index}, Pos: pos})
 	}
 }
 
 // hasTaken reports whether something was accepted in the present term.
-func (c *Core) hasTaken() bool { return c.takes && c.accepted.Term == c.hard.Term }
+func (c *Core) hasAccepted() bool { return c.everAccepted && c.accepted.Term == c.hard.Term }
 
 // keepsAccepted reports whether what we accepted in the present term is on our log. Where the log
 // does not reach back so far any more, it was: who takes another chain than the one that it
@@ -32,16 +32,16 @@ func (c *Core) keepsAccepted() bool {
 }
 
 // muted reports whether we may not accept any more in this term (F10).
-func (c *Core) muted() bool {
+func (c *Core) mayNotAccept() bool {
 	return c.hard.EverMuted && c.hard.Muted == c.hard.Term && !c.broken(MutantForgetMuted)
 }
 
 // raise notes a new highest certificate. If it is of our term, the position is prepared: the
 // certificate goes to disk before we say so (R3).
-func (c *Core) raise(h High) {
-	c.high = h
-	c.out.dirtyHigh = !c.broken(MutantLosePrepare)
-	if h.Rank.Term == c.hard.Term && c.hasTaken() && !c.muted() {
+func (c *Core) raise(h HighQC) {
+	c.highQC = h
+	c.out.dirtyHighQC = !c.broken(MutantLosePrepare)
+	if h.Rank.Term == c.hard.Term && c.hasAccepted() && !c.mayNotAccept() {
 		p := h.Pos
 		c.prepared = &p
 		c.out.dirtyVote = true
@@ -50,17 +50,17 @@ func (c *Core) raise(h High) {
 
 // claim says to everybody where we stand, if that changed (N7). It counts for ourselves, too, once
 // the host gives it back, which is after the sync.
-func (c *Core) claim() {
+func (c *Core) vote() {
 	if !c.out.dirtyVote {
 		return
 	}
 	c.out.dirtyVote = false
-	if !c.mayVote() || c.recovering() {
+	if !c.mayVote() || c.logIncomplete() {
 		return
 	}
 	v := &Vote{}
 	v.Term, v.Node, v.Committed = c.hard.Term, c.id, c.commit
-	if c.hasTaken() && !c.muted() {
+	if c.hasAccepted() && !c.mayNotAccept() {
 		p := c.accepted.Pos
 		v.Accepted = &p
 		if c.prepared != nil {
@@ -72,18 +72,18 @@ func (c *Core) claim() {
 		c.out.ready.Now = append(c.out.ready.Now, Out{To: c.epoch.peers, Self: true, Message: v})
 		return
 	}
-	c.said.note(&v.Vote, c.said.patience(&c.limits))
+	c.voteSchedule.noteVote(&v.Vote, c.voteSchedule.timeout(&c.limits))
 	c.sendAfter(c.epoch.peers, v, true)
 }
 
 // said is what we claimed last, and when it is due again. A claim may be lost, so it is repeated;
 // but one that goes on saying the same is worth less every time, and in an idle cluster the
 // repetitions are all that there is to do, n² of them. In a busy one an answer is late, not lost.
-type said struct {
+type voteSchedule struct {
 	body  []byte
 	beats int    // heartbeats since it changed
 	next  int    // at which of them it is due
-	usual uint64 // ticks that it took lately until what we accepted was final, the longest
+	latency uint64 // ticks that it took lately until what we accepted was final, the longest
 }
 
 // Repetitions are due some heartbeats after the claim, the double of that, and so on, and then
@@ -94,23 +94,23 @@ const (
 )
 
 // note takes in a claim that leaves now.
-func (s *said) note(claim *juno.Vote, first int) {
+func (s *voteSchedule) noteVote(claim *juno.Vote, first int) {
 	if body := claim.Body(); !bytes.Equal(body, s.body) {
 		s.body, s.beats, s.next = body, 0, first
 	}
 }
 
 // decided notes how long it took until something was final.
-func (s *said) decided(ticks uint64) { s.usual = max(ticks, s.usual-s.usual/4) }
+func (s *voteSchedule) noteDecision(ticks uint64) { s.latency = max(ticks, s.latency-s.latency/4) }
 
 // patience returns how many heartbeats a claim is left alone that may help a decision.
-func (s *said) patience(l *Limits) int {
-	usual := min(2*s.usual, l.ElectionTicks/2)
+func (s *voteSchedule) timeout(l *Limits) int {
+	usual := min(2*s.latency, l.ElectionTicks/2)
 	return max(repeatInDoubt, int(usual/max(1, l.HeartbeatTicks)))
 }
 
 // due reports whether the claim is to be repeated at this heartbeat.
-func (s *said) due(most int) bool {
+func (s *voteSchedule) due(most int) bool {
 	s.beats++
 	if s.beats < s.next {
 		return false
@@ -120,23 +120,23 @@ func (s *said) due(most int) bool {
 }
 
 // within makes a claim due after at most so many heartbeats.
-func (s *said) within(beats int) { s.next = min(s.next, s.beats+beats) }
+func (s *voteSchedule) dueWithin(beats int) { s.next = min(s.next, s.beats+beats) }
 
 // recall makes a claim due at the next heartbeat, if it has been the same for a while: somebody who
 // speaks to us does not seem to know it.
-func (s *said) recall() {
+func (s *voteSchedule) repeatSoon() {
 	if s.beats >= repeatInDoubt {
-		s.within(1)
+		s.dueWithin(1)
 	}
 }
 
 // repeatClaim is the part of a heartbeat (N7) for what may have been lost.
-func (c *Core) repeatClaim() {
-	most := c.said.patience(&c.limits)
-	if c.hasTaken() && !c.stalled() {
+func (c *Core) repeatVote() {
+	most := c.voteSchedule.timeout(&c.limits)
+	if c.hasAccepted() && !c.stalled() {
 		most = repeatAtRest
 	}
-	if c.said.due(most) {
+	if c.voteSchedule.due(most) {
 		c.out.dirtyVote = true
 	}
 }

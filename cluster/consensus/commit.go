@@ -17,20 +17,20 @@ func (c *Core) commitTo(pos juno.Pos, proof *juno.QuorumCertificate) {
 	c.log.finalized(before.Index, pos.Index)
 	// Most find out for themselves what is final. So it is said with what we say next, or else when
 	// nothing was said for a while: saying it at once would make three of two rounds of claims.
-	c.said.within(c.said.patience(&c.limits) - 1)
+	c.voteSchedule.dueWithin(c.voteSchedule.timeout(&c.limits) - 1)
 	if proof != nil {
-		c.note(proof.Record())
+		c.writeLazily(proof.Record())
 		c.proofs, c.newestProof = append(c.proofs, proof), proof
-		if c.high.Certificate == nil && c.high.Pos == pos && c.high.Rank.Term == proof.Term {
+		if c.highQC.Certificate == nil && c.highQC.Pos == pos && c.highQC.Rank.Term == proof.Term {
 			// A node that is a quorum by itself prepared before its vote was signed. Now there
 			// is something that it can show to others. A restart finds it as proof.
-			c.high.Certificate = proof
+			c.highQC.Certificate = proof
 		}
 	} else {
 		c.out.lazyHard = true
 	}
 	head, _ := c.log.entry(pos.Index)
-	c.said.decided(c.ticks - c.timers.commit)
+	c.voteSchedule.noteDecision(c.ticks - c.timers.commit)
 	c.timers.committed(c, head.Term == c.hard.Term)
 	if head.Term == c.hard.Term {
 		c.term.commits += uint64(pos.Index - before.Index)
@@ -44,7 +44,7 @@ func (c *Core) commitTo(pos juno.Pos, proof *juno.QuorumCertificate) {
 		c.enterEpoch(pos, &head, proof)
 	}
 	c.propose()
-	c.checkWishes()
+	c.checkTermChanges()
 }
 
 // deliver hands to the host what is final and on our own disk, so that execution never runs ahead

@@ -45,7 +45,7 @@ type Limits struct {
 	ComplainTicks  uint64 // Tcomplain: age at which it makes us wish for another leader
 	SyncTicks      uint64 // F15: least distance of two requests to the same peer
 
-	RingClaims int // F11: claims kept per voter and term
+	RingVotes int // F11: claims kept per voter and term
 	RingTerms  int // terms kept per voter
 	BufferMax  int // AppendEntries that wait for what lies before them
 	// SyncBytesMax is how much one SyncReply may carry.
@@ -75,7 +75,7 @@ func DefaultLimits() Limits {
 		ForwardTicks:     50,
 		ComplainTicks:    500,
 		SyncTicks:        3,
-		RingClaims:       64,
+		RingVotes:       64,
 		RingTerms:        4,
 		BufferMax:        32,
 		SyncBytesMax:     4 << 20,
@@ -99,7 +99,7 @@ func (l *Limits) Check() error {
 		{"BatchEntriesMax", l.BatchEntriesMax},
 		{"BatchBytesMax", l.BatchBytesMax},
 		{"BatchTarget", l.BatchTarget},
-		{"RingClaims", l.RingClaims},
+		{"RingClaims", l.RingVotes},
 		{"RingTerms", l.RingTerms},
 		{"BufferMax", l.BufferMax},
 		{"SyncBytesMax", l.SyncBytesMax},

@@ -62,7 +62,7 @@ func (c *Core) checkPlace(e *juno.Entry, last bool) error {
 }
 
 // judge asks the validator, after it has looked at what the core itself has to understand later.
-func (c *Core) judge(e *juno.Entry) error {
+func (c *Core) validate(e *juno.Entry) error {
 	if e.Type == juno.EntryConfig {
 		change, err := juno.ParseConfigChange(e.Payload)
 		if err != nil {

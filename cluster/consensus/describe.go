@@ -14,11 +14,11 @@ func Describe(m Message) string {
 		return fmt.Sprintf("vote of %d in %s: accepted %s, prepared %s, committed %s",
 			m.Node, m.Term, describePos(m.Accepted), describePos(m.Prepared),
 			describePos(&m.Committed))
-	case *Wish:
+	case *TermChange:
 		return fmt.Sprintf("wish of %d for %s: %s", m.Node, m.Term, m.Cause)
-	case *Report:
+	case *NewTerm:
 		return fmt.Sprintf("report of %d to %d in %s: %s of %s",
-			m.Node, m.Candidate, m.Term, describePos(&m.Pos), m.High.Term)
+			m.Node, m.Candidate, m.Term, describePos(&m.Pos), m.Rank.Term)
 	case *Append:
 		return describeAppend(m)
 	case *SyncRequest:
@@ -66,9 +66,9 @@ func describeAppend(m *Append) string {
 	return b.String()
 }
 
-func describeReporters(e *Election) string {
-	names := make([]string, len(e.Reports))
-	for i, r := range e.Reports {
+func describeReporters(e *ElectionCertificate) string {
+	names := make([]string, len(e.NewTerms))
+	for i, r := range e.NewTerms {
 		names[i] = fmt.Sprint(uint32(r.Node))
 	}
 	return strings.Join(names, " ")

@@ -18,12 +18,12 @@ type promise struct {
 // promises is that table. Wishes, sync messages, checkpoints and clients' answers promise nothing
 // of the kind; the last row holds for them, too.
 var promises = []promise{
-	{KindReport, "HardState.Term = the report's", func(d *Durable, m Message) bool {
-		return d.hard.Term >= m.(*Report).Term
+	{KindNewTerm, "HardState.Term = the report's", func(d *Durable, m Message) bool {
+		return d.hard.Term >= m.(*NewTerm).Term
 	}},
-	{KindReport, "High = the report's", func(d *Durable, m Message) bool {
-		r := m.(*Report)
-		return d.high.Rank == r.High && d.high.Pos == r.Pos || r.High == d.baseRank
+	{KindNewTerm, "High = the report's", func(d *Durable, m Message) bool {
+		r := m.(*NewTerm)
+		return d.highQC.Rank == r.Rank && d.highQC.Pos == r.Pos || r.Rank == d.baseRank
 	}},
 	{KindVote, "HardState.Term = the vote's", func(d *Durable, m Message) bool {
 		return d.hard.Term >= m.(*Vote).Term
@@ -35,7 +35,7 @@ var promises = []promise{
 	}},
 	{KindVote, "High at or above Prepared", func(d *Durable, m Message) bool {
 		v := m.(*Vote)
-		return v.Prepared == nil || !d.high.Rank.Less(Rank{v.Term, v.Prepared.Index})
+		return v.Prepared == nil || !d.highQC.Rank.Less(Rank{v.Term, v.Prepared.Index})
 	}},
 	{KindAppend, "HardState.Led = the term", func(d *Durable, m Message) bool {
 		ae := m.(*Append)
@@ -57,7 +57,7 @@ type Durable struct {
 	id       juno.NodeID
 	hard     HardState
 	accepted Accepted
-	high     High
+	highQC     HighQC
 	last     juno.Index
 	epoch    uint32
 	baseRank Rank
@@ -100,7 +100,7 @@ func (d *Durable) note(r *juno.Record) (err error) {
 	case juno.RecordAccepted:
 		d.accepted, err = ParseAccepted(r.Bytes)
 	case juno.RecordHighQC:
-		d.high, err = ParseHigh(r.Bytes)
+		d.highQC, err = ParseHighQC(r.Bytes)
 	case juno.RecordEpoch:
 		var e *juno.EpochRecord
 		if e, err = juno.ParseEpochRecord(r.Bytes); err == nil {
@@ -127,9 +127,9 @@ func messageEpoch(m Message) uint32 {
 	switch m := m.(type) {
 	case *Vote:
 		return m.Term.Epoch()
-	case *Report:
+	case *NewTerm:
 		return m.Term.Epoch()
-	case *Wish:
+	case *TermChange:
 		return m.Term.Epoch()
 	case *Append:
 		return m.Term.Epoch()

@@ -8,24 +8,24 @@ import (
 )
 
 // wish asks for term w, for one of the causes of E5, and goes on working in the present one (E1).
-func (c *Core) wish(w juno.Term, cause Cause) {
-	if !c.mayVote() || w <= c.wishes[c.epoch.me] || w <= c.hard.Term {
+func (c *Core) requestTerm(w juno.Term, cause TermChangeCause) {
+	if !c.mayVote() || w <= c.requestedTerms[c.epoch.me] || w <= c.hard.Term {
 		return
 	}
-	c.wishes[c.epoch.me] = w
+	c.requestedTerms[c.epoch.me] = w
 	c.timers.cause = cause
-	c.sendWish()
-	if c.broken(MutantWishLeaves) {
+	c.sendTermChange()
+	if c.broken(MutantLeaveAlone) {
 		c.leaveFor(w)
 		return
 	}
-	c.checkWishes()
+	c.checkTermChanges()
 }
 
 // sendWish says our wish, again at every heartbeat while it is not granted.
-func (c *Core) sendWish() {
+func (c *Core) sendTermChange() {
 	if len(c.epoch.peers) > 0 {
-		w := &Wish{Term: c.wishes[c.epoch.me], Node: c.id, Cause: c.timers.cause}
+		w := &TermChange{Term: c.requestedTerms[c.epoch.me], Node: c.id, Cause: c.timers.cause}
 		c.send(c.epoch.peers, w)
 	}
 }
@@ -34,7 +34,7 @@ func (c *Core) sendWish() {
 func (c *Core) mayVote() bool { return c.role != Observer && c.role != Quarantined }
 
 // stepWish notes a wish (E2).
-func (c *Core) stepWish(w *Wish) error {
+func (c *Core) stepTermChange(w *TermChange) error {
 	if err := c.ofEpoch(w.Term, w.Node); err != nil {
 		return err
 	}
@@ -45,51 +45,51 @@ func (c *Core) stepWish(w *Wish) error {
 	case w.Node == c.id:
 		return fmt.Errorf("wish of ourselves for term %s: somebody repeats it", w.Term)
 	}
-	c.noteWish(voter, w.Term)
-	if w.Cause == CauseResign && c.turnIsOver() {
-		c.wish(c.hard.Term+1, CauseResign) // E7
+	c.noteTermChange(voter, w.Term)
+	if w.Cause == CauseResign && c.rotationDue() {
+		c.requestTerm(c.hard.Term+1, CauseResign) // E7
 	}
-	if c.ends(w) {
-		c.wish(w.Term, CauseJoin)
+	if c.leaderResigns(w) {
+		c.requestTerm(w.Term, CauseJoin)
 	}
 	return nil
 }
 
-func (c *Core) noteWish(voter int, w juno.Term) {
-	if w > c.wishes[voter] {
-		c.wishes[voter] = w
-		c.checkWishes()
+func (c *Core) noteTermChange(voter int, w juno.Term) {
+	if w > c.requestedTerms[voter] {
+		c.requestedTerms[voter] = w
+		c.checkTermChanges()
 	}
 }
 
 // checkWishes is E2: f+1 wishes carry a correct node's, so we join them; a quorum of wishes ends
 // the term.
-func (c *Core) checkWishes() {
+func (c *Core) checkTermChanges() {
 	if !c.mayVote() {
 		return
 	}
-	if w := c.nthWish(c.epoch.faulty + 1); w > max(c.wishes[c.epoch.me], c.hard.Term) {
-		c.wish(w, CauseJoin)
+	if w := c.nthRequestedTerm(c.epoch.faulty + 1); w > max(c.requestedTerms[c.epoch.me], c.hard.Term) {
+		c.requestTerm(w, CauseJoin)
 		return // wish came back here
 	}
-	if w := c.nthWish(c.epoch.quorum); w > c.hard.Term {
+	if w := c.nthRequestedTerm(c.epoch.quorum); w > c.hard.Term {
 		c.leaveFor(w)
 	}
 }
 
 // nthWish returns the n-th highest wish.
-func (c *Core) nthWish(n int) juno.Term {
-	sorted := slices.Sorted(slices.Values(c.wishes))
+func (c *Core) nthRequestedTerm(n int) juno.Term {
+	sorted := slices.Sorted(slices.Values(c.requestedTerms))
 	return sorted[len(sorted)-n]
 }
 
 // leaveFor enters term t because a quorum wants it.
 func (c *Core) leaveFor(t juno.Term) {
-	if c.epoch.alone() && c.hasTaken() && c.commit.Index < c.accepted.Pos.Index {
+	if c.epoch.alone() && c.hasAccepted() && c.commit.Index < c.accepted.Pos.Index {
 		return // first show what we accepted; its commit comes back here
 	}
 	c.enterTerm(t)
-	c.wantReport()
+	c.wantNewTerm()
 }
 
 // enterTerm leaves the present term for t (E3). From the sync on nothing is signed for older ones.
@@ -100,36 +100,36 @@ func (c *Core) enterTerm(t juno.Term) {
 	c.hard.Term = t
 	c.out.dirtyHard, c.out.dirtyVote = true, true
 	c.prepared = nil
-	c.term, c.leading = reign{}, leading{}
+	c.term, c.leading = termState{}, leading{}
 	c.timers.enter(c)
 	c.takeRole()
 }
 
 // wantReport makes the next Ready report.
-func (c *Core) wantReport() {
-	c.out.dirtyReport = true
-	if c.broken(MutantReportEarly) {
-		c.report()
+func (c *Core) wantNewTerm() {
+	c.out.dirtyNewTerm = true
+	if c.broken(MutantNewTermEarly) {
+		c.sendNewTerm()
 	}
 }
 
 // report tells the leader of our term the highest certificate that we know (RVR), until we know
 // that it leads. It is made when the host asks what to do, like a vote: then it says what goes to
 // disk before it, whatever else came together with its cause.
-func (c *Core) report() {
-	if !c.out.dirtyReport {
+func (c *Core) sendNewTerm() {
+	if !c.out.dirtyNewTerm {
 		return
 	}
-	c.out.dirtyReport = false
-	if !c.mayVote() || c.term.convinced || c.hasTaken() || c.recovering() {
+	c.out.dirtyNewTerm = false
+	if !c.mayVote() || c.term.known || c.hasAccepted() || c.logIncomplete() {
 		return
 	}
 	leader := c.epoch.config.Leader(c.hard.Term)
-	r := &Report{
-		Term: c.hard.Term, Node: c.id, Candidate: leader, High: c.high.Rank,
-		Pos: c.high.Pos, Certificate: c.high.Certificate,
+	r := &NewTerm{
+		Term: c.hard.Term, Node: c.id, Candidate: leader, Rank: c.highQC.Rank,
+		Pos: c.highQC.Pos, Certificate: c.highQC.Certificate,
 	}
-	if c.high.Pos == c.epoch.base {
+	if c.highQC.Pos == c.epoch.base {
 		r.Certificate = nil
 	}
 	if leader == c.id {
@@ -140,31 +140,31 @@ func (c *Core) report() {
 }
 
 // stepReport collects reports as the designated leader of the term (E4).
-func (c *Core) stepReport(r *Report) error {
+func (c *Core) stepNewTerm(r *NewTerm) error {
 	if err := c.ofEpoch(r.Term, r.Node); err != nil {
 		return err
 	}
 	if voter := c.epoch.voter(r.Node); voter >= 0 {
-		c.noteWish(voter, r.Term) // who reports for a term wants it
+		c.noteTermChange(voter, r.Term) // who reports for a term wants it
 	}
 	if r.Term != c.hard.Term || c.role != Candidate {
 		return fmt.Errorf("report of %s in term %s: we are %s in term %s",
 			r.Node, r.Term, c.role, c.hard.Term)
 	}
-	if err := c.checkReport(r, r.Term); err != nil {
+	if err := c.checkNewTerm(r, r.Term); err != nil {
 		return err
 	}
-	if err := c.checkProven(r.High, r.Pos, r.Certificate); err != nil {
+	if err := c.checkProven(r.Rank, r.Pos, r.Certificate); err != nil {
 		return fmt.Errorf("report of %s: %w", r.Node, err)
 	}
-	c.term.reports = insertReport(c.term.reports, r)
+	c.term.newTerms = insertNewTerm(c.term.newTerms, r)
 	c.tryLead()
 	return nil
 }
 
 // insertReport keeps the reports in the order of the nodes, the newest of each.
-func insertReport(all []*Report, r *Report) []*Report {
-	i, found := slices.BinarySearchFunc(all, r.Node, func(o *Report, n juno.NodeID) int {
+func insertNewTerm(all []*NewTerm, r *NewTerm) []*NewTerm {
+	i, found := slices.BinarySearchFunc(all, r.Node, func(o *NewTerm, n juno.NodeID) int {
 		return int(int64(o.Node) - int64(n))
 	})
 	if found {
@@ -175,16 +175,16 @@ func insertReport(all []*Report, r *Report) []*Report {
 }
 
 // checkReport checks a report by itself, without its certificate.
-func (c *Core) checkReport(r *Report, t juno.Term) error {
+func (c *Core) checkNewTerm(r *NewTerm, t juno.Term) error {
 	switch leader := c.epoch.config.Leader(t); {
 	case c.epoch.voter(r.Node) < 0:
 		return fmt.Errorf("report of %s: not a voter", r.Node)
 	case r.Term != t || r.Candidate != leader:
 		return fmt.Errorf("report of %s to %s in term %s: term %s is led by %s",
 			r.Node, r.Candidate, r.Term, t, leader)
-	case r.High.Term >= t:
+	case r.Rank.Term >= t:
 		return fmt.Errorf("report of %s in term %s of a certificate of term %s",
-			r.Node, t, r.High.Term)
+			r.Node, t, r.Rank.Term)
 	}
 	return nil
 }
@@ -220,22 +220,22 @@ func (c *Core) checkCertificate(cert *juno.QuorumCertificate) error {
 }
 
 // checkElection checks the proof that the leader of term t was elected (validEC).
-func (c *Core) checkElection(e *Election, t juno.Term) error {
-	if e.Term != t || len(e.Reports) < c.epoch.quorum {
+func (c *Core) checkElection(e *ElectionCertificate, t juno.Term) error {
+	if e.Term != t || len(e.NewTerms) < c.epoch.quorum {
 		return fmt.Errorf("election of term %s with %d reports: want %d of term %s",
-			e.Term, len(e.Reports), c.epoch.quorum, t)
+			e.Term, len(e.NewTerms), c.epoch.quorum, t)
 	}
-	for i, r := range e.Reports {
-		if i > 0 && e.Reports[i-1].Node >= r.Node {
+	for i, r := range e.NewTerms {
+		if i > 0 && e.NewTerms[i-1].Node >= r.Node {
 			return fmt.Errorf("election of term %s: the reports of %s and %s in this order",
-				t, e.Reports[i-1].Node, r.Node)
+				t, e.NewTerms[i-1].Node, r.Node)
 		}
-		if err := c.checkReport(r, t); err != nil {
+		if err := c.checkNewTerm(r, t); err != nil {
 			return fmt.Errorf("election of term %s: %w", t, err)
 		}
 	}
 	top := e.top(c.rankLess)
-	if err := c.checkProven(top.High, top.Pos, e.Base); err != nil {
+	if err := c.checkProven(top.Rank, top.Pos, e.Base); err != nil {
 		return fmt.Errorf("election of term %s: %w", t, err)
 	}
 	return nil
@@ -243,11 +243,11 @@ func (c *Core) checkElection(e *Election, t juno.Term) error {
 
 // tryLead opens the term once a quorum has reported whose chains we hold (E4).
 func (c *Core) tryLead() {
-	if c.role != Candidate || c.recovering() || c.hasLed(c.hard.Term) {
+	if c.role != Candidate || c.logIncomplete() || c.hasLed(c.hard.Term) {
 		return
 	}
-	var held []*Report
-	for _, r := range c.term.reports {
+	var held []*NewTerm
+	for _, r := range c.term.newTerms {
 		switch {
 		case c.holds(r.Pos) || c.archived(r.Pos):
 			if c.isWhole(r.Pos, c.fragmentTo(r.Pos)) {
@@ -261,20 +261,20 @@ func (c *Core) tryLead() {
 		return
 	}
 	// Any quorum will do. The highest ones drop the least.
-	slices.SortStableFunc(held, func(a, b *Report) int {
+	slices.SortStableFunc(held, func(a, b *NewTerm) int {
 		switch {
-		case c.rankLess(b.High, a.High):
+		case c.rankLess(b.Rank, a.Rank):
 			return -1
-		case c.rankLess(a.High, b.High):
+		case c.rankLess(a.Rank, b.Rank):
 			return 1
 		}
 		return 0
 	})
-	e := &Election{Term: c.hard.Term, Base: held[0].Certificate}
+	e := &ElectionCertificate{Term: c.hard.Term, Base: held[0].Certificate}
 	for _, r := range held[:c.epoch.quorum] {
 		own := *r
 		own.Certificate = nil
-		e.Reports = insertReport(e.Reports, &own)
+		e.NewTerms = insertNewTerm(e.NewTerms, &own)
 	}
 	if held[0].Pos == c.epoch.base {
 		e.Base = nil
@@ -287,7 +287,7 @@ func (c *Core) tryLead() {
 func (c *Core) archived(p juno.Pos) bool { return p.Index+1 < c.log.lowest() }
 
 // openTerm takes the base of an election as ours, and leads from there.
-func (c *Core) openTerm(e *Election) {
+func (c *Core) openTerm(e *ElectionCertificate) {
 	base := e.top(c.rankLess).Pos
 	if err := c.checkFits(base, c.hard.Term); err != nil {
 		return
@@ -297,7 +297,7 @@ func (c *Core) openTerm(e *Election) {
 		return
 	}
 	c.setBase(base, e)
-	if !c.log.has(c.high.Pos) && !c.broken(MutantKeepHigh) {
+	if !c.log.has(c.highQC.Pos) && !c.broken(MutantKeepHighQC) {
 		c.raise(c.baseCertificate())
 	}
 	c.lead()
@@ -319,6 +319,6 @@ func (c *Core) hasLed(t juno.Term) bool {
 }
 
 // turnIsOver reports whether the leader of the term has committed as much as one may (E7).
-func (c *Core) turnIsOver() bool {
+func (c *Core) rotationDue() bool {
 	return c.limits.RotateEvery > 0 && c.term.commits >= c.limits.RotateEvery
 }

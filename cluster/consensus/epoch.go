@@ -52,7 +52,7 @@ func (c *Core) newEpoch(config *juno.EpochConfig, base juno.Pos, r *juno.EpochRe
 }
 
 // baseHigh returns the highest certificate of a node that knows nothing of the epoch yet.
-func (e *epoch) baseHigh() High { return High{Rank: e.baseRank, Pos: e.base} }
+func (e *epoch) baseQC() HighQC { return HighQC{Rank: e.baseRank, Pos: e.base} }
 
 // voter returns the place of a node among the voters, or -1.
 func (e *epoch) voter(id juno.NodeID) int {

@@ -20,11 +20,11 @@ func (c *Core) stepVote(v *Vote) error {
 	if v.Prepared != nil && (v.Accepted == nil || v.Prepared.Index > v.Accepted.Index) {
 		return fmt.Errorf("vote of %s in term %s: prepared more than accepted", v.Node, v.Term)
 	}
-	c.checkVoter(voter, &v.SignedVote)
-	c.claims[voter].add(v.SignedVote, c.ringClaims(), c.limits.RingTerms)
+	c.checkDoubleVote(voter, &v.SignedVote)
+	c.votes[voter].add(v.SignedVote, c.ringVotes(), c.limits.RingTerms)
 	c.acknowledged(v)
 	if v.Committed.Index < c.commit.Index {
-		c.said.recall()
+		c.voteSchedule.repeatSoon()
 	}
 	c.evaluate()
 	if c.role != Quarantined {
@@ -33,16 +33,16 @@ func (c *Core) stepVote(v *Vote) error {
 	return nil
 }
 
-func (c *Core) ringClaims() int {
+func (c *Core) ringVotes() int {
 	if c.broken(MutantNewestOnly) {
 		return 1
 	}
-	return c.limits.RingClaims
+	return c.limits.RingVotes
 }
 
 // evaluate finds out what the votes prove (N9).
 func (c *Core) evaluate() {
-	if c.hasTaken() && !c.muted() {
+	if c.hasAccepted() && !c.mayNotAccept() {
 		c.evaluatePrepare()
 	} else if c.broken(MutantVoteAfterLeave) {
 		c.evaluateOldTerm()
@@ -50,7 +50,7 @@ func (c *Core) evaluate() {
 	for _, term := range c.votedTerms() {
 		c.evaluateCommit(term)
 	}
-	c.evaluateClaims()
+	c.evaluateCommitIndexes()
 }
 
 // evaluatePrepare is N9a: what a quorum has accepted in our term is prepared.
@@ -58,11 +58,11 @@ func (c *Core) evaluatePrepare() {
 	term := c.hard.Term
 	index, ok := c.quorumIndex(term, juno.Prepare)
 	rank := Rank{Term: term, Index: index}
-	if !ok || !c.rankLess(c.high.Rank, rank) {
+	if !ok || !c.rankLess(c.highQC.Rank, rank) {
 		return
 	}
 	cert := c.certificate(term, index, juno.Prepare)
-	c.raise(High{Rank: rank, Pos: cert.Pos, Certificate: cert})
+	c.raise(HighQC{Rank: rank, Pos: cert.Pos, Certificate: cert})
 }
 
 // evaluateCommit is N9b: what a quorum has prepared in any one term is final.
@@ -80,12 +80,12 @@ func (c *Core) evaluateCommit(term juno.Term) {
 
 // evaluateClaims is N9c: what f+1 nodes know to be final, one of whom is correct, is final. The
 // end of an epoch needs a certificate of its own, because the next epoch builds on it.
-func (c *Core) evaluateClaims() {
+func (c *Core) evaluateCommitIndexes() {
 	reached := c.scratchIndices[:0]
-	for i := range c.claims {
+	for i := range c.votes {
 		best := juno.Index(0)
-		for j := range c.claims[i].rings {
-			best = max(best, c.known(&c.claims[i].rings[j], max(best, c.commit.Index)+1))
+		for j := range c.votes[i].rings {
+			best = max(best, c.committedOnLog(&c.votes[i].rings[j], max(best, c.commit.Index)+1))
 		}
 		reached = append(reached, best)
 	}
@@ -105,12 +105,12 @@ func (c *Core) evaluateClaims() {
 }
 
 // known returns the highest position of our log, not below atLeast, that claims call final.
-func (c *Core) known(r *ring, atLeast juno.Index) (best juno.Index) {
+func (c *Core) committedOnLog(r *ring, atLeast juno.Index) (best juno.Index) {
 	if r.top < atLeast {
 		return 0
 	}
 	for i, top := range r.tops {
-		if p := &r.claims[i].Committed; top >= atLeast && p.Index >= atLeast && c.log.has(*p) {
+		if p := &r.votes[i].Committed; top >= atLeast && p.Index >= atLeast && c.log.has(*p) {
 			best, atLeast = p.Index, p.Index+1
 		}
 	}
@@ -120,9 +120,9 @@ func (c *Core) known(r *ring, atLeast juno.Index) (best juno.Index) {
 // votedTerms returns the terms of which we hold votes that can prove anything new, ascending.
 func (c *Core) votedTerms() []juno.Term {
 	var terms []juno.Term // of its own: a commit in between may come back here
-	for i := range c.claims {
-		for j := range c.claims[i].rings {
-			if r := &c.claims[i].rings[j]; r.top > c.commit.Index || c.broken(MutantAnyTerm) {
+	for i := range c.votes {
+		for j := range c.votes[i].rings {
+			if r := &c.votes[i].rings[j]; r.top > c.commit.Index || c.broken(MutantAnyTerm) {
 				terms = append(terms, r.term)
 			}
 		}
@@ -135,7 +135,7 @@ func (c *Core) votedTerms() []juno.Term {
 // counting only positions that match the term (F1) and are above the commit index.
 func (c *Core) quorumIndex(term juno.Term, kind juno.CertificateKind) (juno.Index, bool) {
 	reached := c.scratchIndices[:0]
-	for i := range c.claims {
+	for i := range c.votes {
 		best := juno.Index(0)
 		for _, r := range c.counted(i, term) {
 			for j, top := range r.tops {
@@ -143,7 +143,7 @@ func (c *Core) quorumIndex(term juno.Term, kind juno.CertificateKind) (juno.Inde
 				if top < atLeast {
 					continue
 				}
-				high, _ := c.covers(&r.claims[j], kind, atLeast)
+				high, _ := c.covers(&r.votes[j], kind, atLeast)
 				best = max(best, high)
 				if high > 0 && c.broken(MutantCountMessages) {
 					reached = append(reached, high)
@@ -165,7 +165,7 @@ func (c *Core) quorumIndex(term juno.Term, kind juno.CertificateKind) (juno.Inde
 
 // counted returns the rings of a voter that count for a term: those of that term only (S1).
 func (c *Core) counted(voter int, term juno.Term) []ring {
-	v := &c.claims[voter]
+	v := &c.votes[voter]
 	if c.broken(MutantAnyTerm) {
 		return v.rings
 	}
@@ -215,16 +215,16 @@ func (c *Core) certificate(
 		claim *juno.SignedVote
 	}
 	var found []candidate
-	for i := range c.claims {
+	for i := range c.votes {
 		best := candidate{}
 		for _, r := range c.counted(i, term) {
-			for j := range r.claims {
-				_, low := c.covers(&r.claims[j], kind, index)
+			for j := range r.votes {
+				_, low := c.covers(&r.votes[j], kind, index)
 				if low > 0 && c.broken(MutantCountMessages) {
-					found = append(found, candidate{low, &r.claims[j]})
+					found = append(found, candidate{low, &r.votes[j]})
 				}
 				if low > 0 && (best.claim == nil || low < best.at) {
-					best = candidate{low, &r.claims[j]}
+					best = candidate{low, &r.votes[j]}
 				}
 			}
 		}

@@ -9,13 +9,13 @@ import (
 
 // syncing is how a node catches up (Y1 to Y3, N10).
 type syncing struct {
-	peers     []asked // parallel to epoch.peers
+	peers     []peerRequest // parallel to epoch.peers
 	fragments []*fragment
 	// lagging is whom we are catching up from, as long as that helps; 0 nobody.
 	lagging juno.NodeID
 	// told says that since the last heartbeat somebody seemed to be ahead in a way that nothing we
 	// can read shows.
-	told  bool
+	hinted  bool
 	stuck int // heartbeats in a row at which others were ahead and we did not move
 	// needless counts requests in a row whose answer came too late to be of use.
 	needless int
@@ -25,20 +25,20 @@ type syncing struct {
 	// incomplete says that our log, taken from a snapshot, does not yet reach the highest
 	// certificate that we know of.
 	incomplete bool
-	helped     occasions // when a request of a node was answered
-	hinted     occasions // when a node was told that its epoch is over
-	left       occasions // when the operator was told that a node left
+	answered     throttle // when a request of a node was answered
+	epochHinted     throttle // when a node was told that its epoch is over
+	leaveNoted       throttle // when the operator was told that a node left
 }
 
 // occasions remembers when something was last done for a node. It is never iterated.
-type occasions map[juno.NodeID]uint64
+type throttle map[juno.NodeID]uint64
 
 // due notes that something is done for a node now, unless it was done less than so many ticks ago.
-func (o occasions) due(id juno.NodeID, now, ticks uint64) bool {
+func (o throttle) due(id juno.NodeID, now, ticks uint64) bool {
 	if last, ok := o[id]; ok && now-last < ticks {
 		return false
 	}
-	if len(o) >= occasionsMax {
+	if len(o) >= throttleMax {
 		clear(o)
 	}
 	o[id] = now
@@ -46,10 +46,10 @@ func (o occasions) due(id juno.NodeID, now, ticks uint64) bool {
 }
 
 // occasionsMax bounds how many different nodes are remembered.
-const occasionsMax = 4096
+const throttleMax = 4096
 
 // asked is the request that a peer has not answered yet (F15: one at a time, some ticks apart).
-type asked struct {
+type peerRequest struct {
 	nonce uint64 // 0: none
 	tick  uint64 // of the last request
 	ever  bool
@@ -58,7 +58,7 @@ type asked struct {
 }
 
 // syncPatience is after how many ticks a request counts as lost.
-const syncPatience = 25
+const syncTimeoutTicks = 25
 
 // fragment is a stretch of a chain that is not on our log: it begins behind a position that is,
 // and nothing proves it yet.
@@ -127,16 +127,16 @@ func (c *Core) fragmentTo(p juno.Pos) *fragment {
 func (c *Core) holds(p juno.Pos) bool { return c.log.has(p) || c.fragmentTo(p) != nil }
 
 // missing asks a peer, soon, for whatever it has that we have not.
-func (c *Core) missing(peer juno.NodeID) {
+func (c *Core) requestFrom(peer juno.NodeID) {
 	if c.sync.lagging == 0 {
 		c.sync.lagging = peer
 	}
-	c.sync.told = true
+	c.sync.hinted = true
 }
 
 // Behind tells that a peer speaks in an epoch whose members we do not know (ErrUnknownEpoch).
 // Whether that is true shows when it answers.
-func (c *Core) Behind(peer juno.NodeID) { c.missing(peer) }
+func (c *Core) Behind(peer juno.NodeID) { c.requestFrom(peer) }
 
 // ask sends a SyncRequest, unless one to the same peer is on its way or was sent just now (F15).
 // want is nil, or the position whose chain we need.
@@ -147,7 +147,7 @@ func (c *Core) ask(peer juno.NodeID, want *juno.Pos) {
 	}
 	a := &c.sync.peers[i]
 	since := c.ticks - a.tick
-	if a.ever && (since < c.limits.SyncTicks || (a.nonce != 0 && since < syncPatience)) &&
+	if a.ever && (since < c.limits.SyncTicks || (a.nonce != 0 && since < syncTimeoutTicks)) &&
 		!c.broken(MutantUnthrottled) {
 		return
 	}
@@ -185,7 +185,7 @@ func (c *Core) dropFragment(peer juno.NodeID) {
 }
 
 // receive adds the entries of a reply to the fragment of its sender.
-func (c *Core) receive(a *asked, m *SyncReply) (*fragment, error) {
+func (c *Core) receive(a *peerRequest, m *SyncReply) (*fragment, error) {
 	f := c.fragmentOf(m.Node)
 	if f == nil || f.last().Index+1 != a.from {
 		c.dropFragment(m.Node)
@@ -241,7 +241,7 @@ func (c *Core) tickSync() {
 // who said that they have it may all lie; whoever is ahead may have more than that by now, and we
 // ask them as often.
 func (c *Core) missesBase() bool {
-	return c.term.convinced && !c.hasTaken() && c.role != Leader && !c.holds(c.term.base) &&
+	return c.term.known && !c.hasAccepted() && c.role != Leader && !c.holds(c.term.base) &&
 		c.term.base.Index > c.commit.Index
 }
 
@@ -250,7 +250,7 @@ func (c *Core) missesBase() bool {
 func (c *Core) holderOf(base juno.Pos) juno.NodeID {
 	holders := []juno.NodeID{c.epoch.config.Leader(c.hard.Term)}
 	if e := c.term.election; e != nil {
-		for _, r := range e.Reports {
+		for _, r := range e.NewTerms {
 			if r.Pos == base && r.Node != c.id {
 				holders = append(holders, r.Node)
 			}

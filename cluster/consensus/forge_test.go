@@ -64,7 +64,7 @@ func (s *script) forge(who int, d *datadriven.TestData) (consensus.Message, erro
 		}
 		return v, nil
 	case d.HasArg("wish"):
-		w := &consensus.Wish{Term: t, Node: node, Cause: consensus.CauseTimeout}
+		w := &consensus.TermChange{Term: t, Node: node, Cause: consensus.CauseTimeout}
 		if d.HasArg("end") {
 			w.Cause = consensus.CauseEnd
 		}
@@ -76,19 +76,19 @@ func (s *script) forge(who int, d *datadriven.TestData) (consensus.Message, erro
 	case d.HasArg("reply"):
 		return s.forgeReply(node, d)
 	case d.HasArg("report"):
-		r := &consensus.Report{Term: t, Node: node, Candidate: s.world.genesis.Leader(t)}
+		r := &consensus.NewTerm{Term: t, Node: node, Candidate: s.world.genesis.Leader(t)}
 		if p := s.pos(d, "high"); p != nil {
 			r.Pos = *p
-			r.High.Index = p.Index
+			r.Rank.Index = p.Index
 		} else {
 			r.Pos = juno.Pos{Hash: s.world.cluster}
 		}
-		if r.High.Term, err = term(arg(d, "of", "0.0")); err != nil {
+		if r.Rank.Term, err = term(arg(d, "of", "0.0")); err != nil {
 			return nil, err
 		}
 		if text := arg(d, "cert", ""); text != "" {
 			r.Certificate, err = s.forgeCertificate(text, d)
-			r.High = consensus.Rank{Term: r.Certificate.Term, Index: r.Certificate.Pos.Index}
+			r.Rank = consensus.Rank{Term: r.Certificate.Term, Index: r.Certificate.Pos.Index}
 			r.Pos = r.Certificate.Pos
 		}
 		return r, err
@@ -172,7 +172,7 @@ func (s *script) forgeAppend(leader juno.NodeID, t juno.Term, d *datadriven.Test
 	ae.Count = len(ae.Entries)
 	of, err := term(arg(d, "use", t.String())) // the reports of another term
 	if e := s.elections(d)[of]; e != nil && !d.HasArg("bare") {
-		ae.Election = &consensus.Election{Term: t, Reports: e.Reports, Base: e.Base}
+		ae.Election = &consensus.ElectionCertificate{Term: t, NewTerms: e.NewTerms, Base: e.Base}
 	}
 	return ae, err
 }
@@ -252,29 +252,29 @@ func (s *script) forgeCertificate(
 
 // elections returns the elections that can be made from the reports that were ever on the wire; of
 // those of the nodes in election=1/2/3, if the script names them.
-func (s *script) elections(d *datadriven.TestData) map[juno.Term]*consensus.Election {
+func (s *script) elections(d *datadriven.TestData) map[juno.Term]*consensus.ElectionCertificate {
 	chosen := strings.Split(arg(d, "election", ""), "/")
-	all := make(map[juno.Term]*consensus.Election)
+	all := make(map[juno.Term]*consensus.ElectionCertificate)
 	for t, reports := range s.world.reports {
 		q := s.world.genesis.Quorum()
 		if len(reports) < q {
 			continue
 		}
-		e := &consensus.Election{Term: t}
-		var top *consensus.Report
-		for id := juno.NodeID(1); int(id) <= len(s.world.nodes) && len(e.Reports) < q; id++ {
+		e := &consensus.ElectionCertificate{Term: t}
+		var top *consensus.NewTerm
+		for id := juno.NodeID(1); int(id) <= len(s.world.nodes) && len(e.NewTerms) < q; id++ {
 			r := reports[id]
 			if r == nil || (chosen[0] != "" && !slices.Contains(chosen, fmt.Sprint(uint32(id)))) {
 				continue
 			}
 			own := *r
 			own.Certificate = nil
-			e.Reports = append(e.Reports, &own)
-			if top == nil || top.High.Less(r.High) {
+			e.NewTerms = append(e.NewTerms, &own)
+			if top == nil || top.Rank.Less(r.Rank) {
 				top = r
 			}
 		}
-		if len(e.Reports) == q {
+		if len(e.NewTerms) == q {
 			e.Base = top.Certificate
 			all[t] = e
 		}

@@ -35,7 +35,7 @@ func (h *Halt) statements(all []Statement) []Statement {
 	return all
 }
 
-func (*Halt) seal(Signer) {}
+func (*Halt) signBy(Signer) {}
 
 func (h *Halt) appendTo(b []byte) []byte {
 	return juno.AppendBytes(append(b, haltVersion), h.Change.Payload())
@@ -72,9 +72,9 @@ func (c *Core) stepHalt(h *Halt) error {
 		return fmt.Errorf("halt %d: %w", h.Change.Nonce, err)
 	}
 	c.setMode(true, h.Change.Nonce)
-	c.button = h
+	c.lastHalt = h
 	if c.role == Leader && c.hasCommandsInFlight() {
-		c.wish(c.hard.Term+1, CauseHalt) // nobody accepts them any more, see refuseHalted
+		c.requestTerm(c.hard.Term+1, CauseHalt) // nobody accepts them any more, see refuseHalted
 	}
 	if len(c.epoch.peers) > 0 {
 		c.sendAfter(c.epoch.peers, h, false) // it acknowledges that we halted, so it waits
@@ -86,11 +86,11 @@ func (c *Core) stepHalt(h *Halt) error {
 // heard, and wants another term. Without that the halt could never end: the entry that ends it
 // stands behind commands that nobody accepts. The next term begins at what was prepared, and its
 // leader, halted too, lets no commands in.
-func (c *Core) refuseHalted(ae *Append) {
-	if c.button != nil && ae.Leader != c.id {
-		c.sendAfter([]juno.NodeID{ae.Leader}, c.button, false)
+func (c *Core) refuseWhileHalted(ae *Append) {
+	if c.lastHalt != nil && ae.Leader != c.id {
+		c.sendAfter([]juno.NodeID{ae.Leader}, c.lastHalt, false)
 	}
-	c.wish(c.hard.Term+1, CauseHalt)
+	c.requestTerm(c.hard.Term+1, CauseHalt)
 }
 
 // checkAdmins checks that enough different administrators approve. Their signatures were checked.

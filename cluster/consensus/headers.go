@@ -10,7 +10,7 @@ import (
 // them after a restart. Nobody waits for it: without it the leader, or another node, has to.
 //
 // Canonical bytes: version (1), headers (count, then each with its signature).
-func headersRecord(headers []Header, at juno.Index) juno.Record {
+func headersRecord(headers []AppendHeader, at juno.Index) juno.Record {
 	b := juno.AppendUvarint([]byte{recordVersion}, uint64(len(headers)))
 	for i := range headers {
 		b = headers[i].appendTo(b)
@@ -19,15 +19,15 @@ func headersRecord(headers []Header, at juno.Index) juno.Record {
 }
 
 // ParseHeaders reads the bytes of a juno.RecordHeaders.
-func ParseHeaders(b []byte) ([]Header, error) {
+func ParseHeaders(b []byte) ([]AppendHeader, error) {
 	d := juno.NewDecoder(b)
 	d.Version(recordVersion, "headers")
-	var headers []Header
+	var headers []AppendHeader
 	for range d.Count(headersMax) {
 		if d.Err() != nil {
 			break
 		}
-		headers = append(headers, decodeHeader(d))
+		headers = append(headers, decodeAppendHeader(d))
 	}
 	if err := d.Done(); err != nil {
 		return nil, fmt.Errorf("headers: %w", err)

@@ -16,12 +16,12 @@ const (
 // lagPatience is how long we wait for what others have already. It grows with every answer that
 // came when what was asked for had arrived by itself: entries are larger than votes, so in a busy
 // cluster everybody seems to be behind all the time, and answers would make it busier.
-func (s *syncing) lagPatience() int {
+func (s *syncing) lagLimit() int {
 	return min(lagHeartbeats<<s.needless, lagHeartbeatsMax)
 }
 
 // learnFrom judges an answer by what it changed, given where we were before it.
-func (s *syncing) learnFrom(a *asked, before, after reach) {
+func (s *syncing) noteAnswer(a *peerRequest, before, after reach) {
 	switch {
 	case after != before:
 		s.needless = 0
@@ -43,11 +43,11 @@ func (c *Core) checkLag() {
 	moved := c.log.tip().Index != s.tip || c.commit.Index != s.commit
 	s.tip, s.commit = c.log.tip().Index, c.commit.Index
 	entries, commits := c.othersReach()
-	behind := entries > s.tip || commits > s.commit || len(c.term.waiting) > 0 || c.recovering()
-	told := s.told
-	s.told = false
+	behind := entries > s.tip || commits > s.commit || len(c.term.buffered) > 0 || c.logIncomplete()
+	told := s.hinted
+	s.hinted = false
 	switch {
-	case c.quiet() || told && c.role == Leader:
+	case c.leaderSilent() || told && c.role == Leader:
 		// Nobody speaks to us, or nobody whom we understand; a leader need not wait for another one
 		// to speak. Perhaps there is a new membership that we have not heard of.
 		s.lagging = c.randomPeer()
@@ -59,7 +59,7 @@ func (c *Core) checkLag() {
 		s.stuck = 0
 		return
 	}
-	if s.stuck++; s.stuck < s.lagPatience() {
+	if s.stuck++; s.stuck < s.lagLimit() {
 		return
 	}
 	if ahead := c.votersAhead(); len(ahead) > c.epoch.faulty {
@@ -70,8 +70,8 @@ func (c *Core) checkLag() {
 }
 
 // quiet reports that no leader has spoken for longer than the others' patience.
-func (c *Core) quiet() bool {
-	return c.role != Leader && c.ticks-c.timers.heard > c.limits.ElectionTicks
+func (c *Core) leaderSilent() bool {
+	return c.role != Leader && c.ticks-c.timers.leaderHeard > c.limits.ElectionTicks
 }
 
 // randomPeer returns some other member, 0 if we are alone.
@@ -86,11 +86,11 @@ func (c *Core) randomPeer() juno.NodeID {
 // least one correct node does.
 func (c *Core) othersReach() (entries, commits juno.Index) {
 	var tips, finals []juno.Index
-	for i := range c.claims {
+	for i := range c.votes {
 		if i == c.epoch.me {
 			continue
 		}
-		tip, final := c.claims[i].reach()
+		tip, final := c.votes[i].reach()
 		tips, finals = append(tips, tip), append(finals, final)
 	}
 	n := c.epoch.faulty + 1
@@ -106,7 +106,7 @@ func (c *Core) othersReach() (entries, commits juno.Index) {
 func (c *Core) votersAhead() []juno.NodeID {
 	var ahead []juno.NodeID
 	for i, id := range c.epoch.voters {
-		tip, final := c.claims[i].reach()
+		tip, final := c.votes[i].reach()
 		if id != c.id && (tip > c.log.tip().Index || final > c.commit.Index) {
 			ahead = append(ahead, id)
 		}

@@ -12,8 +12,8 @@ type MessageKind uint8
 
 // The kinds of messages, with their names in the prototype (docs/SPECIFICATION.md §3.3).
 const (
-	KindWish        MessageKind = 1  // RV
-	KindReport      MessageKind = 2  // RVR
+	KindTermChange        MessageKind = 1  // RV
+	KindNewTerm      MessageKind = 2  // RVR
 	KindAppend      MessageKind = 3  // AE
 	KindVote        MessageKind = 4  // AER
 	KindSyncRequest MessageKind = 5  // SYNCREQ
@@ -26,7 +26,7 @@ const (
 )
 
 var kindNames = [...]string{
-	KindWish: "wish", KindReport: "report", KindAppend: "append",
+	KindTermChange: "wish", KindNewTerm: "report", KindAppend: "append",
 	KindVote: "vote", KindSyncRequest: "sync-request", KindSyncReply: "sync-reply",
 	KindCheckpoint: "checkpoint", KindEvidence: "evidence", KindLeave: "leave", KindHalt: "halt",
 	KindRevolution: "revolution",
@@ -51,7 +51,7 @@ type Message interface {
 	// statements appends every signed statement in the message, its own first.
 	statements(all []Statement) []Statement
 	// seal fills in the signature of the message itself, if it has one.
-	seal(s Signer)
+	signBy(s Signer)
 	// appendTo appends the canonical bytes after the kind.
 	appendTo(b []byte) []byte
 }
@@ -106,7 +106,7 @@ func Check(m Message, v Verifier) (Checked, error) {
 
 // Sign signs a message of our own that the core wants sent.
 func Sign(m Message, s Signer) Checked {
-	m.seal(s)
+	m.signBy(s)
 	return Checked{m}
 }
 

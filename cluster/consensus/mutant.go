@@ -27,7 +27,7 @@ const (
 	MutantVoteAfterLeave         // go on voting in a term after leaving it
 	MutantUnverifiedClaim        // believe a report without its certificate
 	MutantMaxByIndex             // the highest certificate is the one of the highest index
-	MutantKeepHigh               // keep a certificate whose chain was dropped
+	MutantKeepHighQC               // keep a certificate whose chain was dropped
 	MutantVoteEarly              // send votes before they are on disk
 	MutantAdoptUnchecked         // adopt a commit certificate without checking it
 	MutantForgetMuted            // accept again after the accepted chain was dropped
@@ -35,7 +35,7 @@ const (
 	MutantAnyBase                // accept a term from any entry on, not from its base
 	MutantLeadTwice              // lead a term again after a restart
 	MutantOverwrite              // replace what is final
-	MutantWishLeaves             // leave the term for a wish of one's own
+	MutantLeaveAlone             // leave the term for a wish of one's own
 	MutantNewestOnly             // keep only the newest vote of each voter
 	MutantUnthrottled            // ask and answer for missing entries without pause
 	MutantOpenGate               // speak in a new epoch before its record is on disk
@@ -43,7 +43,7 @@ const (
 	MutantAskHolders             // ask for a base only those who say that they have it
 	MutantKeepStale              // keep what a peer gave and does not continue
 	MutantBaseOnly               // begin a term at its base only, whatever it has decided
-	MutantReportEarly            // report at once, not when the host asks what to do
+	MutantNewTermEarly            // report at once, not when the host asks what to do
 	mutants
 )
 
@@ -54,14 +54,14 @@ var mutantNames = [...]string{
 	MutantNoSeal: "no-seal", MutantCountMessages: "count-messages",
 	MutantNoElection: "no-election", MutantLosePrepare: "lose-prepare",
 	MutantVoteAfterLeave: "vote-after-leave", MutantUnverifiedClaim: "unverified-claim",
-	MutantMaxByIndex: "max-by-index", MutantKeepHigh: "keep-high",
+	MutantMaxByIndex: "max-by-index", MutantKeepHighQC: "keep-high",
 	MutantVoteEarly: "vote-early", MutantAdoptUnchecked: "adopt-unchecked",
 	MutantForgetMuted: "forget-muted", MutantAcceptAfter: "accept-after",
 	MutantAnyBase: "any-base", MutantLeadTwice: "lead-twice", MutantOverwrite: "overwrite",
-	MutantWishLeaves: "wish-leaves", MutantNewestOnly: "newest-only",
+	MutantLeaveAlone: "wish-leaves", MutantNewestOnly: "newest-only",
 	MutantUnthrottled: "unthrottled", MutantOpenGate: "open-gate", MutantStay: "stay",
 	MutantAskHolders: "ask-holders", MutantKeepStale: "keep-stale", MutantBaseOnly: "base-only",
-	MutantReportEarly: "report-early",
+	MutantNewTermEarly: "report-early",
 }
 
 // String returns the name of the mutant.
@@ -153,17 +153,17 @@ func (c *Core) checkLoosely(cert *juno.QuorumCertificate) error {
 // a quorum accepted in the term that it left, although it has reported for a later one.
 func (c *Core) evaluateOldTerm() {
 	term := c.accepted.Term
-	if c.hasTaken() || !c.takes || term.Epoch() != c.epoch.config.Epoch ||
+	if c.hasAccepted() || !c.everAccepted || term.Epoch() != c.epoch.config.Epoch ||
 		!c.log.has(c.accepted.Pos) {
 		return
 	}
 	index, ok := c.quorumIndex(term, juno.Prepare)
 	rank := Rank{Term: term, Index: index}
-	if !ok || !c.rankLess(c.high.Rank, rank) {
+	if !ok || !c.rankLess(c.highQC.Rank, rank) {
 		return
 	}
 	cert := c.certificate(term, index, juno.Prepare)
-	c.raise(High{Rank: rank, Pos: cert.Pos, Certificate: cert})
+	c.raise(HighQC{Rank: rank, Pos: cert.Pos, Certificate: cert})
 	old, accepted := &Vote{}, c.accepted.Pos
 	old.Term, old.Node, old.Committed = term, c.id, c.commit
 	old.Accepted, old.Prepared = &accepted, &cert.Pos
@@ -171,7 +171,7 @@ func (c *Core) evaluateOldTerm() {
 }
 
 // convinceBlindly is what MutantNoElection does with a leader that proves nothing.
-func (c *Core) convinceBlindly(ae *Append) error {
+func (c *Core) admitBlindly(ae *Append) error {
 	if ae.Term > c.hard.Term {
 		c.enterTerm(ae.Term)
 	}

@@ -35,7 +35,7 @@ var killers = map[consensus.Mutant]struct{ scenario, fault string }{
 	consensus.MutantVoteAfterLeave:  {"e3_left_behind", "after its report"},
 	consensus.MutantUnverifiedClaim: {"e4_unproven", "FORK"},
 	consensus.MutantMaxByIndex:      {"f2_rank", "FORK"},
-	consensus.MutantKeepHigh:        {"f4_keep_high", "has committed 1, want 3"},
+	consensus.MutantKeepHighQC:        {"f4_keep_high", "has committed 1, want 3"},
 	consensus.MutantVoteEarly:       {"n1_normal", "leaves before entries up to Accepted"},
 	consensus.MutantAdoptUnchecked:  {"y3_forged_proof", "FORK"},
 	consensus.MutantForgetMuted:     {"f10_muted", "accepts 3/"},
@@ -43,7 +43,7 @@ var killers = map[consensus.Mutant]struct{ scenario, fault string }{
 	consensus.MutantAnyBase:         {"n4_base", "FORK"},
 	consensus.MutantLeadTwice:       {"f8_restart", "evidence against node 1, which is correct"},
 	consensus.MutantOverwrite:       {"r6_too_many_liars", "and has executed 2"},
-	consensus.MutantWishLeaves:      {"l5_runaway", "is in term 0.5, want 0.0"},
+	consensus.MutantLeaveAlone:      {"l5_runaway", "is in term 0.5, want 0.0"},
 	consensus.MutantNewestOnly:      {"f11_ring", "has committed 1, want 2"},
 	consensus.MutantUnthrottled:     {"f15_throttle", "messages, at most 60"},
 	consensus.MutantOpenGate:        {"m2_gate", "leaves before EpochRecord"},
@@ -51,7 +51,7 @@ var killers = map[consensus.Mutant]struct{ scenario, fault string }{
 	consensus.MutantAskHolders:      {"y2_only_liar", "node 4 has committed 0, want 3"},
 	consensus.MutantKeepStale:       {"y2_stale_entries", "node 4 has committed 1, want 2"},
 	consensus.MutantBaseOnly:        {"n4_other_base", "has committed 3, want 4"},
-	consensus.MutantReportEarly:     {"e3_full_inbox", "leaves before High = the report's"},
+	consensus.MutantNewTermEarly:     {"e3_full_inbox", "leaves before High = the report's"},
 }
 
 // TestMutants shows that a broken rule is noticed, and for its own reason. Its log is the table of

@@ -9,7 +9,7 @@ type outbox struct {
 	// gate is the Ready that must be on disk before anything leaves: it holds that we lead the
 	// term, or that an epoch ended (docs/SPECIFICATION.md §3.4). Until then nothing goes into Now.
 	gate uint64
-	held int // messages that wait for it
+	gated int // messages that wait for it
 
 	handed  juno.Index // entries up to here were in some Ready
 	durable juno.Index // entries up to here are on disk
@@ -17,8 +17,8 @@ type outbox struct {
 
 	truncate *juno.Index
 	// What changed since the last Ready.
-	dirtyHard, dirtyAccepted, dirtyHigh bool
-	dirtyVote, dirtyReport              bool
+	dirtyHard, dirtyAccepted, dirtyHighQC bool
+	dirtyVote, dirtyNewTerm              bool
 	dirtyHeaders                        bool
 	lazyHard                            bool // a hint changed, nobody waits for it
 
@@ -37,18 +37,18 @@ type written struct {
 // send puts a message into Now, or into After while the gate is closed.
 func (c *Core) send(to []juno.NodeID, m Message) {
 	if c.out.persisted < c.out.gate {
-		if c.out.held++; c.out.held <= heldMax {
+		if c.out.gated++; c.out.gated <= gatedMax {
 			c.sendAfter(to, m, false)
 		}
 		return
 	}
-	c.out.held = 0
+	c.out.gated = 0
 	c.out.ready.Now = append(c.out.ready.Now, Out{To: to, Message: m})
 }
 
 // heldMax bounds the messages that wait behind a closed gate, where a slow disk could let them pile
 // up. All of them are of kinds that are sent again if they matter.
-const heldMax = 64
+const gatedMax = 64
 
 // sendAfter puts a message into After: it may leave only with everything on disk that changed
 // until now.
@@ -60,18 +60,18 @@ func (c *Core) sendAfter(to []juno.NodeID, m Message, self bool) {
 func (c *Core) closeGate() { c.out.gate = c.out.seq + 1 }
 
 // keep adds a record that somebody may wait for.
-func (c *Core) keep(r juno.Record) {
+func (c *Core) writeSynced(r juno.Record) {
 	c.out.records = append(c.out.records, r)
 	c.out.critical = true
 }
 
 // note adds a record that nobody waits for.
-func (c *Core) note(r juno.Record) { c.out.records = append(c.out.records, r) }
+func (c *Core) writeLazily(r juno.Record) { c.out.records = append(c.out.records, r) }
 
 // Ready returns what is to be done, if there is anything. The host calls it until there is not.
 func (c *Core) Ready() (Ready, bool) {
-	c.report()
-	c.claim()
+	c.sendNewTerm()
+	c.vote()
 	c.deliver()
 	o := &c.out
 	r := o.ready
@@ -106,7 +106,7 @@ func (r *Ready) isEmpty() bool {
 // stateRecords adds the records of the state that changed.
 func (c *Core) stateRecords() {
 	o := &c.out
-	o.critical = o.critical || o.dirtyHard || o.dirtyAccepted || o.dirtyHigh
+	o.critical = o.critical || o.dirtyHard || o.dirtyAccepted || o.dirtyHighQC
 	if o.dirtyHard || o.lazyHard {
 		c.hard.Committed = c.commit
 		if c.commit.Index > o.durable { // a hint must not point beyond what a crash leaves
@@ -117,14 +117,14 @@ func (c *Core) stateRecords() {
 	if o.dirtyAccepted {
 		o.records = append(o.records, c.accepted.record())
 	}
-	if o.dirtyHigh {
-		o.records = append(o.records, c.high.record())
+	if o.dirtyHighQC {
+		o.records = append(o.records, c.highQC.record())
 	}
 	if o.dirtyHeaders {
 		o.records = append(o.records, headersRecord(c.term.headers, c.commit.Index))
 	}
 	o.dirtyHeaders = false
-	o.dirtyHard, o.lazyHard, o.dirtyAccepted, o.dirtyHigh = false, false, false, false
+	o.dirtyHard, o.lazyHard, o.dirtyAccepted, o.dirtyHighQC = false, false, false, false
 }
 
 // posAt returns the position of an index on the log.

@@ -19,12 +19,12 @@ type progress struct {
 	next      juno.Index // first entry that was not sent yet
 	accepted  juno.Index // claimed in this term, and on our log; 0 if none
 	commit    juno.Index // claimed, and on our log
-	convinced bool       // has claimed something in this term, so it knows the election
+	knowsTerm bool       // has claimed something in this term, so it knows the election
 	unacked   int        // AppendEntries sent since the last claim that helped
 	sent      uint64     // tick of the last one that brought entries
 	// A busy peer answers late. What it has not answered yet is not lost.
 	since  uint64 // tick since which it owes us an answer
-	usual  uint64 // ticks that an answer took lately, the longest
+	latency  uint64 // ticks that an answer took lately, the longest
 	resent int    // how often entries were sent again since the last answer
 }
 
@@ -34,7 +34,7 @@ func (c *Core) startProgress() {
 	for i := range c.leading.peers {
 		c.leading.peers[i] = progress{
 			next: c.term.base.Index + 1, sent: c.ticks,
-			convinced: c.term.election == nil,
+			knowsTerm: c.term.election == nil,
 		}
 	}
 }
@@ -55,7 +55,7 @@ func (c *Core) broadcast(before juno.Pos) {
 		if !observes {
 			p.unacked++
 		}
-		if p.convinced || (observes && !opening) {
+		if p.knowsTerm || (observes && !opening) {
 			convinced = append(convinced, id)
 		} else {
 			others = append(others, id)
@@ -66,13 +66,13 @@ func (c *Core) broadcast(before juno.Pos) {
 }
 
 // sendEntries sends (prev, last] to some peers.
-func (c *Core) sendEntries(to []juno.NodeID, prev juno.Pos, last juno.Index, e *Election) {
+func (c *Core) sendEntries(to []juno.NodeID, prev juno.Pos, last juno.Index, e *ElectionCertificate) {
 	if len(to) == 0 {
 		return
 	}
 	end, _ := c.posAt(last)
 	ae := &Append{
-		Header: Header{
+		AppendHeader: AppendHeader{
 			Term: c.hard.Term, Leader: c.id, Prev: prev, Last: end,
 			Count: int(last - prev.Index),
 		},
@@ -96,14 +96,14 @@ func (c *Core) feed(i int) {
 	entries := c.log.read(p.next, hi, c.limits.BatchBytesMax)
 	n := uncut(entries)
 	if n == 0 { // the first batch is bigger than that
-		entries = c.log.read(p.next, min(tip+1, p.next+headerCountMax), 2*groupBytesMax)
+		entries = c.log.read(p.next, min(tip+1, p.next+appendEntriesMax), 2*groupBytesMax)
 		n = min(groupLen(entries), len(entries))
 	}
 	if n == 0 || c.log.tip().Index < prev.Index+juno.Index(n) {
 		return // pruned: the peer has to sync
 	}
-	var e *Election
-	if !p.convinced {
+	var e *ElectionCertificate
+	if !p.knowsTerm {
 		e = c.term.election
 	}
 	c.sendEntries([]juno.NodeID{c.epoch.peers[i]}, prev, prev.Index+juno.Index(n), e)
@@ -122,7 +122,7 @@ func (p *progress) sending(now uint64) {
 
 // answered notes that the peer has accepted more than before.
 func (p *progress) answered(now uint64) {
-	p.usual = max(now-min(p.since, now), p.usual-p.usual/4)
+	p.latency = max(now-min(p.since, now), p.latency-p.latency/4)
 	p.since, p.resent = now, 0
 }
 
@@ -130,7 +130,7 @@ func (p *progress) answered(now uint64) {
 // must be sent again: two heartbeats, or longer if the peer is slow, and longer every time. In a
 // busy cluster every copy makes all of it slower.
 func (p *progress) lost(l *Limits, now uint64) bool {
-	patience := min(max(2*l.HeartbeatTicks, 2*p.usual), l.ElectionTicks)
+	patience := min(max(2*l.HeartbeatTicks, 2*p.latency), l.ElectionTicks)
 	return now-p.sent >= patience<<min(p.resent, resentShiftMax)
 }
 
@@ -145,7 +145,7 @@ func (c *Core) acknowledged(v *Vote) {
 		return
 	}
 	p := &c.leading.peers[i]
-	p.convinced = true
+	p.knowsTerm = true
 	if v.Committed.Index > p.commit && c.log.has(v.Committed) {
 		p.commit, p.resent = v.Committed.Index, 0
 	}
@@ -175,7 +175,7 @@ func (c *Core) retransmit() {
 	var convinced, others []juno.NodeID
 	for i, id := range c.epoch.peers {
 		p, observes := &c.leading.peers[i], c.epoch.voter(id) < 0
-		if p.convinced || observes {
+		if p.knowsTerm || observes {
 			convinced = append(convinced, id)
 		} else {
 			others = append(others, id)

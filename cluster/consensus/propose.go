@@ -20,7 +20,7 @@ func (c *Core) propose() {
 
 // mayPropose is N1.
 func (c *Core) mayPropose() bool {
-	if c.role != Leader || c.leading.draining || c.term.sealed {
+	if c.role != Leader || c.leading.draining || c.term.endsEpoch {
 		return false
 	}
 	inFlight, waiting := len(c.leading.batches), c.pool.Len()
@@ -84,7 +84,7 @@ func (c *Core) proposeEntry(kind juno.EntryType, payload []byte) error {
 		Time: max(c.now, c.leading.lastTime), Type: kind, Payload: payload,
 	}
 	c.log.append(e)
-	if err := c.judge(c.log.newest()); err != nil {
+	if err := c.validate(c.log.newest()); err != nil {
 		c.log.retract()
 		return err
 	}
@@ -98,7 +98,7 @@ func (c *Core) proposeEntry(kind juno.EntryType, payload []byte) error {
 func (c *Core) proposed(before juno.Pos) {
 	tip := c.log.tip()
 	c.leading.batches = append(c.leading.batches, tip.Index)
-	c.accept(tip)
+	c.setAccepted(tip)
 	c.broadcast(before)
 }
 
@@ -113,14 +113,14 @@ func (c *Core) lead() {
 	base := c.log.tip()
 	if e, ok := c.log.entry(base.Index); ok {
 		c.leading.lastTime = e.Time
-		c.term.sealed = c.isEpochEnd(&e) && !c.broken(MutantAfterConfig)
+		c.term.endsEpoch = c.isEpochEnd(&e) && !c.broken(MutantAfterConfig)
 	}
-	if c.term.sealed {
-		c.seal(base)
+	if c.term.endsEpoch {
+		c.confirmEpochEnd(base)
 		return
 	}
-	if c.hasTaken() { // only MutantLeadTwice
-		c.accept(base)
+	if c.hasAccepted() { // only MutantLeadTwice
+		c.setAccepted(base)
 		return
 	}
 	payload := juno.Hash{}
@@ -136,11 +136,11 @@ func (c *Core) lead() {
 
 // seal asks for votes of our term for the entry that ends the epoch: nothing may follow it, so
 // the term cannot start an entry of its own (N6, F12).
-func (c *Core) seal(base juno.Pos) {
+func (c *Core) confirmEpochEnd(base juno.Pos) {
 	if c.broken(MutantNoSeal) {
 		return
 	}
-	c.accept(base)
+	c.setAccepted(base)
 	c.sendEntries(c.epoch.peers, base, base.Index, c.term.election)
 	c.evaluate()
 }

@@ -40,7 +40,7 @@ type Leave struct {
 	Reason       LeaveReason
 	Mine, Theirs juno.Pos
 	signed
-	Claims []juno.SignedVote
+	Votes []juno.SignedVote
 	Proof  *juno.QuorumCertificate
 }
 
@@ -62,19 +62,19 @@ func (l *Leave) statements(all []Statement) []Statement {
 	all = append(all, Statement{
 		Epoch: l.Epoch, Node: l.Node, Envelope: l.envelope(juno.KindLeave, l.body()),
 	})
-	for i := range l.Claims {
-		all = append(all, voteStatement(&l.Claims[i]))
+	for i := range l.Votes {
+		all = append(all, voteStatement(&l.Votes[i]))
 	}
 	return certificateStatements(all, l.Proof)
 }
 
-func (l *Leave) seal(s Signer) { l.sign(s, juno.KindLeave, l.body()) }
+func (l *Leave) signBy(s Signer) { l.sign(s, juno.KindLeave, l.body()) }
 
 func (l *Leave) appendTo(b []byte) []byte {
 	b = l.signed.appendTo(append(b, l.body()...))
-	b = juno.AppendUvarint(b, uint64(len(l.Claims)))
-	for i := range l.Claims {
-		b = juno.AppendSignedVote(b, &l.Claims[i])
+	b = juno.AppendUvarint(b, uint64(len(l.Votes)))
+	for i := range l.Votes {
+		b = juno.AppendSignedVote(b, &l.Votes[i])
 	}
 	return appendOptionalCertificate(b, l.Proof)
 }
@@ -91,7 +91,7 @@ func decodeLeave(d *juno.Decoder) Message {
 		if d.Err() != nil {
 			return l
 		}
-		l.Claims = append(l.Claims, d.SignedVote())
+		l.Votes = append(l.Votes, d.SignedVote())
 	}
 	l.Proof = decodeOptionalCertificate(d)
 	return l
@@ -105,8 +105,8 @@ func (c *Core) checkContradiction(v *Vote) {
 		return
 	}
 	var against []juno.SignedVote
-	for i := range c.claims {
-		claims := c.claims[i].inTerm(v.Term)
+	for i := range c.votes {
+		claims := c.votes[i].inTerm(v.Term)
 		for j := range claims {
 			q := claims[j].Committed
 			if q.Index <= c.commit.Index && q.Index >= c.log.lowest() && !c.log.has(q) {
@@ -116,19 +116,19 @@ func (c *Core) checkContradiction(v *Vote) {
 		}
 	}
 	if len(against) >= c.epoch.quorum {
-		c.contradicted(p, against, nil)
+		c.leaveContradicted(p, against, nil)
 	}
 }
 
 // contradicted leaves, because others have another history.
-func (c *Core) contradicted(
+func (c *Core) leaveContradicted(
 	theirs juno.Pos, claims []juno.SignedVote, proof *juno.QuorumCertificate,
 ) {
 	mine, _ := c.posAt(theirs.Index)
 	c.alarm("H2: %s is final here and %s elsewhere", mine, theirs)
 	c.quarantine(&Leave{
 		Node: c.id, Epoch: c.epoch.config.Epoch, Reason: LeaveContradicted,
-		Mine: mine, Theirs: theirs, Claims: claims, Proof: proof,
+		Mine: mine, Theirs: theirs, Votes: claims, Proof: proof,
 	})
 }
 
@@ -153,7 +153,7 @@ func (c *Core) stepLeave(l *Leave) error {
 	if c.peer(l.Node) < 0 {
 		return fmt.Errorf("leave of %s: not a member", l.Node)
 	}
-	if !c.sync.left.due(l.Node, c.ticks, leaveTicks) {
+	if !c.sync.leaveNoted.due(l.Node, c.ticks, leaveTicks) {
 		return fmt.Errorf("leave of %s: we know", l.Node)
 	}
 	c.alarm("H2: %s left: %s; it has %s, others %s", l.Node, l.Reason, l.Mine, l.Theirs)

@@ -114,14 +114,14 @@ type Status struct {
 	Role      Role
 	Term      juno.Term
 	Leader    juno.NodeID
-	Wish      juno.Term // the term the node wants; not above Term if it is content
+	RequestedTerm      juno.Term // the term the node wants; not above Term if it is content
 	Last      juno.Pos
 	Accepted  *juno.Pos // in this term
 	Prepared  *juno.Pos // in this term
 	Committed juno.Pos
-	High      Rank
+	HighRank      Rank
 	HighPos   juno.Pos
-	Convinced bool     // it is known why the leader of the term may lead
+	TermKnown bool     // it is known why the leader of the term may lead
 	Base      juno.Pos // where the chain of the term begins, if Convinced
 	Halted    bool
 	Config    *juno.EpochConfig

@@ -123,7 +123,7 @@ func ParseAccepted(b []byte) (a Accepted, err error) {
 //
 // Canonical bytes: version (1), flag (1: the certificate is there), term (8), position (40),
 // certificate (AppendCertificate, if there).
-type High struct {
+type HighQC struct {
 	Rank Rank
 	Pos  juno.Pos
 	// Certificate proves it. It is nil at the base of an epoch, which the epoch's own
@@ -143,7 +143,7 @@ func (r Rank) Less(other Rank) bool {
 	return r.Term < other.Term || (r.Term == other.Term && r.Index < other.Index)
 }
 
-func (h *High) record() juno.Record {
+func (h *HighQC) record() juno.Record {
 	b := juno.AppendBool(append(make([]byte, 0, 64), recordVersion), h.Certificate != nil)
 	b = juno.AppendPos(juno.AppendU64(b, uint64(h.Rank.Term)), h.Pos)
 	if h.Certificate != nil {
@@ -153,7 +153,7 @@ func (h *High) record() juno.Record {
 }
 
 // ParseHigh reads the bytes of a juno.RecordHighQC.
-func ParseHigh(b []byte) (h High, err error) {
+func ParseHighQC(b []byte) (h HighQC, err error) {
 	d := juno.NewDecoder(b)
 	d.Version(recordVersion, "highest certificate")
 	proven := d.Bool()
@@ -167,7 +167,7 @@ func ParseHigh(b []byte) (h High, err error) {
 		}
 	}
 	if err := d.Done(); err != nil {
-		return High{}, fmt.Errorf("highest certificate: %w", err)
+		return HighQC{}, fmt.Errorf("highest certificate: %w", err)
 	}
 	return h, nil
 }

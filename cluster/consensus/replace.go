@@ -58,7 +58,7 @@ func (c *Core) refold(fork juno.Index, entries []juno.Entry) error {
 		c.validator.TruncateTo(fork)
 	}
 	for i := range entries {
-		err := c.judge(&entries[i])
+		err := c.validate(&entries[i])
 		if err == nil {
 			continue
 		}
@@ -79,7 +79,7 @@ func (c *Core) refold(fork juno.Index, entries []juno.Entry) error {
 func (c *Core) replaceFailed(ae *Append, err error) error {
 	var refused *refusedEntry
 	if errors.As(err, &refused) && refused.index > ae.Prev.Index {
-		return c.accuseOf(ae, err)
+		return c.accuseInvalid(ae, err)
 	}
 	if errors.As(err, &refused) {
 		c.alarm("N4: a quorum accepted what our validator refuses: %v", err)

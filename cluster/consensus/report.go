@@ -7,60 +7,60 @@ import "juno"
 //
 // Signed bytes: version (1), term (8), node (4), candidate (4), term of the certificate (8), its
 // position (40).
-type Report struct {
+type NewTerm struct {
 	Term      juno.Term
 	Node      juno.NodeID
 	Candidate juno.NodeID // leader of Term
-	High      Rank        // of the highest certificate
+	Rank      Rank        // of the highest certificate
 	Pos       juno.Pos    // its position; High.Index is Pos.Index
 	signed
 	// Certificate proves High and Pos. It is nil where Pos is the base of the epoch.
 	Certificate *juno.QuorumCertificate
 }
 
-const reportVersion = 1
+const newTermVersion = 1
 
 // Kind implements Message.
-func (*Report) Kind() MessageKind { return KindReport }
+func (*NewTerm) Kind() MessageKind { return KindNewTerm }
 
 // Sender implements Message.
-func (r *Report) Sender() juno.NodeID { return r.Node }
+func (r *NewTerm) Sender() juno.NodeID { return r.Node }
 
-func (r *Report) body() []byte {
-	b := juno.AppendU64(append(make([]byte, 0, 72), reportVersion), uint64(r.Term))
+func (r *NewTerm) body() []byte {
+	b := juno.AppendU64(append(make([]byte, 0, 72), newTermVersion), uint64(r.Term))
 	b = juno.AppendU32(juno.AppendU32(b, uint32(r.Node)), uint32(r.Candidate))
-	return juno.AppendPos(juno.AppendU64(b, uint64(r.High.Term)), r.Pos)
+	return juno.AppendPos(juno.AppendU64(b, uint64(r.Rank.Term)), r.Pos)
 }
 
 // own appends the signature under the report without that of its certificate.
-func (r *Report) own(all []Statement) []Statement {
+func (r *NewTerm) own(all []Statement) []Statement {
 	return append(all, Statement{
 		Epoch: r.Term.Epoch(), Node: r.Node,
-		Envelope: r.envelope(juno.KindState, r.body()),
+		Envelope: r.envelope(juno.KindNewTerm, r.body()),
 	})
 }
 
-func (r *Report) statements(all []Statement) []Statement {
+func (r *NewTerm) statements(all []Statement) []Statement {
 	return certificateStatements(r.own(all), r.Certificate)
 }
 
-func (r *Report) seal(s Signer) { r.sign(s, juno.KindState, r.body()) }
+func (r *NewTerm) signBy(s Signer) { r.sign(s, juno.KindNewTerm, r.body()) }
 
 // appendOwn appends the report without its certificate.
-func (r *Report) appendOwn(b []byte) []byte { return r.signed.appendTo(append(b, r.body()...)) }
+func (r *NewTerm) appendOwn(b []byte) []byte { return r.signed.appendTo(append(b, r.body()...)) }
 
-func (r *Report) appendTo(b []byte) []byte {
+func (r *NewTerm) appendTo(b []byte) []byte {
 	return appendOptionalCertificate(r.appendOwn(b), r.Certificate)
 }
 
-func decodeReportOwn(d *juno.Decoder) *Report {
-	d.Version(reportVersion, "report")
-	r := &Report{
+func decodeNewTermOwn(d *juno.Decoder) *NewTerm {
+	d.Version(newTermVersion, "report")
+	r := &NewTerm{
 		Term: juno.Term(d.U64()), Node: juno.NodeID(d.U32()),
 		Candidate: juno.NodeID(d.U32()),
 	}
-	r.High.Term, r.Pos = juno.Term(d.U64()), d.Pos()
-	r.High.Index = r.Pos.Index
+	r.Rank.Term, r.Pos = juno.Term(d.U64()), d.Pos()
+	r.Rank.Index = r.Pos.Index
 	if d.Err() == nil && (r.Node == 0 || r.Candidate == 0) {
 		d.Fail("report of %s to %s", r.Node, r.Candidate)
 	}
@@ -68,8 +68,8 @@ func decodeReportOwn(d *juno.Decoder) *Report {
 	return r
 }
 
-func decodeReport(d *juno.Decoder) Message {
-	r := decodeReportOwn(d)
+func decodeNewTerm(d *juno.Decoder) Message {
+	r := decodeNewTermOwn(d)
 	r.Certificate = decodeOptionalCertificate(d)
 	return r
 }

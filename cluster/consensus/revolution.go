@@ -41,7 +41,7 @@ func (r *Revolution) statements(all []Statement) []Statement {
 	return all
 }
 
-func (*Revolution) seal(Signer) {}
+func (*Revolution) signBy(Signer) {}
 
 func (r *Revolution) appendTo(b []byte) []byte {
 	b = juno.AppendUvarint(append(b, r.Body()...), uint64(len(r.Approvals)))
@@ -83,6 +83,6 @@ func (c *Core) stepRevolution(r *Revolution) error {
 	if err := c.checkAdmins(r.Approvals); err != nil {
 		return fmt.Errorf("revolution in term %s: %w", r.Term, err)
 	}
-	c.wish(c.hard.Term+1, CauseRevolution) // wishing twice for a term changes nothing
+	c.requestTerm(c.hard.Term+1, CauseRevolution) // wishing twice for a term changes nothing
 	return nil
 }

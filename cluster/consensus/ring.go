@@ -9,21 +9,21 @@ import (
 // voterClaims are the newest claims of one voter. A voter's claims that are ahead of our log
 // cannot be evaluated yet, and the older ones may be the last that can: so we keep a ring of them,
 // not the newest one only (F11).
-type voterClaims struct {
+type voterVotes struct {
 	rings []ring // by term, ascending
 }
 
 // ring is the newest claims of one voter in one term.
 type ring struct {
 	term   juno.Term
-	claims []juno.SignedVote
+	votes []juno.SignedVote
 	tops   []juno.Index // the highest index that each of claims names
 	top    juno.Index   // at least the highest of tops; most rings need no closer look
 	next   int          // where the next one goes, once the ring is full
 }
 
 // add stores a claim, at most claimsMax per term and termsMax terms. The oldest go.
-func (v *voterClaims) add(claim juno.SignedVote, claimsMax, termsMax int) {
+func (v *voterVotes) add(claim juno.SignedVote, claimsMax, termsMax int) {
 	i, found := v.search(claim.Term)
 	if !found {
 		if len(v.rings) == termsMax {
@@ -39,7 +39,7 @@ func (v *voterClaims) add(claim juno.SignedVote, claimsMax, termsMax int) {
 }
 
 // search returns where the ring of a term is, or would be.
-func (v *voterClaims) search(t juno.Term) (at int, found bool) {
+func (v *voterVotes) search(t juno.Term) (at int, found bool) {
 	for at < len(v.rings) && v.rings[at].term < t {
 		at++
 	}
@@ -49,11 +49,11 @@ func (v *voterClaims) search(t juno.Term) (at int, found bool) {
 func (r *ring) add(claim juno.SignedVote, claimsMax int) {
 	top := topOf(&claim)
 	r.top = max(r.top, top)
-	if len(r.claims) < claimsMax {
-		r.claims, r.tops = append(r.claims, claim), append(r.tops, top)
+	if len(r.votes) < claimsMax {
+		r.votes, r.tops = append(r.votes, claim), append(r.tops, top)
 		return
 	}
-	r.claims[r.next], r.tops[r.next] = claim, top
+	r.votes[r.next], r.tops[r.next] = claim, top
 	r.next = (r.next + 1) % claimsMax
 }
 
@@ -69,24 +69,24 @@ func topOf(c *juno.SignedVote) juno.Index {
 }
 
 // inTerm returns the claims of a term in no particular order.
-func (v *voterClaims) inTerm(t juno.Term) []juno.SignedVote {
+func (v *voterVotes) inTerm(t juno.Term) []juno.SignedVote {
 	if at, found := v.search(t); found {
-		return v.rings[at].claims
+		return v.rings[at].votes
 	}
 	return nil
 }
 
 // newest returns the newest claim of the voter, or nil.
-func (v *voterClaims) newest() *juno.SignedVote {
+func (v *voterVotes) newest() *juno.SignedVote {
 	if len(v.rings) == 0 {
 		return nil
 	}
 	r := &v.rings[len(v.rings)-1]
-	return &r.claims[(r.next+len(r.claims)-1)%len(r.claims)]
+	return &r.votes[(r.next+len(r.votes)-1)%len(r.votes)]
 }
 
 // reach returns how far the voter's newest claim says that its log and its commit index reach.
-func (v *voterClaims) reach() (tip, final juno.Index) {
+func (v *voterVotes) reach() (tip, final juno.Index) {
 	claim := v.newest()
 	if claim == nil {
 		return 0, 0

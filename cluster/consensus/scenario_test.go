@@ -406,9 +406,9 @@ func describeStatus(s consensus.Status) string {
 	}
 	out := fmt.Sprintf("%d %s of %s: last %d, accepted %s, prepared %s, committed %d, "+
 		"high %d of %s", uint32(s.ID), s.Role, s.Term, s.Last.Index, mark(s.Accepted),
-		mark(s.Prepared), s.Committed.Index, s.HighPos.Index, s.High.Term)
-	if s.Wish > s.Term {
-		out += fmt.Sprintf(", wishes %s", s.Wish)
+		mark(s.Prepared), s.Committed.Index, s.HighPos.Index, s.HighRank.Term)
+	if s.RequestedTerm > s.Term {
+		out += fmt.Sprintf(", wishes %s", s.RequestedTerm)
 	}
 	if s.Halted {
 		out += ", halted"

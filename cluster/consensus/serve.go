@@ -12,7 +12,7 @@ func (c *Core) stepSyncRequest(m *SyncRequest) error {
 	if m.Node == c.id {
 		return fmt.Errorf("sync request of ourselves")
 	}
-	if !c.sync.helped.due(m.Node, c.ticks, 1) && !c.broken(MutantUnthrottled) {
+	if !c.sync.answered.due(m.Node, c.ticks, 1) && !c.broken(MutantUnthrottled) {
 		return fmt.Errorf("sync request of %s: one was answered in this tick", m.Node)
 	}
 	r := &SyncReply{Node: c.id, Nonce: m.Nonce, Commit: c.commit}
@@ -27,7 +27,7 @@ func (c *Core) stepSyncRequest(m *SyncRequest) error {
 	default:
 		r.Entries, r.Proof = c.provenRun(m.From, end, budget)
 		if m.Term.Epoch() == c.epoch.config.Epoch {
-			c.addReign(r, m, budget)
+			c.addTermState(r, m, budget)
 		}
 	}
 	c.send([]juno.NodeID{m.Node}, r)
@@ -107,12 +107,12 @@ func (c *Core) proofFrom(from, end juno.Index) *juno.QuorumCertificate {
 
 // addReign adds what the leader of our term has signed beyond what is final: with it the requester
 // can accept, and vote, although the leader does not talk to it (docs/SPECIFICATION.md §2.3).
-func (c *Core) addReign(r *SyncReply, m *SyncRequest, budget int) {
-	if !c.term.convinced || m.Term > c.hard.Term {
+func (c *Core) addTermState(r *SyncReply, m *SyncRequest, budget int) {
+	if !c.term.known || m.Term > c.hard.Term {
 		return
 	}
 	r.Election = c.term.election
-	if !c.hasTaken() || len(c.term.headers) == 0 {
+	if !c.hasAccepted() || len(c.term.headers) == 0 {
 		return
 	}
 	next := m.From + juno.Index(len(r.Entries))
@@ -144,9 +144,9 @@ func (c *Core) addReign(r *SyncReply, m *SyncRequest, budget int) {
 }
 
 // helpStraggler sends what ended its epoch to a node that does not know it yet (M2).
-func (c *Core) helpStraggler(peer juno.NodeID, epoch uint32) {
+func (c *Core) sendEpochEnd(peer juno.NodeID, epoch uint32) {
 	r := c.recordEnding(epoch)
-	if r == nil || peer == c.id || !c.sync.hinted.due(peer, c.ticks, c.limits.HeartbeatTicks) {
+	if r == nil || peer == c.id || !c.sync.epochHinted.due(peer, c.ticks, c.limits.HeartbeatTicks) {
 		return
 	}
 	c.send([]juno.NodeID{peer}, &SyncReply{Node: c.id, Proof: r.Certificate, Commit: c.commit})

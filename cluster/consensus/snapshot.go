@@ -98,7 +98,7 @@ func decodeOptionalOffer(d *juno.Decoder) *SnapshotOffer {
 
 // offer makes an offer to a peer whose next entry we no longer have.
 func (c *Core) offer(m *SyncRequest) *SnapshotOffer {
-	k := c.points.newest
+	k := c.checkpoints.newest
 	if k == nil || k.Index <= m.Commit.Index {
 		return nil
 	}
@@ -189,12 +189,12 @@ func (c *Core) Installed() error {
 	}
 	pos := o.Checkpoint.Pos()
 	c.restartLog(pos)
-	if newest := c.points.newest; newest == nil || newest.Index < pos.Index {
+	if newest := c.checkpoints.newest; newest == nil || newest.Index < pos.Index {
 		// Otherwise a newer one was certified while the state was on its way.
-		c.points.newest = o.Checkpoint
-		c.keep(o.Checkpoint.Record())
+		c.checkpoints.newest = o.Checkpoint
+		c.writeSynced(o.Checkpoint.Record())
 	}
-	if c.hasTaken() {
+	if c.hasAccepted() {
 		// What we accepted in this term cannot be compared with anything any more.
 		c.hard.Muted, c.hard.EverMuted = c.hard.Term, true
 		c.out.dirtyHard = true
@@ -205,7 +205,7 @@ func (c *Core) Installed() error {
 			continue // we came so far by ourselves while the state was on its way
 		}
 		c.past = append(c.past, r)
-		c.keep(r.Record())
+		c.writeSynced(r.Record())
 		c.epoch = c.newEpoch(r.Next, r.Certificate.Pos, r)
 		c.out.ready.Epochs = append(c.out.ready.Epochs, r.Next)
 	}
@@ -214,8 +214,8 @@ func (c *Core) Installed() error {
 		c.closeGate()
 	}
 	if o.Proof != nil {
-		c.high = High{Rank: c.rankOf(o.Proof), Pos: o.Proof.Pos, Certificate: o.Proof}
-		c.out.dirtyHigh = true
+		c.highQC = HighQC{Rank: c.rankOf(o.Proof), Pos: o.Proof.Pos, Certificate: o.Proof}
+		c.out.dirtyHighQC = true
 		if o.Proof.Term > c.hard.Term {
 			c.sync.incomplete = true // so that enterTerm takes no part yet
 			c.enterTerm(o.Proof.Term)
@@ -226,7 +226,7 @@ func (c *Core) Installed() error {
 	} else {
 		c.log.anchored(o.Epochs[len(o.Epochs)-1].Certificate)
 	}
-	c.sync.incomplete = c.high.Pos.Index > pos.Index
+	c.sync.incomplete = c.highQC.Pos.Index > pos.Index
 	c.sync.fragments = nil
 	c.takeRole()
 	return nil
@@ -243,5 +243,5 @@ func (c *Core) restartLog(pos juno.Pos) {
 	o.handed, o.durable = pos.Index, pos.Index
 	o.ready.Reset = &pos
 	o.dirtyHard, o.critical = true, true
-	c.term.headers, c.term.waiting = nil, nil
+	c.term.headers, c.term.buffered = nil, nil
 }

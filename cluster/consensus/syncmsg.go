@@ -44,7 +44,7 @@ func (s *SyncRequest) statements(all []Statement) []Statement {
 	})
 }
 
-func (s *SyncRequest) seal(by Signer) { s.sign(by, juno.KindSync, s.body()) }
+func (s *SyncRequest) signBy(by Signer) { s.sign(by, juno.KindSync, s.body()) }
 
 func (s *SyncRequest) appendTo(b []byte) []byte { return s.signed.appendTo(append(b, s.body()...)) }
 
@@ -82,8 +82,8 @@ type SyncReply struct {
 	Proof   *juno.QuorumCertificate // commit certificate of a position in or beyond the entries
 	// Election and Headers are of the sender's term: what a leader signed of the entries that
 	// are not final yet. Headers without an election are of round 0.
-	Election *Election
-	Headers  []Header
+	Election *ElectionCertificate
+	Headers  []AppendHeader
 	Commit   juno.Pos // of the sender
 	// Snapshot is there instead of the entries if the sender no longer has them.
 	Snapshot *SnapshotOffer
@@ -106,7 +106,7 @@ func (s *SyncReply) statements(all []Statement) []Statement {
 	return s.Snapshot.statements(all)
 }
 
-func (*SyncReply) seal(Signer) {}
+func (*SyncReply) signBy(Signer) {}
 
 func (s *SyncReply) appendTo(b []byte) []byte {
 	b = juno.AppendU32(append(b, syncReplyVersion), uint32(s.Node))
@@ -134,7 +134,7 @@ func decodeSyncReply(d *juno.Decoder) Message {
 		if d.Err() != nil {
 			return s
 		}
-		s.Headers = append(s.Headers, decodeHeader(d))
+		s.Headers = append(s.Headers, decodeAppendHeader(d))
 	}
 	s.Commit, s.Snapshot = d.Pos(), decodeOptionalOffer(d)
 	return s

@@ -2,12 +2,12 @@ package consensus
 
 // timers are the reasons to wish for another leader (E5). All are in ticks.
 type timers struct {
-	heard   uint64 // last word of the leader, or when we learned who it is
+	leaderHeard   uint64 // last word of the leader, or when we learned who it is
 	entered uint64 // when we entered the term
 	commit  uint64 // last advance of the commit index, or when there was something to commit again
 	backoff int    // terms that failed in a row
 	jitter  uint64 // of this term, so that not all lose patience at once
-	cause   Cause  // of our wish
+	cause   TermChangeCause  // of our wish
 }
 
 // enter starts the timers of a new term.
@@ -18,7 +18,7 @@ func (t *timers) enter(c *Core) {
 
 // start makes all clocks begin now.
 func (t *timers) start(c *Core) {
-	t.heard, t.entered, t.commit = c.ticks, c.ticks, c.ticks
+	t.leaderHeard, t.entered, t.commit = c.ticks, c.ticks, c.ticks
 	t.jitter = c.rand.Uint64() % (c.limits.ElectionTicks/4 + 1)
 }
 
@@ -31,7 +31,7 @@ func (t *timers) committed(c *Core, inTerm bool) {
 }
 
 // patience returns how long we wait for a leader: Te, doubled by every term that failed.
-func (c *Core) patience() uint64 {
+func (c *Core) termTimeout() uint64 {
 	return c.limits.ElectionTicks<<c.timers.backoff + c.timers.jitter
 }
 
@@ -40,25 +40,25 @@ func (c *Core) tickTimers() {
 	if !c.mayVote() || c.epoch.alone() {
 		return // who is alone has nobody to hand over to
 	}
-	patience := c.patience()
+	patience := c.termTimeout()
 	switch {
-	case !c.term.convinced && c.ticks-c.timers.entered > patience, // P4
-		c.term.convinced && c.role != Leader && c.ticks-c.timers.heard > patience, // P1
+	case !c.term.known && c.ticks-c.timers.entered > patience, // P4
+		c.term.known && c.role != Leader && c.ticks-c.timers.leaderHeard > patience, // P1
 		c.stalled() && c.ticks-c.timers.commit > 2*patience,                       // P2
-		c.complains(): // P3
-		c.wish(c.hard.Term+1, CauseTimeout)
+		c.requestOverdue(): // P3
+		c.requestTerm(c.hard.Term+1, CauseTimeout)
 	}
 }
 
 // stalled reports whether something was accepted that is not committed (P2).
 func (c *Core) stalled() bool {
-	return c.hasTaken() && c.accepted.Pos.Index > c.commit.Index
+	return c.hasAccepted() && c.accepted.Pos.Index > c.commit.Index
 }
 
 // complains is P3: a request that was handed to the leader long ago is still not committed. Every
 // leader gets the time, counted from when its term began: a request that can never be committed
 // must not depose one after the other.
-func (c *Core) complains() bool {
+func (c *Core) requestOverdue() bool {
 	age, ok := c.pool.OldestTicks()
 	age = min(age, c.ticks-c.timers.entered)
 	return ok && !c.hard.Halted && age > c.limits.ComplainTicks<<c.timers.backoff
@@ -67,7 +67,7 @@ func (c *Core) complains() bool {
 // forward asks the host to hand old requests to the leader (P3), once per heartbeat.
 func (c *Core) forward() {
 	age, ok := c.pool.OldestTicks()
-	if ok && c.role != Leader && age > c.limits.ForwardTicks && c.term.convinced {
+	if ok && c.role != Leader && age > c.limits.ForwardTicks && c.term.known {
 		c.out.ready.Forward = c.epoch.config.Leader(c.hard.Term)
 	}
 }
@@ -75,18 +75,18 @@ func (c *Core) forward() {
 // heartbeat repeats what may have been lost (N7, N11, E1, E2).
 func (c *Core) heartbeat() {
 	if c.mayVote() && len(c.epoch.peers) > 0 {
-		c.repeatClaim()
-		if c.wishes[c.epoch.me] > c.hard.Term {
-			c.sendWish()
+		c.repeatVote()
+		if c.requestedTerms[c.epoch.me] > c.hard.Term {
+			c.sendTermChange()
 		}
-		c.wantReport()
+		c.wantNewTerm()
 		c.forward()
 	}
 	switch c.role {
 	case Leader:
 		c.retransmit()
-		if c.turnIsOver() {
-			c.wish(c.hard.Term+1, CauseResign)
+		if c.rotationDue() {
+			c.requestTerm(c.hard.Term+1, CauseResign)
 		}
 	case Candidate:
 		c.tryLead()

@@ -18,7 +18,7 @@ func (v *Vote) statements(all []Statement) []Statement {
 	return append(all, voteStatement(&v.SignedVote))
 }
 
-func (v *Vote) seal(s Signer) {
+func (v *Vote) signBy(s Signer) {
 	v.Key, v.Signature = s.Sign(juno.KindVote, v.Body())
 }
 

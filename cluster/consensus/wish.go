@@ -7,17 +7,17 @@ import (
 )
 
 // Cause is why a node wishes for another leader.
-type Cause uint8
+type TermChangeCause uint8
 
 // The causes of wishes. The numbers are part of the format.
 const (
-	CauseTimeout    Cause = 1 // one of the timers P1 to P4
-	CauseEvidence   Cause = 2 // the leader contradicted itself, or proposed what is not valid
-	CauseRevolution Cause = 3 // administrators asked for it
-	CauseResign     Cause = 4 // the leader gives the term back, or its turn is over
-	CauseJoin       Cause = 5 // f+1 others wish
-	CauseHalt       Cause = 6 // the ledger is halted, and the leader goes on with commands
-	CauseEnd        Cause = 7 // the leader is about to end
+	CauseTimeout    TermChangeCause = 1 // one of the timers P1 to P4
+	CauseEvidence   TermChangeCause = 2 // the leader contradicted itself, or proposed what is not valid
+	CauseRevolution TermChangeCause = 3 // administrators asked for it
+	CauseResign     TermChangeCause = 4 // the leader gives the term back, or its turn is over
+	CauseJoin       TermChangeCause = 5 // f+1 others wish
+	CauseHalt       TermChangeCause = 6 // the ledger is halted, and the leader goes on with commands
+	CauseEnd        TermChangeCause = 7 // the leader is about to end
 )
 
 var causeNames = [...]string{
@@ -27,7 +27,7 @@ var causeNames = [...]string{
 }
 
 // String returns the cause in lower case.
-func (c Cause) String() string {
+func (c TermChangeCause) String() string {
 	if int(c) < len(causeNames) && causeNames[c] != "" {
 		return causeNames[c]
 	}
@@ -38,40 +38,40 @@ func (c Cause) String() string {
 // wishes too (E1), so a single node can disturb nobody.
 //
 // Signed bytes: version (1), term (8), node (4), cause (1).
-type Wish struct {
+type TermChange struct {
 	Term  juno.Term
 	Node  juno.NodeID
-	Cause Cause
+	Cause TermChangeCause
 	signed
 }
 
-const wishVersion = 1
+const termChangeVersion = 1
 
 // Kind implements Message.
-func (*Wish) Kind() MessageKind { return KindWish }
+func (*TermChange) Kind() MessageKind { return KindTermChange }
 
 // Sender implements Message.
-func (w *Wish) Sender() juno.NodeID { return w.Node }
+func (w *TermChange) Sender() juno.NodeID { return w.Node }
 
-func (w *Wish) body() []byte {
-	b := juno.AppendU64(append(make([]byte, 0, 16), wishVersion), uint64(w.Term))
+func (w *TermChange) body() []byte {
+	b := juno.AppendU64(append(make([]byte, 0, 16), termChangeVersion), uint64(w.Term))
 	return append(juno.AppendU32(b, uint32(w.Node)), byte(w.Cause))
 }
 
-func (w *Wish) statements(all []Statement) []Statement {
+func (w *TermChange) statements(all []Statement) []Statement {
 	return append(all, Statement{
 		Epoch: w.Term.Epoch(), Node: w.Node,
-		Envelope: w.envelope(juno.KindWish, w.body()),
+		Envelope: w.envelope(juno.KindTermChange, w.body()),
 	})
 }
 
-func (w *Wish) seal(s Signer) { w.sign(s, juno.KindWish, w.body()) }
+func (w *TermChange) signBy(s Signer) { w.sign(s, juno.KindTermChange, w.body()) }
 
-func (w *Wish) appendTo(b []byte) []byte { return w.signed.appendTo(append(b, w.body()...)) }
+func (w *TermChange) appendTo(b []byte) []byte { return w.signed.appendTo(append(b, w.body()...)) }
 
-func decodeWish(d *juno.Decoder) Message {
-	d.Version(wishVersion, "wish")
-	w := &Wish{Term: juno.Term(d.U64()), Node: juno.NodeID(d.U32()), Cause: Cause(d.U8())}
+func decodeTermChange(d *juno.Decoder) Message {
+	d.Version(termChangeVersion, "wish")
+	w := &TermChange{Term: juno.Term(d.U64()), Node: juno.NodeID(d.U32()), Cause: TermChangeCause(d.U8())}
 	if d.Err() == nil && (w.Node == 0 || w.Cause < CauseTimeout || w.Cause > CauseEnd) {
 		d.Fail("wish of %s with cause %d", w.Node, w.Cause)
 	}

@@ -27,7 +27,7 @@ type world struct {
 	trace   *strings.Builder
 	made    map[juno.Index]juno.Pos // the newest chain that a script forged
 	// reports are all that were ever sent: a Byzantine leader picks from them.
-	reports map[juno.Term]map[juno.NodeID]*consensus.Report
+	reports map[juno.Term]map[juno.NodeID]*consensus.NewTerm
 	oracle  *oracle
 	votes   []juno.SignedVote // all that were ever sent
 	sent    []packet          // since limit last looked
@@ -326,13 +326,13 @@ func (w *world) post(from, to int, m consensus.Message) {
 		w.asked[[2]int{from, to}] = m
 	}
 	switch m := m.(type) {
-	case *consensus.Report:
+	case *consensus.NewTerm:
 		w.reported(m)
 	case *consensus.Append:
 		if m.Election != nil {
-			for _, r := range m.Election.Reports {
+			for _, r := range m.Election.NewTerms {
 				own := *r
-				if b := m.Election.Base; b != nil && b.Pos == r.Pos && b.Term == r.High.Term {
+				if b := m.Election.Base; b != nil && b.Pos == r.Pos && b.Term == r.Rank.Term {
 					own.Certificate = b
 				}
 				w.reported(&own)
@@ -349,7 +349,7 @@ func (w *world) post(from, to int, m consensus.Message) {
 // signs nothing for the ones before (I5).
 func (n *node) checkSaid(m consensus.Message) {
 	switch m := m.(type) {
-	case *consensus.Report:
+	case *consensus.NewTerm:
 		n.reportedFor = max(n.reportedFor, m.Term)
 	case *consensus.Vote:
 		if m.Term < n.reportedFor {
@@ -370,12 +370,12 @@ func (n *node) checkSaid(m consensus.Message) {
 	}
 }
 
-func (w *world) reported(r *consensus.Report) {
+func (w *world) reported(r *consensus.NewTerm) {
 	if w.reports == nil {
-		w.reports = make(map[juno.Term]map[juno.NodeID]*consensus.Report)
+		w.reports = make(map[juno.Term]map[juno.NodeID]*consensus.NewTerm)
 	}
 	if w.reports[r.Term] == nil {
-		w.reports[r.Term] = make(map[juno.NodeID]*consensus.Report)
+		w.reports[r.Term] = make(map[juno.NodeID]*consensus.NewTerm)
 	}
 	if old := w.reports[r.Term][r.Node]; old == nil || old.Certificate == nil {
 		w.reports[r.Term][r.Node] = r

@@ -20,9 +20,9 @@ type adversary struct {
 	ids []juno.NodeID // its nodes, sorted
 
 	claims    []juno.SignedVote   // of anybody, the newest claimsSeen
-	reports   []*consensus.Report // likewise
+	reports   []*consensus.NewTerm // likewise
 	certs     []*juno.QuorumCertificate
-	elections []*consensus.Election
+	elections []*consensus.ElectionCertificate
 	packets   []*packet // something to say again
 	requests  []*request
 	forks     []*fork
@@ -113,7 +113,7 @@ func (a *adversary) sees(p *packet, m consensus.Message) {
 		a.newest = max(a.newest, m.Term)
 		a.claims = remember(a.claims, m.SignedVote, claimsSeen)
 		a.react(m)
-	case *consensus.Report:
+	case *consensus.NewTerm:
 		a.newest = max(a.newest, m.Term)
 		a.reports = remember(a.reports, m, reportsSeen)
 		a.certify(m.Certificate)

@@ -79,7 +79,7 @@ func (a *adversary) echoOf(c *juno.SignedVote) {
 }
 
 // usurp leads a term, in two or three ways at once, when the reports for it come in.
-func (a *adversary) usurp(r *consensus.Report) {
+func (a *adversary) usurp(r *consensus.NewTerm) {
 	if a.makes("usurp") && a.w.isByzantine(r.Candidate) {
 		a.usurpTerm(r.Term)
 	}
@@ -164,7 +164,7 @@ func (a *adversary) reportLie() {
 // wishSpam always wants another leader.
 func (a *adversary) wishSpam() {
 	for _, id := range a.ids {
-		w := &consensus.Wish{Term: a.newest + 1, Node: id, Cause: consensus.CauseTimeout}
+		w := &consensus.TermChange{Term: a.newest + 1, Node: id, Cause: consensus.CauseTimeout}
 		a.say(id, w.Term.Epoch(), w, a.some())
 	}
 }
@@ -176,7 +176,7 @@ func (a *adversary) wishLeap() {
 	if a.rng.IntN(4) == 0 {
 		t = juno.TermOf(a.newest.Epoch(), ^uint32(0))
 	}
-	a.say(id, t.Epoch(), &consensus.Wish{Term: t, Node: id, Cause: consensus.CauseEvidence},
+	a.say(id, t.Epoch(), &consensus.TermChange{Term: t, Node: id, Cause: consensus.CauseEvidence},
 		a.some())
 }
 
@@ -319,7 +319,7 @@ func (a *adversary) accuse() {
 	if !ok {
 		return
 	}
-	e := &consensus.Evidence{What: consensus.EvidenceTwoVotes, Claims: []juno.SignedVote{x, y}}
+	e := &consensus.Evidence{What: consensus.EvidenceTwoVotes, Votes: []juno.SignedVote{x, y}}
 	a.launch(newPacket(a.one(), e), a.some())
 }
 

@@ -16,12 +16,12 @@ var killers = map[consensus.Mutant]uint64{
 	consensus.MutantNaiveQuorum: 3, consensus.MutantNoTermMatch: 1, consensus.MutantAfterConfig: 2,
 	consensus.MutantCountMessages: 1, consensus.MutantNoElection: 1, consensus.MutantLosePrepare: 1,
 	consensus.MutantVoteAfterLeave: 2, consensus.MutantUnverifiedClaim: 98,
-	consensus.MutantKeepHigh:  1,
+	consensus.MutantKeepHighQC:  1,
 	consensus.MutantVoteEarly: 1, consensus.MutantAdoptUnchecked: 4,
 	consensus.MutantAcceptAfter: 17,
-	consensus.MutantWishLeaves:  1, consensus.MutantUnthrottled: 4,
+	consensus.MutantLeaveAlone:  1, consensus.MutantUnthrottled: 4,
 	consensus.MutantOpenGate: 93, consensus.MutantStay: 22, consensus.MutantAnyBase: 359,
-	consensus.MutantLeadTwice: 59, consensus.MutantReportEarly: 6, consensus.MutantNoSeal: 249,
+	consensus.MutantLeadTwice: 59, consensus.MutantNewTermEarly: 6, consensus.MutantNoSeal: 249,
 	consensus.MutantForgetMuted: 2,
 }
 

@@ -125,7 +125,7 @@ func (p *Plan) fillLimits(rng *rand.Rand) {
 	l.ForwardTicks = uint64(5 + rng.IntN(20))
 	l.ComplainTicks = uint64(60 + rng.IntN(100))
 	l.SyncTicks = uint64(1 + rng.IntN(4))
-	l.RingClaims = 16 << rng.IntN(3)
+	l.RingVotes = 16 << rng.IntN(3)
 	l.RingTerms = 2 + rng.IntN(3)
 	l.BufferMax = 4 << rng.IntN(4)
 	l.SyncBytesMax = 2 << (9 + rng.IntN(8))

@@ -114,7 +114,7 @@ func (w *World) stragglers() string {
 	for _, n := range w.honest {
 		st := n.core.Status()
 		text += fmt.Sprintf(" %d is %s in %s, wishes %s, log to %d, high %s/%d, executed %d;", n.id,
-			st.Role, st.Term, st.Wish, st.Last.Index, st.High.Term, st.High.Index, n.executed)
+			st.Role, st.Term, st.RequestedTerm, st.Last.Index, st.HighRank.Term, st.HighRank.Index, n.executed)
 	}
 	for _, c := range w.clients {
 		if c.op != nil && c.op.Call < w.plan.Chaos {
