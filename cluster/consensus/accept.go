@@ -73,7 +73,7 @@ func (ae *Append) roll() ([]juno.Hash, error) {
 // errElection is an AppendEntries of a term whose election we have not seen.
 var errElection = errors.New("no proof that the leader was elected")
 
-// convince makes sure that we know why the leader may lead, and enters its term (N2).
+// admitTerm makes sure that we know why the leader may lead, and enters its term (N2).
 func (c *Core) admitTerm(ae *Append) error {
 	if ae.Term == c.hard.Term && c.term.known {
 		return nil
@@ -122,7 +122,7 @@ func (c *Core) checkFits(base juno.Pos, t juno.Term) error {
 	return fmt.Errorf("term %s begins at %s: %s is final", t, base, c.commit)
 }
 
-// take accepts the entries if they continue what we have (N3 to N6).
+// accept accepts the entries if they continue what we have (N3 to N6).
 func (c *Core) accept(ae *Append, hashes []juno.Hash) error {
 	if c.mayNotAccept() {
 		return fmt.Errorf("append of term %s: we are muted in it", ae.Term)
@@ -182,7 +182,7 @@ func (c *Core) tooEarly(ae *Append) bool {
 	return n > 0 && ae.Entries[n-1].Time > c.now+c.limits.ClockAheadMax
 }
 
-// takeFirst is the first accept of the term: the chain must begin at the base (N4, N6), or
+// acceptFirst is the first accept of the term: the chain must begin at the base (N4, N6), or
 // continue what the term itself has committed already.
 func (c *Core) acceptFirst(ae *Append, hashes []juno.Hash) error {
 	from, prefix := ae.Prev, (*fragment)(nil)
@@ -245,7 +245,7 @@ func (c *Core) baseCertificate() HighQC {
 	return HighQC{Rank: top.Rank, Pos: top.Pos, Certificate: c.term.election.Base}
 }
 
-// seals reports whether a base is the entry that ends our epoch: then an empty AppendEntries is
+// confirmsEpochEnd reports whether a base is the entry that ends our epoch: then an empty AppendEntries is
 // accepted as a vote for it (N6).
 func (c *Core) confirmsEpochEnd(base juno.Pos, prefix *fragment) bool {
 	if c.broken(MutantNoSeal) || base != c.term.base {
@@ -267,7 +267,7 @@ func (c *Core) isEpochEnd(e *juno.Entry) bool {
 	return e.Type == juno.EntryConfig && e.Term.Epoch() == c.epoch.config.Epoch
 }
 
-// takeMore is a later accept of the term (N5): it must extend the chain that we accepted, which
+// acceptMore is a later accept of the term (N5): it must extend the chain that we accepted, which
 // we never leave within a term (R1).
 func (c *Core) acceptMore(ae *Append, hashes []juno.Hash) error {
 	accepted := c.accepted.Pos
@@ -306,7 +306,7 @@ func (c *Core) acceptMore(ae *Append, hashes []juno.Hash) error {
 	return nil
 }
 
-// took notes what was accepted, keeps the header for others, and looks what it proves.
+// afterAccept notes what was accepted, keeps the header for others, and looks what it proves.
 func (c *Core) afterAccept(ae *Append) {
 	c.setAccepted(ae.Last)
 	c.keepHeader(ae.AppendHeader)
@@ -336,7 +336,7 @@ func (c *Core) pruneHeaders() {
 	c.term.headers = c.term.headers[n:]
 }
 
-// wait keeps an AppendEntries until what lies before it, or its time, has come.
+// buffer keeps an AppendEntries until what lies before it, or its time, has come.
 func (c *Core) buffer(ae *Append) {
 	for _, w := range c.term.buffered {
 		if w.Prev == ae.Prev && w.Last == ae.Last {
@@ -349,7 +349,7 @@ func (c *Core) buffer(ae *Append) {
 	c.term.buffered = append(c.term.buffered, ae)
 }
 
-// drainWaiting tries again what had to wait, as long as that helps.
+// drainBuffered tries again what had to wait, as long as that helps.
 func (c *Core) drainBuffered() {
 	for again := len(c.term.buffered) > 0; again; {
 		again = false

@@ -181,15 +181,15 @@ func (c *Core) relay(m *SyncReply, f *fragment) error {
 	return first
 }
 
-// convinceBy learns who leads from an election alone.
+// admitElection learns who leads from an election alone.
 func (c *Core) admitElection(e *ElectionCertificate) error {
 	if e.Term < c.hard.Term || e.Term.Epoch() != c.epoch.config.Epoch ||
 		(e.Term == c.hard.Term && c.term.known) {
 		return nil
 	}
 	return c.admitTerm(&Append{
-		AppendHeader:   AppendHeader{Term: e.Term, Leader: c.epoch.config.Leader(e.Term)},
-		Election: e,
+		AppendHeader: AppendHeader{Term: e.Term, Leader: c.epoch.config.Leader(e.Term)},
+		Election:     e,
 	})
 }
 
@@ -214,6 +214,6 @@ func (c *Core) between(prev, last juno.Index, f *fragment) []juno.Entry {
 	return entries
 }
 
-// recovering reports whether our log does not yet reach the highest certificate that we know of,
+// logIncomplete reports whether our log does not yet reach the highest certificate that we know of,
 // because it was taken from a snapshot: until then we vote for nothing (Y5).
 func (c *Core) logIncomplete() bool { return c.sync.incomplete }

@@ -49,7 +49,7 @@ func (a *adversary) act() {
 		}
 		a.say(v)
 	case 4:
-		a.report(t)
+		a.newTerm(t)
 	case 5, 6:
 		a.lead(t)
 	case 7, 8:
@@ -124,8 +124,8 @@ func (a *adversary) somePos() juno.Pos {
 	return juno.Pos{Index: max(tip, back) - back, Hash: h}
 }
 
-// report claims some certificate, for what it is or for something else.
-func (a *adversary) report(t juno.Term) {
+// newTerm claims some certificate, for what it is or for something else.
+func (a *adversary) newTerm(t juno.Term) {
 	r := &consensus.NewTerm{Term: t, Node: juno.NodeID(a.id), Candidate: a.config(t).Leader(t)}
 	r.Pos = a.config0Base()
 	if len(a.certs) > 0 && a.c.below(4) != 0 {
@@ -262,14 +262,14 @@ func (a *adversary) command(i juno.Index, t juno.Term) juno.Entry {
 	}
 }
 
-// election picks a quorum of the reports that it has seen, a different one every time.
+// election picks a quorum of the new-term messages that it has seen, a different one every time.
 func (a *adversary) election(t juno.Term, config *juno.EpochConfig) *consensus.ElectionCertificate {
-	reports := a.c.w.reports[t]
+	newTerms := a.c.w.newTerms[t]
 	e := &consensus.ElectionCertificate{Term: t}
 	var top *consensus.NewTerm
 	skip := a.c.below(len(config.Voters) + 1)
 	for i, m := range config.Voters {
-		r := reports[m.ID]
+		r := newTerms[m.ID]
 		if r == nil || i == skip || len(e.NewTerms) == config.Quorum() {
 			continue
 		}

@@ -2,7 +2,7 @@ package consensus
 
 import "juno"
 
-// Header is what a leader signs of an AppendEntries (AE): which stretch of which chain.
+// AppendHeader is what a leader signs of an AppendEntries (AE): which stretch of which chain.
 //
 // Signed bytes: version (1), term (8), leader (4), position before the first entry (40), position
 // of the last entry (40), count (4).
@@ -62,7 +62,7 @@ func (ae *Append) appendTo(b []byte) []byte {
 	return appendOptionalElection(b, ae.Election)
 }
 
-// headerCountMax bounds the entries of one AppendEntries: a batch head and all its commands.
+// appendEntriesMax bounds the entries of one AppendEntries: a batch head and all its commands.
 const appendEntriesMax = juno.BatchCommandsMax + 1
 
 func decodeAppendHeader(d *juno.Decoder) (h AppendHeader) {

@@ -9,11 +9,11 @@ func Excess(c *Core) string {
 	for _, f := range c.sync.fragments {
 		fragments += f.bytes
 	}
-	terms, claims := 0, 0
+	terms, votes := 0, 0
 	for i := range c.votes {
 		terms = max(terms, len(c.votes[i].rings))
 		for j := range c.votes[i].rings {
-			claims = max(claims, len(c.votes[i].rings[j].votes))
+			votes = max(votes, len(c.votes[i].rings[j].votes))
 		}
 	}
 	unfinal := int(c.log.tip().Index - c.commit.Index)
@@ -24,8 +24,8 @@ func Excess(c *Core) string {
 		{"waiting appends", len(c.term.buffered), c.limits.BufferMax},
 		{"headers", len(c.term.headers), headersMax},
 		{"reports", len(c.term.newTerms), len(c.epoch.voters)},
-		{"terms of a voter's claims", terms, c.limits.RingTerms},
-		{"claims of a voter in a term", claims, c.limits.RingVotes},
+		{"terms of a voter's votes", terms, c.limits.RingTerms},
+		{"votes of a voter in a term", votes, c.limits.RingVotes},
 		{"checkpoints of others", len(c.checkpoints.votes), checkpointsKept * len(c.epoch.voters)},
 		{"checkpoints of ours", len(c.checkpoints.mine), checkpointsKept},
 		{"accusations", len(c.accused), accusationsMax},

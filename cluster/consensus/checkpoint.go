@@ -38,7 +38,7 @@ func decodeCheckpoint(d *juno.Decoder) Message {
 	return p
 }
 
-// checkpoints is what the nodes say of their states.
+// checkpointState is what the nodes say of their states.
 type checkpointState struct {
 	newest *juno.CheckpointCertificate
 	mine   []*Checkpoint // the newest that we signed, at most checkpointsKept

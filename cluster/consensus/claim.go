@@ -6,7 +6,7 @@ import (
 	"juno"
 )
 
-// accept notes that we took the chain up to pos from the leader of our term (Acc). The entries,
+// setAccepted notes that we took the chain up to pos from the leader of our term (Acc). The entries,
 // and that we took them, go to disk before we say so.
 func (c *Core) setAccepted(pos juno.Pos) {
 	if !c.stalled() {
@@ -21,7 +21,7 @@ func (c *Core) setAccepted(pos juno.Pos) {
 	}
 }
 
-// hasTaken reports whether something was accepted in the present term.
+// hasAccepted reports whether something was accepted in the present term.
 func (c *Core) hasAccepted() bool { return c.everAccepted && c.accepted.Term == c.hard.Term }
 
 // keepsAccepted reports whether what we accepted in the present term is on our log. Where the log
@@ -31,7 +31,7 @@ func (c *Core) keepsAccepted() bool {
 	return c.archived(c.accepted.Pos) || c.log.has(c.accepted.Pos)
 }
 
-// muted reports whether we may not accept any more in this term (F10).
+// mayNotAccept reports whether we may not accept any more in this term (F10).
 func (c *Core) mayNotAccept() bool {
 	return c.hard.EverMuted && c.hard.Muted == c.hard.Term && !c.broken(MutantForgetMuted)
 }
@@ -48,7 +48,7 @@ func (c *Core) raise(h HighQC) {
 	}
 }
 
-// claim says to everybody where we stand, if that changed (N7). It counts for ourselves, too, once
+// vote says to everybody where we stand, if that changed (N7). It counts for ourselves, too, once
 // the host gives it back, which is after the sync.
 func (c *Core) vote() {
 	if !c.out.dirtyVote {
@@ -76,40 +76,40 @@ func (c *Core) vote() {
 	c.sendAfter(c.epoch.peers, v, true)
 }
 
-// said is what we claimed last, and when it is due again. A claim may be lost, so it is repeated;
+// voteSchedule is what we claimed last, and when it is due again. A vote may be lost, so it is repeated;
 // but one that goes on saying the same is worth less every time, and in an idle cluster the
 // repetitions are all that there is to do, n² of them. In a busy one an answer is late, not lost.
 type voteSchedule struct {
-	body  []byte
-	beats int    // heartbeats since it changed
-	next  int    // at which of them it is due
+	body    []byte
+	beats   int    // heartbeats since it changed
+	next    int    // at which of them it is due
 	latency uint64 // ticks that it took lately until what we accepted was final, the longest
 }
 
-// Repetitions are due some heartbeats after the claim, the double of that, and so on, and then
+// Repetitions are due some heartbeats after the vote, the double of that, and so on, and then
 // every so many.
 const (
 	repeatAtRest  = 20 // everything that we accepted is final
 	repeatInDoubt = 2  // or twice as many as a decision takes
 )
 
-// note takes in a claim that leaves now.
-func (s *voteSchedule) noteVote(claim *juno.Vote, first int) {
-	if body := claim.Body(); !bytes.Equal(body, s.body) {
+// noteVote takes in a vote that leaves now.
+func (s *voteSchedule) noteVote(vote *juno.Vote, first int) {
+	if body := vote.Body(); !bytes.Equal(body, s.body) {
 		s.body, s.beats, s.next = body, 0, first
 	}
 }
 
-// decided notes how long it took until something was final.
+// noteDecision notes how long it took until something was final.
 func (s *voteSchedule) noteDecision(ticks uint64) { s.latency = max(ticks, s.latency-s.latency/4) }
 
-// patience returns how many heartbeats a claim is left alone that may help a decision.
+// timeout returns how many heartbeats a vote is left alone that may help a decision.
 func (s *voteSchedule) timeout(l *Limits) int {
 	usual := min(2*s.latency, l.ElectionTicks/2)
 	return max(repeatInDoubt, int(usual/max(1, l.HeartbeatTicks)))
 }
 
-// due reports whether the claim is to be repeated at this heartbeat.
+// due reports whether the vote is to be repeated at this heartbeat.
 func (s *voteSchedule) due(most int) bool {
 	s.beats++
 	if s.beats < s.next {
@@ -119,10 +119,10 @@ func (s *voteSchedule) due(most int) bool {
 	return true
 }
 
-// within makes a claim due after at most so many heartbeats.
+// dueWithin makes a vote due after at most so many heartbeats.
 func (s *voteSchedule) dueWithin(beats int) { s.next = min(s.next, s.beats+beats) }
 
-// recall makes a claim due at the next heartbeat, if it has been the same for a while: somebody who
+// repeatSoon makes a vote due at the next heartbeat, if it has been the same for a while: somebody who
 // speaks to us does not seem to know it.
 func (s *voteSchedule) repeatSoon() {
 	if s.beats >= repeatInDoubt {
@@ -130,7 +130,7 @@ func (s *voteSchedule) repeatSoon() {
 	}
 }
 
-// repeatClaim is the part of a heartbeat (N7) for what may have been lost.
+// repeatVote is the part of a heartbeat (N7) for what may have been lost.
 func (c *Core) repeatVote() {
 	most := c.voteSchedule.timeout(&c.limits)
 	if c.hasAccepted() && !c.stalled() {

@@ -38,16 +38,16 @@ type Limits struct {
 	// little behind; older ones are read through Log.
 	CacheEntriesMax int
 
-	HeartbeatTicks uint64 // Thb: leader's empty AppendEntries, everybody's repeated claims
+	HeartbeatTicks uint64 // Thb: leader's empty AppendEntries, everybody's repeated votes
 	ElectionTicks  uint64 // Te: patience with a silent leader, doubled by every failed term
 	BackoffMax     int    // how often Te doubles
 	ForwardTicks   uint64 // Tfwd: age at which a waiting request is handed to the leader
 	ComplainTicks  uint64 // Tcomplain: age at which it makes us wish for another leader
 	SyncTicks      uint64 // F15: least distance of two requests to the same peer
 
-	RingVotes int // F11: claims kept per voter and term
-	RingTerms  int // terms kept per voter
-	BufferMax  int // AppendEntries that wait for what lies before them
+	RingVotes int // F11: votes kept per voter and term
+	RingTerms int // terms kept per voter
+	BufferMax int // AppendEntries that wait for what lies before them
 	// SyncBytesMax is how much one SyncReply may carry.
 	SyncBytesMax int
 	// ClockAheadMax is how far an entry's time may be ahead of our clock before we let it wait.
@@ -75,7 +75,7 @@ func DefaultLimits() Limits {
 		ForwardTicks:     50,
 		ComplainTicks:    500,
 		SyncTicks:        3,
-		RingVotes:       64,
+		RingVotes:        64,
 		RingTerms:        4,
 		BufferMax:        32,
 		SyncBytesMax:     4 << 20,

@@ -61,7 +61,7 @@ func (c *Core) checkPlace(e *juno.Entry, last bool) error {
 	return nil
 }
 
-// judge asks the validator, after it has looked at what the core itself has to understand later.
+// validate asks the validator, after it has looked at what the core itself has to understand later.
 func (c *Core) validate(e *juno.Entry) error {
 	if e.Type == juno.EntryConfig {
 		change, err := juno.ParseConfigChange(e.Payload)

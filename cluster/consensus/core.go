@@ -38,11 +38,11 @@ type Core struct {
 	past  []*juno.EpochRecord // all that we know, oldest first; the last one began epoch
 
 	// Durable state, docs/SPECIFICATION.md §3.4.
-	hard     HardState
-	accepted Accepted // counts only if accepted.Term == hard.Term and takes is set
-	everAccepted    bool     // something was accepted from some leader
-	highQC     HighQC
-	log      *chain
+	hard         HardState
+	accepted     Accepted // counts only if accepted.Term == hard.Term and takes is set
+	everAccepted bool     // something was accepted from some leader
+	highQC       HighQC
+	log          *chain
 
 	role     Role
 	prepared *juno.Pos // in this term; proven by high
@@ -54,33 +54,33 @@ type Core struct {
 	delivered   juno.Index                // handed to the host
 	proofs      []*juno.QuorumCertificate // of positions in (delivered, commit]
 
-	requestedTerms  []juno.Term   // newest of each voter
-	votes  []voterVotes // of each voter
-	leading leading
-	timers  timers
-	sync    syncing
-	checkpoints  checkpointState
-	lastHalt  *Halt // that we obeyed last, if not before a restart
-	accused []accusation
-	voteSchedule    voteSchedule
-	out     outbox
+	requestedTerms []juno.Term  // newest of each voter
+	votes          []voterVotes // of each voter
+	leading        leading
+	timers         timers
+	sync           syncing
+	checkpoints    checkpointState
+	lastHalt       *Halt // that we obeyed last, if not before a restart
+	accused        []accusation
+	voteSchedule   voteSchedule
+	out            outbox
 
 	scratchIndices []juno.Index
 }
 
-// reign is what a node knows of the present term. All of it is volatile.
+// termState is what a node knows of the present term. All of it is volatile.
 type termState struct {
-	// convinced says that we know who leads and from where: always in round 0, otherwise by a
+	// known says that we know who leads and from where: always in round 0, otherwise by a
 	// valid election. The chain of the term begins at base.
-	known bool
-	base      juno.Pos
-	election  *ElectionCertificate // nil in round 0
-	// sealed says that base ends the epoch: the term can only confirm it (N6).
-	endsEpoch  bool
-	newTerms []*NewTerm // to us as designated leader, by node
-	headers []AppendHeader  // what we took from the leader and is not committed, in order
-	buffered []*Append // for what lies before them, or for their time
-	commits uint64    // entries committed in the term, for rotation
+	known    bool
+	base     juno.Pos
+	election *ElectionCertificate // nil in round 0
+	// endsEpoch says that base ends the epoch: the term can only confirm it (N6).
+	endsEpoch bool
+	newTerms  []*NewTerm     // to us as designated leader, by node
+	headers   []AppendHeader // what we took from the leader and is not committed, in order
+	buffered  []*Append      // for what lies before them, or for their time
+	commits   uint64         // entries committed in the term, for rotation
 }
 
 // New starts a core on what its log holds. now is the clock of the host.

@@ -15,9 +15,9 @@ func Describe(m Message) string {
 			m.Node, m.Term, describePos(m.Accepted), describePos(m.Prepared),
 			describePos(&m.Committed))
 	case *TermChange:
-		return fmt.Sprintf("wish of %d for %s: %s", m.Node, m.Term, m.Cause)
+		return fmt.Sprintf("term-change of %d for %s: %s", m.Node, m.Term, m.Cause)
 	case *NewTerm:
-		return fmt.Sprintf("report of %d to %d in %s: %s of %s",
+		return fmt.Sprintf("new-term of %d to %d in %s: %s of %s",
 			m.Node, m.Candidate, m.Term, describePos(&m.Pos), m.Rank.Term)
 	case *Append:
 		return describeAppend(m)

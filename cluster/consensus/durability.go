@@ -18,10 +18,10 @@ type promise struct {
 // promises is that table. Wishes, sync messages, checkpoints and clients' answers promise nothing
 // of the kind; the last row holds for them, too.
 var promises = []promise{
-	{KindNewTerm, "HardState.Term = the report's", func(d *Durable, m Message) bool {
+	{KindNewTerm, "HardState.Term = the new-term message's", func(d *Durable, m Message) bool {
 		return d.hard.Term >= m.(*NewTerm).Term
 	}},
-	{KindNewTerm, "High = the report's", func(d *Durable, m Message) bool {
+	{KindNewTerm, "HighQC = the new-term message's", func(d *Durable, m Message) bool {
 		r := m.(*NewTerm)
 		return d.highQC.Rank == r.Rank && d.highQC.Pos == r.Pos || r.Rank == d.baseRank
 	}},
@@ -33,7 +33,7 @@ var promises = []promise{
 		return v.Accepted == nil || (d.accepted.Term == v.Term &&
 			d.accepted.Pos.Index >= v.Accepted.Index && d.last >= v.Accepted.Index)
 	}},
-	{KindVote, "High at or above Prepared", func(d *Durable, m Message) bool {
+	{KindVote, "HighQC at or above Prepared", func(d *Durable, m Message) bool {
 		v := m.(*Vote)
 		return v.Prepared == nil || !d.highQC.Rank.Less(Rank{v.Term, v.Prepared.Index})
 	}},
@@ -57,7 +57,7 @@ type Durable struct {
 	id       juno.NodeID
 	hard     HardState
 	accepted Accepted
-	highQC     HighQC
+	highQC   HighQC
 	last     juno.Index
 	epoch    uint32
 	baseRank Rank

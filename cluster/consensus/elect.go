@@ -7,7 +7,7 @@ import (
 	"juno"
 )
 
-// wish asks for term w, for one of the causes of E5, and goes on working in the present one (E1).
+// requestTerm asks for term w, for one of the causes of E5, and goes on working in the present one (E1).
 func (c *Core) requestTerm(w juno.Term, cause TermChangeCause) {
 	if !c.mayVote() || w <= c.requestedTerms[c.epoch.me] || w <= c.hard.Term {
 		return
@@ -22,7 +22,7 @@ func (c *Core) requestTerm(w juno.Term, cause TermChangeCause) {
 	c.checkTermChanges()
 }
 
-// sendWish says our wish, again at every heartbeat while it is not granted.
+// sendTermChange says our wish, again at every heartbeat while it is not granted.
 func (c *Core) sendTermChange() {
 	if len(c.epoch.peers) > 0 {
 		w := &TermChange{Term: c.requestedTerms[c.epoch.me], Node: c.id, Cause: c.timers.cause}
@@ -33,7 +33,7 @@ func (c *Core) sendTermChange() {
 // mayVote reports whether we are a voter who may say something.
 func (c *Core) mayVote() bool { return c.role != Observer && c.role != Quarantined }
 
-// stepWish notes a wish (E2).
+// stepTermChange notes a wish (E2).
 func (c *Core) stepTermChange(w *TermChange) error {
 	if err := c.ofEpoch(w.Term, w.Node); err != nil {
 		return err
@@ -41,9 +41,9 @@ func (c *Core) stepTermChange(w *TermChange) error {
 	voter := c.epoch.voter(w.Node)
 	switch {
 	case voter < 0:
-		return fmt.Errorf("wish of %s: not a voter", w.Node)
+		return fmt.Errorf("term-change of %s: not a voter", w.Node)
 	case w.Node == c.id:
-		return fmt.Errorf("wish of ourselves for term %s: somebody repeats it", w.Term)
+		return fmt.Errorf("term-change of ourselves for term %s: somebody repeats it", w.Term)
 	}
 	c.noteTermChange(voter, w.Term)
 	if w.Cause == CauseResign && c.rotationDue() {
@@ -62,7 +62,7 @@ func (c *Core) noteTermChange(voter int, w juno.Term) {
 	}
 }
 
-// checkWishes is E2: f+1 wishes carry a correct node's, so we join them; a quorum of wishes ends
+// checkTermChanges is E2: f+1 wishes carry a correct node's, so we join them; a quorum of wishes ends
 // the term.
 func (c *Core) checkTermChanges() {
 	if !c.mayVote() {
@@ -77,7 +77,7 @@ func (c *Core) checkTermChanges() {
 	}
 }
 
-// nthWish returns the n-th highest wish.
+// nthRequestedTerm returns the n-th highest wish.
 func (c *Core) nthRequestedTerm(n int) juno.Term {
 	sorted := slices.Sorted(slices.Values(c.requestedTerms))
 	return sorted[len(sorted)-n]
@@ -105,7 +105,7 @@ func (c *Core) enterTerm(t juno.Term) {
 	c.takeRole()
 }
 
-// wantReport makes the next Ready report.
+// wantNewTerm makes the next Ready report.
 func (c *Core) wantNewTerm() {
 	c.out.dirtyNewTerm = true
 	if c.broken(MutantNewTermEarly) {
@@ -113,7 +113,7 @@ func (c *Core) wantNewTerm() {
 	}
 }
 
-// report tells the leader of our term the highest certificate that we know (RVR), until we know
+// sendNewTerm tells the leader of our term the highest certificate that we know (RVR), until we know
 // that it leads. It is made when the host asks what to do, like a vote: then it says what goes to
 // disk before it, whatever else came together with its cause.
 func (c *Core) sendNewTerm() {
@@ -139,7 +139,7 @@ func (c *Core) sendNewTerm() {
 	c.sendAfter([]juno.NodeID{leader}, r, false)
 }
 
-// stepReport collects reports as the designated leader of the term (E4).
+// stepNewTerm collects reports as the designated leader of the term (E4).
 func (c *Core) stepNewTerm(r *NewTerm) error {
 	if err := c.ofEpoch(r.Term, r.Node); err != nil {
 		return err
@@ -148,21 +148,21 @@ func (c *Core) stepNewTerm(r *NewTerm) error {
 		c.noteTermChange(voter, r.Term) // who reports for a term wants it
 	}
 	if r.Term != c.hard.Term || c.role != Candidate {
-		return fmt.Errorf("report of %s in term %s: we are %s in term %s",
+		return fmt.Errorf("new-term of %s in term %s: we are %s in term %s",
 			r.Node, r.Term, c.role, c.hard.Term)
 	}
 	if err := c.checkNewTerm(r, r.Term); err != nil {
 		return err
 	}
 	if err := c.checkProven(r.Rank, r.Pos, r.Certificate); err != nil {
-		return fmt.Errorf("report of %s: %w", r.Node, err)
+		return fmt.Errorf("new-term of %s: %w", r.Node, err)
 	}
 	c.term.newTerms = insertNewTerm(c.term.newTerms, r)
 	c.tryLead()
 	return nil
 }
 
-// insertReport keeps the reports in the order of the nodes, the newest of each.
+// insertNewTerm keeps the reports in the order of the nodes, the newest of each.
 func insertNewTerm(all []*NewTerm, r *NewTerm) []*NewTerm {
 	i, found := slices.BinarySearchFunc(all, r.Node, func(o *NewTerm, n juno.NodeID) int {
 		return int(int64(o.Node) - int64(n))
@@ -174,16 +174,16 @@ func insertNewTerm(all []*NewTerm, r *NewTerm) []*NewTerm {
 	return slices.Insert(all, i, r)
 }
 
-// checkReport checks a report by itself, without its certificate.
+// checkNewTerm checks a report by itself, without its certificate.
 func (c *Core) checkNewTerm(r *NewTerm, t juno.Term) error {
 	switch leader := c.epoch.config.Leader(t); {
 	case c.epoch.voter(r.Node) < 0:
-		return fmt.Errorf("report of %s: not a voter", r.Node)
+		return fmt.Errorf("new-term of %s: not a voter", r.Node)
 	case r.Term != t || r.Candidate != leader:
-		return fmt.Errorf("report of %s to %s in term %s: term %s is led by %s",
+		return fmt.Errorf("new-term of %s to %s in term %s: term %s is led by %s",
 			r.Node, r.Candidate, r.Term, t, leader)
 	case r.Rank.Term >= t:
-		return fmt.Errorf("report of %s in term %s of a certificate of term %s",
+		return fmt.Errorf("new-term of %s in term %s of a certificate of term %s",
 			r.Node, t, r.Rank.Term)
 	}
 	return nil
@@ -318,7 +318,7 @@ func (c *Core) hasLed(t juno.Term) bool {
 	return c.hard.EverLed && c.hard.Led >= t && !c.broken(MutantLeadTwice)
 }
 
-// turnIsOver reports whether the leader of the term has committed as much as one may (E7).
+// rotationDue reports whether the leader of the term has committed as much as one may (E7).
 func (c *Core) rotationDue() bool {
 	return c.limits.RotateEvery > 0 && c.term.commits >= c.limits.RotateEvery
 }

@@ -6,13 +6,13 @@ import (
 	"juno"
 )
 
-// Election is the proof that the leader of a term may lead, and from where (EC): a quorum of
+// ElectionCertificate is the proof that the leader of a term may lead, and from where (EC): a quorum of
 // reports, and the certificate of the highest of them. The chain of the term begins there.
 //
 // Canonical bytes: term (8), reports (count, then each without its certificate), certificate of
 // the base (flag, then the certificate).
 type ElectionCertificate struct {
-	Term    juno.Term
+	Term     juno.Term
 	NewTerms []*NewTerm // q, by distinct voters, in the order of their ids, without certificates
 	// Base proves the highest of the reports. It is nil if that is the base of the epoch.
 	Base *juno.QuorumCertificate

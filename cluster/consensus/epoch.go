@@ -51,7 +51,7 @@ func (c *Core) newEpoch(config *juno.EpochConfig, base juno.Pos, r *juno.EpochRe
 	return e
 }
 
-// baseHigh returns the highest certificate of a node that knows nothing of the epoch yet.
+// baseQC returns the highest certificate of a node that knows nothing of the epoch yet.
 func (e *epoch) baseQC() HighQC { return HighQC{Rank: e.baseRank, Pos: e.base} }
 
 // voter returns the place of a node among the voters, or -1.

@@ -78,7 +78,7 @@ func (c *Core) evaluateCommit(term juno.Term) {
 	}
 }
 
-// evaluateClaims is N9c: what f+1 nodes know to be final, one of whom is correct, is final. The
+// evaluateCommitIndexes is N9c: what f+1 nodes know to be final, one of whom is correct, is final. The
 // end of an epoch needs a certificate of its own, because the next epoch builds on it.
 func (c *Core) evaluateCommitIndexes() {
 	reached := c.scratchIndices[:0]
@@ -104,7 +104,7 @@ func (c *Core) evaluateCommitIndexes() {
 	c.commitTo(pos, nil)
 }
 
-// known returns the highest position of our log, not below atLeast, that claims call final.
+// committedOnLog returns the highest position of our log, not below atLeast, that votes call final.
 func (c *Core) committedOnLog(r *ring, atLeast juno.Index) (best juno.Index) {
 	if r.top < atLeast {
 		return 0
@@ -176,7 +176,7 @@ func (c *Core) counted(voter int, term juno.Term) []ring {
 	return v.rings[at : at+1]
 }
 
-// covers returns the highest and the lowest position of a claim that counts for kind, lies on our
+// covers returns the highest and the lowest position of a vote that counts for kind, lies on our
 // log, and is not below atLeast.
 func (c *Core) covers(v *juno.SignedVote, kind juno.CertificateKind, atLeast juno.Index,
 ) (high, low juno.Index) {
@@ -205,14 +205,14 @@ func (c *Core) matches(index juno.Index, t juno.Term) bool {
 	return c.log.matches(index, t)
 }
 
-// certificate builds the proof that a quorum reached index: of each voter the claim that is closest
+// certificate builds the proof that a quorum reached index: of each voter the vote that is closest
 // to it, of those the q closest, with the links that lead to the furthest.
 func (c *Core) certificate(
 	term juno.Term, index juno.Index, kind juno.CertificateKind,
 ) *juno.QuorumCertificate {
 	type candidate struct {
-		at    juno.Index
-		claim *juno.SignedVote
+		at   juno.Index
+		vote *juno.SignedVote
 	}
 	var found []candidate
 	for i := range c.votes {
@@ -223,12 +223,12 @@ func (c *Core) certificate(
 				if low > 0 && c.broken(MutantCountMessages) {
 					found = append(found, candidate{low, &r.votes[j]})
 				}
-				if low > 0 && (best.claim == nil || low < best.at) {
+				if low > 0 && (best.vote == nil || low < best.at) {
 					best = candidate{low, &r.votes[j]}
 				}
 			}
 		}
-		if best.claim != nil {
+		if best.vote != nil {
 			found = append(found, best)
 		}
 	}
@@ -243,10 +243,10 @@ func (c *Core) certificate(
 		cert.Headers = append(cert.Headers, link)
 	}
 	slices.SortFunc(found, func(a, b candidate) int {
-		return cmp.Compare(a.claim.Node, b.claim.Node)
+		return cmp.Compare(a.vote.Node, b.vote.Node)
 	})
 	for _, f := range found {
-		cert.Votes = append(cert.Votes, *f.claim)
+		cert.Votes = append(cert.Votes, *f.vote)
 	}
 	return cert
 }

@@ -39,13 +39,13 @@ func (k EvidenceKind) String() string {
 //
 // Canonical bytes: version (1), kind (1), then by kind: two headers, each with its signature, and
 // the links of the entries of the second (count, then 49 each); or a header and its entries; or
-// two signed claims.
+// two signed votes.
 type Evidence struct {
-	What    EvidenceKind
-	Headers []AppendHeader           // two, or one
-	EntryHeaders   []juno.EntryHeader // of the entries that the second header is about
-	Entries []juno.Entry       // that the header is about
-	Votes  []juno.SignedVote  // two
+	What         EvidenceKind
+	Headers      []AppendHeader     // two, or one
+	EntryHeaders []juno.EntryHeader // of the entries that the second header is about
+	Entries      []juno.Entry       // that the header is about
+	Votes        []juno.SignedVote  // two
 }
 
 const evidenceVersion = 1
@@ -142,7 +142,7 @@ func (e *Evidence) Check() error {
 	case EvidenceTwoVotes:
 		a, b := &e.Votes[0], &e.Votes[1]
 		if a.Node != b.Node || a.Term != b.Term || !votesConflict(a, b) {
-			return fmt.Errorf("%s: the claims of %s and %s agree", e.What, a.Node, b.Node)
+			return fmt.Errorf("%s: the votes of %s and %s agree", e.What, a.Node, b.Node)
 		}
 		return nil
 	}
@@ -177,7 +177,7 @@ func (e *Evidence) checkChains() error {
 
 func differs(a, b juno.Pos) bool { return a.Index == b.Index && a.Hash != b.Hash }
 
-// claimsConflict reports whether two claims of a voter in one term name two chains. What it
+// votesConflict reports whether two votes of a voter in one term name two chains. What it
 // accepted may differ from what it knows to be final: so it is with a muted node (F10).
 func votesConflict(a, b *juno.SignedVote) bool {
 	for _, p := range [2]*juno.Pos{a.Accepted, a.Prepared} {
@@ -200,7 +200,7 @@ type accusation struct {
 // accusationsMax bounds what we remember. Beyond it the same evidence may be kept twice.
 const accusationsMax = 256
 
-// conflict is what N5 does with a header that contradicts the chain that we accepted in the term:
+// refuseConflict is what N5 does with a header that contradicts the chain that we accepted in the term:
 // we keep ours, show both, and want another leader.
 func (c *Core) refuseConflict(ae *Append) error {
 	for i := range c.term.headers {
@@ -220,7 +220,7 @@ func (c *Core) refuseConflict(ae *Append) error {
 		ae.Leader, ae.Prev, ae.Last, c.accepted.Pos)
 }
 
-// accuseOf is what N3 does with content that the leader signed and that is not valid.
+// accuseInvalid is what N3 does with content that the leader signed and that is not valid.
 func (c *Core) accuseInvalid(ae *Append, why error) error {
 	size := 0
 	for i := range ae.Entries {
@@ -235,13 +235,13 @@ func (c *Core) accuseInvalid(ae *Append, why error) error {
 	return why
 }
 
-// checkVoter looks whether a voter contradicts itself.
-func (c *Core) checkDoubleVote(voter int, claim *juno.SignedVote) {
-	claims := c.votes[voter].inTerm(claim.Term)
-	for i := range claims {
-		if votesConflict(&claims[i], claim) {
+// checkDoubleVote looks whether a voter contradicts itself.
+func (c *Core) checkDoubleVote(voter int, vote *juno.SignedVote) {
+	votes := c.votes[voter].inTerm(vote.Term)
+	for i := range votes {
+		if votesConflict(&votes[i], vote) {
 			c.accuse(&Evidence{
-				What: EvidenceTwoVotes, Votes: []juno.SignedVote{claims[i], *claim},
+				What: EvidenceTwoVotes, Votes: []juno.SignedVote{votes[i], *vote},
 			})
 			return
 		}

@@ -13,10 +13,10 @@ type syncing struct {
 	fragments []*fragment
 	// lagging is whom we are catching up from, as long as that helps; 0 nobody.
 	lagging juno.NodeID
-	// told says that since the last heartbeat somebody seemed to be ahead in a way that nothing we
+	// hinted says that since the last heartbeat somebody seemed to be ahead in a way that nothing we
 	// can read shows.
-	hinted  bool
-	stuck int // heartbeats in a row at which others were ahead and we did not move
+	hinted bool
+	stuck  int // heartbeats in a row at which others were ahead and we did not move
 	// needless counts requests in a row whose answer came too late to be of use.
 	needless int
 	tip      juno.Index
@@ -24,13 +24,13 @@ type syncing struct {
 	offered  *SnapshotOffer
 	// incomplete says that our log, taken from a snapshot, does not yet reach the highest
 	// certificate that we know of.
-	incomplete bool
-	answered     throttle // when a request of a node was answered
-	epochHinted     throttle // when a node was told that its epoch is over
-	leaveNoted       throttle // when the operator was told that a node left
+	incomplete  bool
+	answered    throttle // when a request of a node was answered
+	epochHinted throttle // when a node was told that its epoch is over
+	leaveNoted  throttle // when the operator was told that a node left
 }
 
-// occasions remembers when something was last done for a node. It is never iterated.
+// throttle remembers when something was last done for a node. It is never iterated.
 type throttle map[juno.NodeID]uint64
 
 // due notes that something is done for a node now, unless it was done less than so many ticks ago.
@@ -45,10 +45,10 @@ func (o throttle) due(id juno.NodeID, now, ticks uint64) bool {
 	return true
 }
 
-// occasionsMax bounds how many different nodes are remembered.
+// throttleMax bounds how many different nodes are remembered.
 const throttleMax = 4096
 
-// asked is the request that a peer has not answered yet (F15: one at a time, some ticks apart).
+// peerRequest is the request that a peer has not answered yet (F15: one at a time, some ticks apart).
 type peerRequest struct {
 	nonce uint64 // 0: none
 	tick  uint64 // of the last request
@@ -57,7 +57,7 @@ type peerRequest struct {
 	at    reach // where we were when we asked
 }
 
-// syncPatience is after how many ticks a request counts as lost.
+// syncTimeoutTicks is after how many ticks a request counts as lost.
 const syncTimeoutTicks = 25
 
 // fragment is a stretch of a chain that is not on our log: it begins behind a position that is,
@@ -126,7 +126,7 @@ func (c *Core) fragmentTo(p juno.Pos) *fragment {
 // holds reports whether we have the chain that leads to p.
 func (c *Core) holds(p juno.Pos) bool { return c.log.has(p) || c.fragmentTo(p) != nil }
 
-// missing asks a peer, soon, for whatever it has that we have not.
+// requestFrom asks a peer, soon, for whatever it has that we have not.
 func (c *Core) requestFrom(peer juno.NodeID) {
 	if c.sync.lagging == 0 {
 		c.sync.lagging = peer

@@ -44,10 +44,10 @@ func term(text string) (juno.Term, error) {
 // forge makes the message that a script asks for; 2:5 is the position at index 5 of node 2's log:
 //
 //	say 4 vote term=0.1 accepted=2:5 [prepared=2:4] [committed=2:3] to=1
-//	say 4 wish term=0.2 to=1/2 [end]
+//	say 4 term-change term=0.2 to=1/2 [end]
 //	say 4 leave to=1/2
 //	say 4 append term=0.3 prev=1:4 entries=start/x/y to=1
-//	say 4 report term=0.3 high=2:5 of=0.1 to=1
+//	say 4 new-term term=0.3 high=2:5 of=0.1 to=1
 func (s *script) forge(who int, d *datadriven.TestData) (consensus.Message, error) {
 	t, err := term(arg(d, "term", "0.0"))
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *script) forge(who int, d *datadriven.TestData) (consensus.Message, erro
 			v.Committed = *p
 		}
 		return v, nil
-	case d.HasArg("wish"):
+	case d.HasArg("term-change"):
 		w := &consensus.TermChange{Term: t, Node: node, Cause: consensus.CauseTimeout}
 		if d.HasArg("end") {
 			w.Cause = consensus.CauseEnd
@@ -75,7 +75,7 @@ func (s *script) forge(who int, d *datadriven.TestData) (consensus.Message, erro
 		return s.forgeAppend(node, t, d)
 	case d.HasArg("reply"):
 		return s.forgeReply(node, d)
-	case d.HasArg("report"):
+	case d.HasArg("new-term"):
 		r := &consensus.NewTerm{Term: t, Node: node, Candidate: s.world.genesis.Leader(t)}
 		if p := s.pos(d, "high"); p != nil {
 			r.Pos = *p
@@ -170,7 +170,7 @@ func (s *script) forgeAppend(leader juno.NodeID, t juno.Term, d *datadriven.Test
 		s.world.made[e.Index] = ae.Last
 	}
 	ae.Count = len(ae.Entries)
-	of, err := term(arg(d, "use", t.String())) // the reports of another term
+	of, err := term(arg(d, "use", t.String())) // the new-term messages of another term
 	if e := s.elections(d)[of]; e != nil && !d.HasArg("bare") {
 		ae.Election = &consensus.ElectionCertificate{Term: t, NewTerms: e.NewTerms, Base: e.Base}
 	}
@@ -250,20 +250,20 @@ func (s *script) forgeCertificate(
 	return c, nil
 }
 
-// elections returns the elections that can be made from the reports that were ever on the wire; of
+// elections returns the elections that can be made from the new-term messages that were ever on the wire; of
 // those of the nodes in election=1/2/3, if the script names them.
 func (s *script) elections(d *datadriven.TestData) map[juno.Term]*consensus.ElectionCertificate {
 	chosen := strings.Split(arg(d, "election", ""), "/")
 	all := make(map[juno.Term]*consensus.ElectionCertificate)
-	for t, reports := range s.world.reports {
+	for t, newTerms := range s.world.newTerms {
 		q := s.world.genesis.Quorum()
-		if len(reports) < q {
+		if len(newTerms) < q {
 			continue
 		}
 		e := &consensus.ElectionCertificate{Term: t}
 		var top *consensus.NewTerm
 		for id := juno.NodeID(1); int(id) <= len(s.world.nodes) && len(e.NewTerms) < q; id++ {
-			r := reports[id]
+			r := newTerms[id]
 			if r == nil || (chosen[0] != "" && !slices.Contains(chosen, fmt.Sprint(uint32(id)))) {
 				continue
 			}

@@ -82,7 +82,7 @@ func (c *Core) stepHalt(h *Halt) error {
 	return nil
 }
 
-// refuseHalted is what a halted node does with commands: it tells the leader, who may not have
+// refuseWhileHalted is what a halted node does with commands: it tells the leader, who may not have
 // heard, and wants another term. Without that the halt could never end: the entry that ends it
 // stands behind commands that nobody accepts. The next term begins at what was prepared, and its
 // leader, halted too, lets no commands in.

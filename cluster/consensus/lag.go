@@ -13,14 +13,14 @@ const (
 	lagHeartbeatsMax = 32
 )
 
-// lagPatience is how long we wait for what others have already. It grows with every answer that
+// lagLimit is how long we wait for what others have already. It grows with every answer that
 // came when what was asked for had arrived by itself: entries are larger than votes, so in a busy
 // cluster everybody seems to be behind all the time, and answers would make it busier.
 func (s *syncing) lagLimit() int {
 	return min(lagHeartbeats<<s.needless, lagHeartbeatsMax)
 }
 
-// learnFrom judges an answer by what it changed, given where we were before it.
+// noteAnswer judges an answer by what it changed, given where we were before it.
 func (s *syncing) noteAnswer(a *peerRequest, before, after reach) {
 	switch {
 	case after != before:
@@ -69,7 +69,7 @@ func (c *Core) checkLag() {
 	}
 }
 
-// quiet reports that no leader has spoken for longer than the others' patience.
+// leaderSilent reports that no leader has spoken for longer than the others' patience.
 func (c *Core) leaderSilent() bool {
 	return c.role != Leader && c.ticks-c.timers.leaderHeard > c.limits.ElectionTicks
 }
@@ -102,7 +102,7 @@ func (c *Core) othersReach() (entries, commits juno.Index) {
 	return tips[len(tips)-n], finals[len(finals)-n]
 }
 
-// votersAhead returns the voters whose claims reach beyond what we have.
+// votersAhead returns the voters whose votes reach beyond what we have.
 func (c *Core) votersAhead() []juno.NodeID {
 	var ahead []juno.NodeID
 	for i, id := range c.epoch.voters {

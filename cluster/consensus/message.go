@@ -12,8 +12,8 @@ type MessageKind uint8
 
 // The kinds of messages, with their names in the prototype (docs/SPECIFICATION.md §3.3).
 const (
-	KindTermChange        MessageKind = 1  // RV
-	KindNewTerm      MessageKind = 2  // RVR
+	KindTermChange  MessageKind = 1  // RV
+	KindNewTerm     MessageKind = 2  // RVR
 	KindAppend      MessageKind = 3  // AE
 	KindVote        MessageKind = 4  // AER
 	KindSyncRequest MessageKind = 5  // SYNCREQ
@@ -26,7 +26,7 @@ const (
 )
 
 var kindNames = [...]string{
-	KindTermChange: "wish", KindNewTerm: "report", KindAppend: "append",
+	KindTermChange: "term-change", KindNewTerm: "new-term", KindAppend: "append",
 	KindVote: "vote", KindSyncRequest: "sync-request", KindSyncReply: "sync-reply",
 	KindCheckpoint: "checkpoint", KindEvidence: "evidence", KindLeave: "leave", KindHalt: "halt",
 	KindRevolution: "revolution",
@@ -50,7 +50,7 @@ type Message interface {
 	Sender() juno.NodeID
 	// statements appends every signed statement in the message, its own first.
 	statements(all []Statement) []Statement
-	// seal fills in the signature of the message itself, if it has one.
+	// signBy fills in the signature of the message itself, if it has one.
 	signBy(s Signer)
 	// appendTo appends the canonical bytes after the kind.
 	appendTo(b []byte) []byte

@@ -27,7 +27,7 @@ const (
 	MutantVoteAfterLeave         // go on voting in a term after leaving it
 	MutantUnverifiedClaim        // believe a report without its certificate
 	MutantMaxByIndex             // the highest certificate is the one of the highest index
-	MutantKeepHighQC               // keep a certificate whose chain was dropped
+	MutantKeepHighQC             // keep a certificate whose chain was dropped
 	MutantVoteEarly              // send votes before they are on disk
 	MutantAdoptUnchecked         // adopt a commit certificate without checking it
 	MutantForgetMuted            // accept again after the accepted chain was dropped
@@ -43,7 +43,7 @@ const (
 	MutantAskHolders             // ask for a base only those who say that they have it
 	MutantKeepStale              // keep what a peer gave and does not continue
 	MutantBaseOnly               // begin a term at its base only, whatever it has decided
-	MutantNewTermEarly            // report at once, not when the host asks what to do
+	MutantNewTermEarly           // report at once, not when the host asks what to do
 	mutants
 )
 
@@ -54,14 +54,14 @@ var mutantNames = [...]string{
 	MutantNoSeal: "no-seal", MutantCountMessages: "count-messages",
 	MutantNoElection: "no-election", MutantLosePrepare: "lose-prepare",
 	MutantVoteAfterLeave: "vote-after-leave", MutantUnverifiedClaim: "unverified-claim",
-	MutantMaxByIndex: "max-by-index", MutantKeepHighQC: "keep-high",
+	MutantMaxByIndex: "max-by-index", MutantKeepHighQC: "keep-high-qc",
 	MutantVoteEarly: "vote-early", MutantAdoptUnchecked: "adopt-unchecked",
 	MutantForgetMuted: "forget-muted", MutantAcceptAfter: "accept-after",
 	MutantAnyBase: "any-base", MutantLeadTwice: "lead-twice", MutantOverwrite: "overwrite",
-	MutantLeaveAlone: "wish-leaves", MutantNewestOnly: "newest-only",
+	MutantLeaveAlone: "leave-alone", MutantNewestOnly: "newest-only",
 	MutantUnthrottled: "unthrottled", MutantOpenGate: "open-gate", MutantStay: "stay",
 	MutantAskHolders: "ask-holders", MutantKeepStale: "keep-stale", MutantBaseOnly: "base-only",
-	MutantNewTermEarly: "report-early",
+	MutantNewTermEarly: "new-term-early",
 }
 
 // String returns the name of the mutant.
@@ -170,7 +170,7 @@ func (c *Core) evaluateOldTerm() {
 	c.sendAfter(c.epoch.peers, old, true)
 }
 
-// convinceBlindly is what MutantNoElection does with a leader that proves nothing.
+// admitBlindly is what MutantNoElection does with a leader that proves nothing.
 func (c *Core) admitBlindly(ae *Append) error {
 	if ae.Term > c.hard.Term {
 		c.enterTerm(ae.Term)

@@ -31,11 +31,11 @@ var killers = map[consensus.Mutant]struct{ scenario, fault string }{
 	consensus.MutantNoSeal:          {"n6_seal", "has committed 1, want 4"},
 	consensus.MutantCountMessages:   {"b3_duplicate_votes", "does not count"},
 	consensus.MutantNoElection:      {"n4_base", "LATENT"},
-	consensus.MutantLosePrepare:     {"s4_amnesia", "leaves before High at or above Prepared"},
-	consensus.MutantVoteAfterLeave:  {"e3_left_behind", "after its report"},
+	consensus.MutantLosePrepare:     {"s4_amnesia", "leaves before HighQC at or above Prepared"},
+	consensus.MutantVoteAfterLeave:  {"e3_left_behind", "after its new-term message"},
 	consensus.MutantUnverifiedClaim: {"e4_unproven", "FORK"},
 	consensus.MutantMaxByIndex:      {"f2_rank", "FORK"},
-	consensus.MutantKeepHighQC:        {"f4_keep_high", "has committed 1, want 3"},
+	consensus.MutantKeepHighQC:      {"f4_keep_high", "has committed 1, want 3"},
 	consensus.MutantVoteEarly:       {"n1_normal", "leaves before entries up to Accepted"},
 	consensus.MutantAdoptUnchecked:  {"y3_forged_proof", "FORK"},
 	consensus.MutantForgetMuted:     {"f10_muted", "accepts 3/"},
@@ -51,7 +51,7 @@ var killers = map[consensus.Mutant]struct{ scenario, fault string }{
 	consensus.MutantAskHolders:      {"y2_only_liar", "node 4 has committed 0, want 3"},
 	consensus.MutantKeepStale:       {"y2_stale_entries", "node 4 has committed 1, want 2"},
 	consensus.MutantBaseOnly:        {"n4_other_base", "has committed 3, want 4"},
-	consensus.MutantNewTermEarly:     {"e3_full_inbox", "leaves before High = the report's"},
+	consensus.MutantNewTermEarly:    {"e3_full_inbox", "leaves before HighQC = the new-term message's"},
 }
 
 // TestMutants shows that a broken rule is noticed, and for its own reason. Its log is the table of

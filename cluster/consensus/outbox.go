@@ -8,7 +8,7 @@ type outbox struct {
 	persisted uint64
 	// gate is the Ready that must be on disk before anything leaves: it holds that we lead the
 	// term, or that an epoch ended (docs/SPECIFICATION.md §3.4). Until then nothing goes into Now.
-	gate uint64
+	gate  uint64
 	gated int // messages that wait for it
 
 	handed  juno.Index // entries up to here were in some Ready
@@ -18,9 +18,9 @@ type outbox struct {
 	truncate *juno.Index
 	// What changed since the last Ready.
 	dirtyHard, dirtyAccepted, dirtyHighQC bool
-	dirtyVote, dirtyNewTerm              bool
-	dirtyHeaders                        bool
-	lazyHard                            bool // a hint changed, nobody waits for it
+	dirtyVote, dirtyNewTerm               bool
+	dirtyHeaders                          bool
+	lazyHard                              bool // a hint changed, nobody waits for it
 
 	critical bool // somebody may wait for the records
 	records  []juno.Record
@@ -46,7 +46,7 @@ func (c *Core) send(to []juno.NodeID, m Message) {
 	c.out.ready.Now = append(c.out.ready.Now, Out{To: to, Message: m})
 }
 
-// heldMax bounds the messages that wait behind a closed gate, where a slow disk could let them pile
+// gatedMax bounds the messages that wait behind a closed gate, where a slow disk could let them pile
 // up. All of them are of kinds that are sent again if they matter.
 const gatedMax = 64
 
@@ -59,13 +59,13 @@ func (c *Core) sendAfter(to []juno.NodeID, m Message, self bool) {
 // closeGate holds all messages back until what changed until now is on disk.
 func (c *Core) closeGate() { c.out.gate = c.out.seq + 1 }
 
-// keep adds a record that somebody may wait for.
+// writeSynced adds a record that somebody may wait for.
 func (c *Core) writeSynced(r juno.Record) {
 	c.out.records = append(c.out.records, r)
 	c.out.critical = true
 }
 
-// note adds a record that nobody waits for.
+// writeLazily adds a record that nobody waits for.
 func (c *Core) writeLazily(r juno.Record) { c.out.records = append(c.out.records, r) }
 
 // Ready returns what is to be done, if there is anything. The host calls it until there is not.

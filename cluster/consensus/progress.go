@@ -20,12 +20,12 @@ type progress struct {
 	accepted  juno.Index // claimed in this term, and on our log; 0 if none
 	commit    juno.Index // claimed, and on our log
 	knowsTerm bool       // has claimed something in this term, so it knows the election
-	unacked   int        // AppendEntries sent since the last claim that helped
+	unacked   int        // AppendEntries sent since the last vote that helped
 	sent      uint64     // tick of the last one that brought entries
 	// A busy peer answers late. What it has not answered yet is not lost.
-	since  uint64 // tick since which it owes us an answer
-	latency  uint64 // ticks that an answer took lately, the longest
-	resent int    // how often entries were sent again since the last answer
+	since   uint64 // tick since which it owes us an answer
+	latency uint64 // ticks that an answer took lately, the longest
+	resent  int    // how often entries were sent again since the last answer
 }
 
 // startProgress assumes that every peer has the base.

@@ -134,7 +134,7 @@ func (c *Core) lead() {
 	c.propose()
 }
 
-// seal asks for votes of our term for the entry that ends the epoch: nothing may follow it, so
+// confirmEpochEnd asks for votes of our term for the entry that ends the epoch: nothing may follow it, so
 // the term cannot start an entry of its own (N6, F12).
 func (c *Core) confirmEpochEnd(base juno.Pos) {
 	if c.broken(MutantNoSeal) {

@@ -32,7 +32,7 @@ func (r LeaveReason) String() string {
 // Leave says that a node stops voting, because what it holds is contradicted (H2).
 //
 // Signed bytes: version (1), node (4), epoch (4), reason (1), own position (40), their position
-// (40). Attached: the claims that contradict it (count, then each), and the certificate that does
+// (40). Attached: the votes that contradict it (count, then each), and the certificate that does
 // (flag, then the certificate).
 type Leave struct {
 	Node         juno.NodeID
@@ -41,7 +41,7 @@ type Leave struct {
 	Mine, Theirs juno.Pos
 	signed
 	Votes []juno.SignedVote
-	Proof  *juno.QuorumCertificate
+	Proof *juno.QuorumCertificate
 }
 
 const leaveVersion = 1
@@ -106,11 +106,11 @@ func (c *Core) checkContradiction(v *Vote) {
 	}
 	var against []juno.SignedVote
 	for i := range c.votes {
-		claims := c.votes[i].inTerm(v.Term)
-		for j := range claims {
-			q := claims[j].Committed
+		votes := c.votes[i].inTerm(v.Term)
+		for j := range votes {
+			q := votes[j].Committed
 			if q.Index <= c.commit.Index && q.Index >= c.log.lowest() && !c.log.has(q) {
-				against = append(against, claims[j])
+				against = append(against, votes[j])
 				break
 			}
 		}
@@ -120,15 +120,15 @@ func (c *Core) checkContradiction(v *Vote) {
 	}
 }
 
-// contradicted leaves, because others have another history.
+// leaveContradicted leaves, because others have another history.
 func (c *Core) leaveContradicted(
-	theirs juno.Pos, claims []juno.SignedVote, proof *juno.QuorumCertificate,
+	theirs juno.Pos, votes []juno.SignedVote, proof *juno.QuorumCertificate,
 ) {
 	mine, _ := c.posAt(theirs.Index)
 	c.alarm("H2: %s is final here and %s elsewhere", mine, theirs)
 	c.quarantine(&Leave{
 		Node: c.id, Epoch: c.epoch.config.Epoch, Reason: LeaveContradicted,
-		Mine: mine, Theirs: theirs, Votes: claims, Proof: proof,
+		Mine: mine, Theirs: theirs, Votes: votes, Proof: proof,
 	})
 }
 

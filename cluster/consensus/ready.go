@@ -110,19 +110,19 @@ type Alarm struct {
 
 // Status is a picture of the core for operators and tests.
 type Status struct {
-	ID        juno.NodeID
-	Role      Role
-	Term      juno.Term
-	Leader    juno.NodeID
-	RequestedTerm      juno.Term // the term the node wants; not above Term if it is content
-	Last      juno.Pos
-	Accepted  *juno.Pos // in this term
-	Prepared  *juno.Pos // in this term
-	Committed juno.Pos
+	ID            juno.NodeID
+	Role          Role
+	Term          juno.Term
+	Leader        juno.NodeID
+	RequestedTerm juno.Term // the term the node wants; not above Term if it is content
+	Last          juno.Pos
+	Accepted      *juno.Pos // in this term
+	Prepared      *juno.Pos // in this term
+	Committed     juno.Pos
 	HighRank      Rank
-	HighPos   juno.Pos
-	TermKnown bool     // it is known why the leader of the term may lead
-	Base      juno.Pos // where the chain of the term begins, if Convinced
-	Halted    bool
-	Config    *juno.EpochConfig
+	HighPos       juno.Pos
+	TermKnown     bool     // it is known why the leader of the term may lead
+	Base          juno.Pos // where the chain of the term begins, if Convinced
+	Halted        bool
+	Config        *juno.EpochConfig
 }

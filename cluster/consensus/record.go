@@ -119,7 +119,7 @@ func ParseAccepted(b []byte) (a Accepted, err error) {
 	return a, nil
 }
 
-// High is the highest prepare certificate that a node knows.
+// HighQC is the highest prepare certificate that a node knows.
 //
 // Canonical bytes: version (1), flag (1: the certificate is there), term (8), position (40),
 // certificate (AppendCertificate, if there).
@@ -152,7 +152,7 @@ func (h *HighQC) record() juno.Record {
 	return juno.Record{Kind: juno.RecordHighQC, Index: h.Pos.Index, Bytes: b}
 }
 
-// ParseHigh reads the bytes of a juno.RecordHighQC.
+// ParseHighQC reads the bytes of a juno.RecordHighQC.
 func ParseHighQC(b []byte) (h HighQC, err error) {
 	d := juno.NewDecoder(b)
 	d.Version(recordVersion, "highest certificate")

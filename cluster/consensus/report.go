@@ -2,7 +2,7 @@ package consensus
 
 import "juno"
 
-// Report is what a node tells the leader of a term that it has just entered (RVR): the highest
+// NewTerm is what a node tells the leader of a term that it has just entered (RVR): the highest
 // prepare certificate that it knows. After it the node signs nothing for older terms (R4).
 //
 // Signed bytes: version (1), term (8), node (4), candidate (4), term of the certificate (8), its
@@ -54,7 +54,7 @@ func (r *NewTerm) appendTo(b []byte) []byte {
 }
 
 func decodeNewTermOwn(d *juno.Decoder) *NewTerm {
-	d.Version(newTermVersion, "report")
+	d.Version(newTermVersion, "new-term message")
 	r := &NewTerm{
 		Term: juno.Term(d.U64()), Node: juno.NodeID(d.U32()),
 		Candidate: juno.NodeID(d.U32()),
@@ -62,7 +62,7 @@ func decodeNewTermOwn(d *juno.Decoder) *NewTerm {
 	r.Rank.Term, r.Pos = juno.Term(d.U64()), d.Pos()
 	r.Rank.Index = r.Pos.Index
 	if d.Err() == nil && (r.Node == 0 || r.Candidate == 0) {
-		d.Fail("report of %s to %s", r.Node, r.Candidate)
+		d.Fail("new-term of %s to %s", r.Node, r.Candidate)
 	}
 	r.decode(d)
 	return r

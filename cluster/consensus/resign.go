@@ -8,7 +8,7 @@ func (c *Core) Resign() {
 	}
 }
 
-// ends reports whether a wish is that of the present leader, who is about to end. To grant it costs
+// leaderResigns reports whether a wish is that of the present leader, who is about to end. To grant it costs
 // no more than what a leader can have by keeping silent.
 func (c *Core) leaderResigns(w *TermChange) bool {
 	return w.Cause == CauseEnd && w.Node == c.epoch.config.Leader(c.hard.Term) &&

@@ -6,25 +6,25 @@ import (
 	"juno"
 )
 
-// voterClaims are the newest claims of one voter. A voter's claims that are ahead of our log
+// voterVotes are the newest votes of one voter. A voter's votes that are ahead of our log
 // cannot be evaluated yet, and the older ones may be the last that can: so we keep a ring of them,
 // not the newest one only (F11).
 type voterVotes struct {
 	rings []ring // by term, ascending
 }
 
-// ring is the newest claims of one voter in one term.
+// ring is the newest votes of one voter in one term.
 type ring struct {
-	term   juno.Term
+	term  juno.Term
 	votes []juno.SignedVote
-	tops   []juno.Index // the highest index that each of claims names
-	top    juno.Index   // at least the highest of tops; most rings need no closer look
-	next   int          // where the next one goes, once the ring is full
+	tops  []juno.Index // the highest index that each of votes names
+	top   juno.Index   // at least the highest of tops; most rings need no closer look
+	next  int          // where the next one goes, once the ring is full
 }
 
-// add stores a claim, at most claimsMax per term and termsMax terms. The oldest go.
-func (v *voterVotes) add(claim juno.SignedVote, claimsMax, termsMax int) {
-	i, found := v.search(claim.Term)
+// add stores a vote, at most votesMax per term and termsMax terms. The oldest go.
+func (v *voterVotes) add(vote juno.SignedVote, votesMax, termsMax int) {
+	i, found := v.search(vote.Term)
 	if !found {
 		if len(v.rings) == termsMax {
 			if i == 0 {
@@ -33,9 +33,9 @@ func (v *voterVotes) add(claim juno.SignedVote, claimsMax, termsMax int) {
 			v.rings = slices.Delete(v.rings, 0, 1)
 			i--
 		}
-		v.rings = slices.Insert(v.rings, i, ring{term: claim.Term})
+		v.rings = slices.Insert(v.rings, i, ring{term: vote.Term})
 	}
-	v.rings[i].add(claim, claimsMax)
+	v.rings[i].add(vote, votesMax)
 }
 
 // search returns where the ring of a term is, or would be.
@@ -46,18 +46,18 @@ func (v *voterVotes) search(t juno.Term) (at int, found bool) {
 	return at, at < len(v.rings) && v.rings[at].term == t
 }
 
-func (r *ring) add(claim juno.SignedVote, claimsMax int) {
-	top := topOf(&claim)
+func (r *ring) add(vote juno.SignedVote, votesMax int) {
+	top := topOf(&vote)
 	r.top = max(r.top, top)
-	if len(r.votes) < claimsMax {
-		r.votes, r.tops = append(r.votes, claim), append(r.tops, top)
+	if len(r.votes) < votesMax {
+		r.votes, r.tops = append(r.votes, vote), append(r.tops, top)
 		return
 	}
-	r.votes[r.next], r.tops[r.next] = claim, top
-	r.next = (r.next + 1) % claimsMax
+	r.votes[r.next], r.tops[r.next] = vote, top
+	r.next = (r.next + 1) % votesMax
 }
 
-// topOf returns the highest index that a claim names.
+// topOf returns the highest index that a vote names.
 func topOf(c *juno.SignedVote) juno.Index {
 	top := c.Committed.Index
 	for _, p := range [2]*juno.Pos{c.Accepted, c.Prepared} {
@@ -68,7 +68,7 @@ func topOf(c *juno.SignedVote) juno.Index {
 	return top
 }
 
-// inTerm returns the claims of a term in no particular order.
+// inTerm returns the votes of a term in no particular order.
 func (v *voterVotes) inTerm(t juno.Term) []juno.SignedVote {
 	if at, found := v.search(t); found {
 		return v.rings[at].votes
@@ -76,7 +76,7 @@ func (v *voterVotes) inTerm(t juno.Term) []juno.SignedVote {
 	return nil
 }
 
-// newest returns the newest claim of the voter, or nil.
+// newest returns the newest vote of the voter, or nil.
 func (v *voterVotes) newest() *juno.SignedVote {
 	if len(v.rings) == 0 {
 		return nil
@@ -85,15 +85,15 @@ func (v *voterVotes) newest() *juno.SignedVote {
 	return &r.votes[(r.next+len(r.votes)-1)%len(r.votes)]
 }
 
-// reach returns how far the voter's newest claim says that its log and its commit index reach.
+// reach returns how far the voter's newest vote says that its log and its commit index reach.
 func (v *voterVotes) reach() (tip, final juno.Index) {
-	claim := v.newest()
-	if claim == nil {
+	vote := v.newest()
+	if vote == nil {
 		return 0, 0
 	}
-	tip, final = claim.Committed.Index, claim.Committed.Index
-	if claim.Accepted != nil {
-		tip = max(tip, claim.Accepted.Index)
+	tip, final = vote.Committed.Index, vote.Committed.Index
+	if vote.Accepted != nil {
+		tip = max(tip, vote.Accepted.Index)
 	}
 	return tip, final
 }

@@ -408,7 +408,7 @@ func describeStatus(s consensus.Status) string {
 		"high %d of %s", uint32(s.ID), s.Role, s.Term, s.Last.Index, mark(s.Accepted),
 		mark(s.Prepared), s.Committed.Index, s.HighPos.Index, s.HighRank.Term)
 	if s.RequestedTerm > s.Term {
-		out += fmt.Sprintf(", wishes %s", s.RequestedTerm)
+		out += fmt.Sprintf(", asks for %s", s.RequestedTerm)
 	}
 	if s.Halted {
 		out += ", halted"

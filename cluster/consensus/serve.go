@@ -105,7 +105,7 @@ func (c *Core) proofFrom(from, end juno.Index) *juno.QuorumCertificate {
 	return proof
 }
 
-// addReign adds what the leader of our term has signed beyond what is final: with it the requester
+// addTermState adds what the leader of our term has signed beyond what is final: with it the requester
 // can accept, and vote, although the leader does not talk to it (docs/SPECIFICATION.md §2.3).
 func (c *Core) addTermState(r *SyncReply, m *SyncRequest, budget int) {
 	if !c.term.known || m.Term > c.hard.Term {
@@ -143,7 +143,7 @@ func (c *Core) addTermState(r *SyncReply, m *SyncRequest, budget int) {
 	}
 }
 
-// helpStraggler sends what ended its epoch to a node that does not know it yet (M2).
+// sendEpochEnd sends what ended its epoch to a node that does not know it yet (M2).
 func (c *Core) sendEpochEnd(peer juno.NodeID, epoch uint32) {
 	r := c.recordEnding(epoch)
 	if r == nil || peer == c.id || !c.sync.epochHinted.due(peer, c.ticks, c.limits.HeartbeatTicks) {

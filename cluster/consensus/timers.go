@@ -2,12 +2,12 @@ package consensus
 
 // timers are the reasons to wish for another leader (E5). All are in ticks.
 type timers struct {
-	leaderHeard   uint64 // last word of the leader, or when we learned who it is
-	entered uint64 // when we entered the term
-	commit  uint64 // last advance of the commit index, or when there was something to commit again
-	backoff int    // terms that failed in a row
-	jitter  uint64 // of this term, so that not all lose patience at once
-	cause   TermChangeCause  // of our wish
+	leaderHeard uint64          // last word of the leader, or when we learned who it is
+	entered     uint64          // when we entered the term
+	commit      uint64          // last advance of the commit index, or when there was something to commit again
+	backoff     int             // terms that failed in a row
+	jitter      uint64          // of this term, so that not all lose patience at once
+	cause       TermChangeCause // of our wish
 }
 
 // enter starts the timers of a new term.
@@ -30,7 +30,7 @@ func (t *timers) committed(c *Core, inTerm bool) {
 	}
 }
 
-// patience returns how long we wait for a leader: Te, doubled by every term that failed.
+// termTimeout returns how long we wait for a leader: Te, doubled by every term that failed.
 func (c *Core) termTimeout() uint64 {
 	return c.limits.ElectionTicks<<c.timers.backoff + c.timers.jitter
 }
@@ -44,7 +44,7 @@ func (c *Core) tickTimers() {
 	switch {
 	case !c.term.known && c.ticks-c.timers.entered > patience, // P4
 		c.term.known && c.role != Leader && c.ticks-c.timers.leaderHeard > patience, // P1
-		c.stalled() && c.ticks-c.timers.commit > 2*patience,                       // P2
+		c.stalled() && c.ticks-c.timers.commit > 2*patience,                         // P2
 		c.requestOverdue(): // P3
 		c.requestTerm(c.hard.Term+1, CauseTimeout)
 	}
@@ -55,7 +55,7 @@ func (c *Core) stalled() bool {
 	return c.hasAccepted() && c.accepted.Pos.Index > c.commit.Index
 }
 
-// complains is P3: a request that was handed to the leader long ago is still not committed. Every
+// requestOverdue is P3: a request that was handed to the leader long ago is still not committed. Every
 // leader gets the time, counted from when its term began: a request that can never be committed
 // must not depose one after the other.
 func (c *Core) requestOverdue() bool {

@@ -2,7 +2,7 @@ package consensus
 
 import "juno"
 
-// Vote is a node's claim of what it accepted, prepared and knows to be final in a term (AER).
+// Vote is a node's vote of what it accepted, prepared and knows to be final in a term (AER).
 // Everybody hears everybody's votes, so everybody finds out alone what is final.
 type Vote struct {
 	juno.SignedVote

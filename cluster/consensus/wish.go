@@ -6,7 +6,7 @@ import (
 	"juno"
 )
 
-// Cause is why a node wishes for another leader.
+// TermChangeCause is why a node wishes for another leader.
 type TermChangeCause uint8
 
 // The causes of wishes. The numbers are part of the format.
@@ -34,7 +34,7 @@ func (c TermChangeCause) String() string {
 	return fmt.Sprintf("cause(%d)", uint8(c))
 }
 
-// Wish asks for a later term (RV). Its sender goes on working in the present one until a quorum
+// TermChange asks for a later term (RV). Its sender goes on working in the present one until a quorum
 // wishes too (E1), so a single node can disturb nobody.
 //
 // Signed bytes: version (1), term (8), node (4), cause (1).
@@ -70,10 +70,10 @@ func (w *TermChange) signBy(s Signer) { w.sign(s, juno.KindTermChange, w.body())
 func (w *TermChange) appendTo(b []byte) []byte { return w.signed.appendTo(append(b, w.body()...)) }
 
 func decodeTermChange(d *juno.Decoder) Message {
-	d.Version(termChangeVersion, "wish")
+	d.Version(termChangeVersion, "term change")
 	w := &TermChange{Term: juno.Term(d.U64()), Node: juno.NodeID(d.U32()), Cause: TermChangeCause(d.U8())}
 	if d.Err() == nil && (w.Node == 0 || w.Cause < CauseTimeout || w.Cause > CauseEnd) {
-		d.Fail("wish of %s with cause %d", w.Node, w.Cause)
+		d.Fail("term-change of %s with cause %d", w.Node, w.Cause)
 	}
 	w.decode(d)
 	return w

@@ -26,12 +26,12 @@ type world struct {
 	faults  []string // what must never happen, and did
 	trace   *strings.Builder
 	made    map[juno.Index]juno.Pos // the newest chain that a script forged
-	// reports are all that were ever sent: a Byzantine leader picks from them.
-	reports map[juno.Term]map[juno.NodeID]*consensus.NewTerm
-	oracle  *oracle
-	votes   []juno.SignedVote // all that were ever sent
-	sent    []packet          // since limit last looked
-	asked   map[[2]int]*consensus.SyncRequest
+	// newTerms are all that were ever sent: a Byzantine leader picks from them.
+	newTerms map[juno.Term]map[juno.NodeID]*consensus.NewTerm
+	oracle   *oracle
+	votes    []juno.SignedVote // all that were ever sent
+	sent     []packet          // since limit last looked
+	asked    map[[2]int]*consensus.SyncRequest
 	// together lets cores take in one message after the other before they are asked what they
 	// want, as a host does whose inbox is full.
 	together bool
@@ -327,7 +327,7 @@ func (w *world) post(from, to int, m consensus.Message) {
 	}
 	switch m := m.(type) {
 	case *consensus.NewTerm:
-		w.reported(m)
+		w.noteNewTerm(m)
 	case *consensus.Append:
 		if m.Election != nil {
 			for _, r := range m.Election.NewTerms {
@@ -335,7 +335,7 @@ func (w *world) post(from, to int, m consensus.Message) {
 				if b := m.Election.Base; b != nil && b.Pos == r.Pos && b.Term == r.Rank.Term {
 					own.Certificate = b
 				}
-				w.reported(&own)
+				w.noteNewTerm(&own)
 			}
 		}
 	}
@@ -345,7 +345,7 @@ func (w *world) post(from, to int, m consensus.Message) {
 }
 
 // checkSaid checks what a correct node signs against what it has signed before, also before a
-// crash: the chain that it accepts in a term only grows (I3), and after its report for a term it
+// crash: the chain that it accepts in a term only grows (I3), and after its new-term message for a term it
 // signs nothing for the ones before (I5).
 func (n *node) checkSaid(m consensus.Message) {
 	switch m := m.(type) {
@@ -353,7 +353,7 @@ func (n *node) checkSaid(m consensus.Message) {
 		n.reportedFor = max(n.reportedFor, m.Term)
 	case *consensus.Vote:
 		if m.Term < n.reportedFor {
-			n.world.fault("node %d signs a vote of term %s after its report for %s", n.id, m.Term,
+			n.world.fault("node %d signs a vote of term %s after its new-term message for %s", n.id, m.Term,
 				n.reportedFor)
 		}
 		if m.Accepted == nil {
@@ -370,15 +370,15 @@ func (n *node) checkSaid(m consensus.Message) {
 	}
 }
 
-func (w *world) reported(r *consensus.NewTerm) {
-	if w.reports == nil {
-		w.reports = make(map[juno.Term]map[juno.NodeID]*consensus.NewTerm)
+func (w *world) noteNewTerm(r *consensus.NewTerm) {
+	if w.newTerms == nil {
+		w.newTerms = make(map[juno.Term]map[juno.NodeID]*consensus.NewTerm)
 	}
-	if w.reports[r.Term] == nil {
-		w.reports[r.Term] = make(map[juno.NodeID]*consensus.NewTerm)
+	if w.newTerms[r.Term] == nil {
+		w.newTerms[r.Term] = make(map[juno.NodeID]*consensus.NewTerm)
 	}
-	if old := w.reports[r.Term][r.Node]; old == nil || old.Certificate == nil {
-		w.reports[r.Term][r.Node] = r
+	if old := w.newTerms[r.Term][r.Node]; old == nil || old.Certificate == nil {
+		w.newTerms[r.Term][r.Node] = r
 	}
 }
 

@@ -19,7 +19,7 @@ type adversary struct {
 	rng *rand.Rand
 	ids []juno.NodeID // its nodes, sorted
 
-	claims    []juno.SignedVote   // of anybody, the newest claimsSeen
+	votes     []juno.SignedVote    // of anybody, the newest votesSeen
 	reports   []*consensus.NewTerm // likewise
 	certs     []*juno.QuorumCertificate
 	elections []*consensus.ElectionCertificate
@@ -42,7 +42,7 @@ type ask struct {
 
 // How much the adversary remembers of each kind.
 const (
-	claimsSeen  = 512
+	votesSeen   = 512
 	reportsSeen = 64
 	thingsSeen  = 64
 )
@@ -111,7 +111,7 @@ func (a *adversary) sees(p *packet, m consensus.Message) {
 	switch m := m.(type) {
 	case *consensus.Vote:
 		a.newest = max(a.newest, m.Term)
-		a.claims = remember(a.claims, m.SignedVote, claimsSeen)
+		a.votes = remember(a.votes, m.SignedVote, votesSeen)
 		a.react(m)
 	case *consensus.NewTerm:
 		a.newest = max(a.newest, m.Term)

@@ -30,13 +30,13 @@ func (a *adversary) certificate(
 		return nil
 	}
 	type vote struct {
-		claim juno.SignedVote
-		at    *block
+		vote juno.SignedVote
+		at   *block
 	}
 	var votes []vote
 	voted := make(map[juno.NodeID]bool)
-	for i := len(a.claims) - 1; i >= 0; i-- {
-		c := &a.claims[i]
+	for i := len(a.votes) - 1; i >= 0; i-- {
+		c := &a.votes[i]
 		if c.Term != t || voted[c.Node] {
 			continue
 		}
@@ -67,9 +67,9 @@ func (a *adversary) certificate(
 	for _, e := range votes[len(votes)-1].at.entriesAfter(at) {
 		c.Headers = append(c.Headers, e.Header())
 	}
-	slices.SortFunc(votes, func(x, y vote) int { return cmp.Compare(x.claim.Node, y.claim.Node) })
+	slices.SortFunc(votes, func(x, y vote) int { return cmp.Compare(x.vote.Node, y.vote.Node) })
 	for i := range votes {
-		c.Votes = append(c.Votes, votes[i].claim)
+		c.Votes = append(c.Votes, votes[i].vote)
 	}
 	return c
 }
@@ -124,7 +124,7 @@ func (a *adversary) lie(id juno.NodeID, t juno.Term) *consensus.NewTerm {
 
 // underclaim makes a certificate of some term before t at a block below what was voted for.
 func (a *adversary) underclaim(t juno.Term) *juno.QuorumCertificate {
-	c, ok := pick(a.rng, a.claims)
+	c, ok := pick(a.rng, a.votes)
 	if !ok || c.Term >= t || c.Accepted == nil {
 		return nil
 	}

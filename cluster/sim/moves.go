@@ -56,7 +56,7 @@ func (a *adversary) react(v *consensus.Vote) {
 
 // echo votes for what some correct node voted for: for every fork, to everybody or to one.
 func (a *adversary) echo() {
-	if c, ok := pick(a.rng, a.claims); ok {
+	if c, ok := pick(a.rng, a.votes); ok {
 		a.echoOf(&c)
 	}
 }
@@ -215,7 +215,7 @@ func (a *adversary) invalid() {
 
 // beginElsewhere leads a term from what some correct node accepted, whatever the election says.
 func (a *adversary) beginElsewhere(f *fork) {
-	c, ok := pick(a.rng, a.claims)
+	c, ok := pick(a.rng, a.votes)
 	if !ok || c.Accepted == nil {
 		return
 	}
@@ -280,7 +280,7 @@ func (a *adversary) garbage() {
 
 // claimCommit claims that something is final: the tip of anything (N9c).
 func (a *adversary) claimCommit() {
-	c, ok := pick(a.rng, a.claims)
+	c, ok := pick(a.rng, a.votes)
 	if !ok || c.Accepted == nil {
 		return
 	}
@@ -314,8 +314,8 @@ func (a *adversary) checkpointLie() {
 
 // accuse shows evidence that proves nothing.
 func (a *adversary) accuse() {
-	x, ok := pick(a.rng, a.claims)
-	y, _ := pick(a.rng, a.claims)
+	x, ok := pick(a.rng, a.votes)
+	y, _ := pick(a.rng, a.votes)
 	if !ok {
 		return
 	}
