@@ -181,18 +181,6 @@ func (c *Core) relay(m *SyncReply, f *fragment) error {
 	return first
 }
 
-// admitElection learns who leads from an election alone.
-func (c *Core) admitElection(e *ElectionCertificate) error {
-	if e.Term < c.hard.Term || e.Term.Epoch() != c.epoch.config.Epoch ||
-		(e.Term == c.hard.Term && c.term.known) {
-		return nil
-	}
-	return c.admitTerm(&Append{
-		AppendHeader: AppendHeader{Term: e.Term, Leader: c.epoch.config.Leader(e.Term)},
-		Election:     e,
-	})
-}
-
 // between collects the entries (prev, last] from our log and a fragment. If something is missing,
 // or of another chain, the hashes will show it.
 func (c *Core) between(prev, last juno.Index, f *fragment) []juno.Entry {
