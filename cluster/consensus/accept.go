@@ -80,8 +80,7 @@ func (c *Core) acceptFirst(ae *Append, hashes []juno.Hash) error {
 			return fmt.Errorf("append of term %s: its base %s is missing", ae.Term, c.term.base)
 		}
 		from = prefix.start
-	case c.committedInTerm(ae.Prev) && !c.broken(MutantBaseOnly):
-	case c.broken(MutantAnyBase) && c.log.has(ae.Prev):
+	case c.committedInTerm(ae.Prev):
 	default:
 		if ae.Count > 0 {
 			c.buffer(ae)
@@ -106,7 +105,7 @@ func (c *Core) acceptFirst(ae *Append, hashes []juno.Hash) error {
 	if err := c.replace(from.Index, entries, hashes); err != nil {
 		return c.replaceFailed(ae, err)
 	}
-	if !c.log.has(c.highQC.Pos) && !c.broken(MutantKeepHighQC) {
+	if !c.log.has(c.highQC.Pos) {
 		c.raise(c.baseCertificate())
 	}
 	c.afterAccept(ae)
@@ -126,14 +125,14 @@ func (c *Core) baseCertificate() HighQC {
 	if c.term.election == nil {
 		return c.epoch.baseQC()
 	}
-	top := c.term.election.top(c.rankLess)
+	top := c.term.election.top()
 	return HighQC{Rank: top.Rank, Pos: top.Pos, Certificate: c.term.election.Base}
 }
 
-// confirmsEpochEnd reports whether a base is the entry that ends our epoch: then an empty AppendEntries is
-// accepted as a vote for it (N6).
+// confirmsEpochEnd reports whether a base is the entry that ends our epoch: then an empty
+// AppendEntries is accepted as a vote for it (N6).
 func (c *Core) confirmsEpochEnd(base juno.Pos, prefix *fragment) bool {
-	if c.broken(MutantNoSeal) || base != c.term.base {
+	if base != c.term.base {
 		return false
 	}
 	if prefix == nil {
@@ -198,8 +197,8 @@ func (c *Core) afterAccept(ae *Append) {
 	c.evaluate()
 }
 
-// setAccepted notes that we took the chain up to pos from the leader of our term (Acc). The entries,
-// and that we took them, go to disk before we say so.
+// setAccepted notes that we took the chain up to pos from the leader of our term (Acc). The
+// entries, and that we took them, go to disk before we say so.
 func (c *Core) setAccepted(pos juno.Pos) {
 	if !c.stalled() {
 		c.timers.commit = c.ticks // from now on there is something to commit (P2)
@@ -225,7 +224,7 @@ func (c *Core) keepsAccepted() bool {
 
 // mayNotAccept reports whether we may not accept any more in this term (F10).
 func (c *Core) mayNotAccept() bool {
-	return c.hard.EverMuted && c.hard.Muted == c.hard.Term && !c.broken(MutantForgetMuted)
+	return c.hard.EverMuted && c.hard.Muted == c.hard.Term
 }
 
 // errInvalid is content that no correct leader proposes.
@@ -241,7 +240,7 @@ func (c *Core) checkContent(ae *Append, prefix *fragment) error {
 	if prefix != nil && ae.Prev.Index > prefix.start.Index {
 		before, ok = prefix.entries[ae.Prev.Index-prefix.start.Index-1], true
 	}
-	if ok && c.isEpochEnd(&before) && !c.broken(MutantAfterConfig) && !c.broken(MutantAcceptAfter) {
+	if ok && c.isEpochEnd(&before) {
 		return fmt.Errorf("%w: entry %d follows the end of the epoch", errInvalid, before.Index+1)
 	}
 	last := before.Time
@@ -269,14 +268,13 @@ func (c *Core) checkPlace(e *juno.Entry, last bool) error {
 	case !e.Type.Valid() || len(e.Payload) > juno.EntryPayloadBytesMax:
 		return fmt.Errorf("%w: entry %d is %s with %d bytes", errInvalid, e.Index, e.Type,
 			len(e.Payload))
-	case opens != (e.Type == juno.EntryTermStart) && !c.broken(MutantAnyBase):
+	case opens != (e.Type == juno.EntryTermStart):
 		return fmt.Errorf("%w: entry %d is %s, the term begins at %s", errInvalid, e.Index, e.Type,
 			c.term.base)
 	case opens && len(e.Payload) != juno.HashBytes:
 		return fmt.Errorf("%w: entry %d starts the term with %d bytes", errInvalid, e.Index,
 			len(e.Payload))
-	case e.Type == juno.EntryConfig && !last && !c.broken(MutantAfterConfig) &&
-		!c.broken(MutantAcceptAfter):
+	case e.Type == juno.EntryConfig && !last:
 		return fmt.Errorf("%w: entry %d follows the end of the epoch", errInvalid, e.Index+1)
 	}
 	return nil

@@ -34,7 +34,7 @@ func (c *Core) stepSyncReply(m *SyncReply) error {
 	if err == nil {
 		err = c.relay(m, f)
 	}
-	if c.leadsNowhere(f, m) && !c.broken(MutantKeepStale) {
+	if c.leadsNowhere(f, m) {
 		c.dropFragment(m.Node)
 	}
 	c.pruneFragments()
@@ -73,10 +73,8 @@ func (c *Core) adoptProof(proof *juno.QuorumCertificate, f *fragment) error {
 		return fmt.Errorf("%s certificate of term %s: want a commit certificate of epoch %d",
 			proof.Kind, proof.Term, c.epoch.config.Epoch)
 	}
-	if !c.broken(MutantAdoptUnchecked) {
-		if err := c.checkCertificate(proof); err != nil {
-			return err
-		}
+	if err := c.checkCertificate(proof); err != nil {
+		return err
 	}
 	switch {
 	case proof.Pos.Index <= c.commit.Index:

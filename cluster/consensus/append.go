@@ -57,7 +57,9 @@ func (ae *Append) statements(all []Statement) []Statement {
 
 func (ae *Append) signBy(s Signer) { ae.sign(s, juno.KindAppend, ae.body()) }
 
-func (h *AppendHeader) appendTo(b []byte) []byte { return h.signed.appendTo(append(b, h.body()...)) }
+func (h *AppendHeader) appendTo(b []byte) []byte {
+	return h.signed.appendTo(append(b, h.body()...))
+}
 
 func (ae *Append) appendTo(b []byte) []byte {
 	b = ae.AppendHeader.appendTo(b)
@@ -177,9 +179,6 @@ func (c *Core) admitTerm(ae *Append) error {
 	if ae.Term == c.hard.Term && c.term.known {
 		return nil
 	}
-	if c.broken(MutantNoElection) && ae.Count > 0 {
-		return c.admitBlindly(ae)
-	}
 	if ae.Election == nil {
 		c.requestFrom(ae.Leader)
 		return fmt.Errorf("append of %s in term %s: %w", ae.Leader, ae.Term, errElection)
@@ -187,7 +186,7 @@ func (c *Core) admitTerm(ae *Append) error {
 	if err := c.checkElection(ae.Election, ae.Term); err != nil {
 		return err
 	}
-	base := ae.Election.top(c.rankLess)
+	base := ae.Election.top()
 	if err := c.checkFits(base.Pos, ae.Term); err != nil {
 		return err
 	}
@@ -219,7 +218,7 @@ func (c *Core) setBase(base juno.Pos, e *ElectionCertificate) {
 // checkFits checks the base of a term against what we know to be final. A base below it is
 // possible only if the term itself committed what lies above (Lemma 3).
 func (c *Core) checkFits(base juno.Pos, t juno.Term) error {
-	if base.Index > c.commit.Index || base == c.commit || c.broken(MutantOverwrite) {
+	if base.Index > c.commit.Index || base == c.commit {
 		return nil // whether it leads through our commit shows when we hold its chain
 	}
 	newest, ok := c.log.entry(c.commit.Index)

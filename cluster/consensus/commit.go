@@ -12,8 +12,6 @@ import (
 func (c *Core) evaluate() {
 	if c.hasAccepted() && !c.mayNotAccept() {
 		c.evaluatePrepare()
-	} else if c.broken(MutantVoteAfterLeave) {
-		c.evaluateOldTerm()
 	}
 	for _, term := range c.votedTerms() {
 		c.evaluateCommit(term)
@@ -26,7 +24,7 @@ func (c *Core) evaluatePrepare() {
 	term := c.hard.Term
 	index, ok := c.quorumIndex(term, juno.Prepare)
 	rank := Rank{Term: term, Index: index}
-	if !ok || !c.rankLess(c.highQC.Rank, rank) {
+	if !ok || !c.highQC.Rank.Less(rank) {
 		return
 	}
 	cert := c.certificate(term, index, juno.Prepare)
@@ -35,19 +33,14 @@ func (c *Core) evaluatePrepare() {
 
 // evaluateCommit is N9b: what a quorum has prepared in any one term is final.
 func (c *Core) evaluateCommit(term juno.Term) {
-	kind := juno.Commit
-	if c.broken(MutantOneRound) {
-		kind = juno.Prepare
-	}
-	if index, ok := c.quorumIndex(term, kind); ok && index > c.commit.Index {
-		cert := c.certificate(term, index, kind)
-		cert.Kind = juno.Commit
+	if index, ok := c.quorumIndex(term, juno.Commit); ok && index > c.commit.Index {
+		cert := c.certificate(term, index, juno.Commit)
 		c.commitTo(cert.Pos, cert)
 	}
 }
 
-// evaluateCommitIndexes is N9c: what f+1 nodes know to be final, one of whom is correct, is final. The
-// end of an epoch needs a certificate of its own, because the next epoch builds on it.
+// evaluateCommitIndexes is N9c: what f+1 nodes know to be final, one of whom is correct, is final.
+// The end of an epoch needs a certificate of its own, because the next epoch builds on it.
 func (c *Core) evaluateCommitIndexes() {
 	reached := c.scratchIndices[:0]
 	for i := range c.votes {
@@ -90,7 +83,7 @@ func (c *Core) votedTerms() []juno.Term {
 	var terms []juno.Term // of its own: a commit in between may come back here
 	for i := range c.votes {
 		for j := range c.votes[i].rings {
-			if r := &c.votes[i].rings[j]; r.top > c.commit.Index || c.broken(MutantAnyTerm) {
+			if r := &c.votes[i].rings[j]; r.top > c.commit.Index {
 				terms = append(terms, r.term)
 			}
 		}
@@ -113,9 +106,6 @@ func (c *Core) quorumIndex(term juno.Term, kind juno.CertificateKind) (juno.Inde
 				}
 				high, _ := c.covers(&r.votes[j], kind, atLeast)
 				best = max(best, high)
-				if high > 0 && c.broken(MutantCountMessages) {
-					reached = append(reached, high)
-				}
 			}
 		}
 		if best > 0 {
@@ -134,9 +124,6 @@ func (c *Core) quorumIndex(term juno.Term, kind juno.CertificateKind) (juno.Inde
 // counted returns the rings of a voter that count for a term: those of that term only (S1).
 func (c *Core) counted(voter int, term juno.Term) []ring {
 	v := &c.votes[voter]
-	if c.broken(MutantAnyTerm) {
-		return v.rings
-	}
 	at, found := v.search(term)
 	if !found {
 		return nil
@@ -153,7 +140,7 @@ func (c *Core) covers(v *juno.SignedVote, kind juno.CertificateKind, atLeast jun
 		positions[1] = v.Accepted
 	}
 	for _, p := range positions {
-		if p == nil || p.Index < atLeast || !c.log.has(*p) || !c.matches(p.Index, v.Term) {
+		if p == nil || p.Index < atLeast || !c.log.has(*p) || !c.log.matches(p.Index, v.Term) {
 			continue
 		}
 		high = max(high, p.Index)
@@ -162,15 +149,6 @@ func (c *Core) covers(v *juno.SignedVote, kind juno.CertificateKind, atLeast jun
 		}
 	}
 	return high, low
-}
-
-// matches reports whether votes of a term count at an index: F1, the rule that makes the protocol
-// safe.
-func (c *Core) matches(index juno.Index, t juno.Term) bool {
-	if c.broken(MutantNoTermMatch) || c.broken(MutantAnyTerm) {
-		return true
-	}
-	return c.log.matches(index, t)
 }
 
 // certificate builds the proof that a quorum reached index: of each voter the vote that is closest
@@ -188,9 +166,6 @@ func (c *Core) certificate(
 		for _, r := range c.counted(i, term) {
 			for j := range r.votes {
 				_, low := c.covers(&r.votes[j], kind, index)
-				if low > 0 && c.broken(MutantCountMessages) {
-					found = append(found, candidate{low, &r.votes[j]})
-				}
 				if low > 0 && (best.vote == nil || low < best.at) {
 					best = candidate{low, &r.votes[j]}
 				}

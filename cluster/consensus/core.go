@@ -29,7 +29,6 @@ type Core struct {
 	validator Validator
 	pool      Pool
 	rand      Rand
-	mutant    Mutant
 
 	now   juno.Millis // newest that we were told
 	ticks uint64
@@ -87,7 +86,18 @@ type termState struct {
 //
 // The Validator must have folded in exactly the entries of the log.
 func New(cfg Config, st *Stored, ports Ports, now juno.Millis) (*Core, error) {
-	return NewMutant(NoMutant, cfg, st, ports, now)
+	if err := cfg.Limits.Check(); err != nil {
+		return nil, err
+	}
+	c := &Core{
+		id: cfg.ID, cluster: cfg.Cluster, limits: cfg.Limits, observe: cfg.Observe,
+		validator: ports.Validator, pool: ports.Pool, rand: ports.Rand, now: now,
+	}
+	if err := c.restore(st, ports.Log); err != nil {
+		return nil, fmt.Errorf("start %s: %w", cfg.ID, err)
+	}
+	c.begin()
+	return c, nil
 }
 
 // Step takes a message from a peer, or one of our own back from the signer. The error says why a
@@ -159,8 +169,8 @@ func (c *Core) Status() Status {
 	s := Status{
 		ID: c.id, Role: c.role, Term: c.hard.Term,
 		Leader: c.epoch.config.Leader(c.hard.Term), Last: c.log.tip(), Committed: c.commit,
-		HighRank: c.highQC.Rank, HighPos: c.highQC.Pos, Halted: c.hard.Halted, Config: c.epoch.config,
-		TermKnown: c.term.known, Base: c.term.base,
+		HighRank: c.highQC.Rank, HighPos: c.highQC.Pos, Halted: c.hard.Halted,
+		Config: c.epoch.config, TermKnown: c.term.known, Base: c.term.base,
 	}
 	if c.epoch.votes() {
 		s.RequestedTerm = c.requestedTerms[c.epoch.me]

@@ -96,8 +96,9 @@ func decodeOptionalCertificate(d *juno.Decoder) *juno.QuorumCertificate {
 	return d.Certificate()
 }
 
-// ElectionCertificate is the proof that the leader of a term may lead, and from where (EC): a quorum of
-// reports, and the certificate of the highest of them. The chain of the term begins there.
+// ElectionCertificate is the proof that the leader of a term may lead, and from where (EC): a
+// quorum of reports, and the certificate of the highest of them. The chain of the term begins
+// there.
 //
 // Canonical bytes: term (8), reports (count, then each without its certificate), certificate of
 // the base (flag, then the certificate).
@@ -117,10 +118,10 @@ func (e *ElectionCertificate) Hash() juno.Hash {
 }
 
 // top returns the highest of the reports: the term begins at its position.
-func (e *ElectionCertificate) top(less func(a, b Rank) bool) *NewTerm {
+func (e *ElectionCertificate) top() *NewTerm {
 	top := e.NewTerms[0]
 	for _, r := range e.NewTerms[1:] {
-		if less(top.Rank, r.Rank) {
+		if top.Rank.Less(r.Rank) {
 			top = r
 		}
 	}
@@ -177,14 +178,11 @@ func decodeOptionalElection(d *juno.Decoder) *ElectionCertificate {
 // wantNewTerm makes the next Ready report.
 func (c *Core) wantNewTerm() {
 	c.out.dirtyNewTerm = true
-	if c.broken(MutantNewTermEarly) {
-		c.sendNewTerm()
-	}
 }
 
-// sendNewTerm tells the leader of our term the highest certificate that we know (RVR), until we know
-// that it leads. It is made when the host asks what to do, like a vote: then it says what goes to
-// disk before it, whatever else came together with its cause.
+// sendNewTerm tells the leader of our term the highest certificate that we know (RVR), until we
+// know that it leads. It is made when the host asks what to do, like a vote: then it says what goes
+// to disk before it, whatever else came together with its cause.
 func (c *Core) sendNewTerm() {
 	if !c.out.dirtyNewTerm {
 		return
@@ -263,9 +261,6 @@ func (c *Core) checkProven(rank Rank, pos juno.Pos, cert *juno.QuorumCertificate
 	if pos == c.epoch.base && rank == c.epoch.baseRank {
 		return nil // proven by the end of the epoch before
 	}
-	if c.broken(MutantUnverifiedClaim) {
-		return nil
-	}
 	if cert == nil {
 		return fmt.Errorf("certificate of term %s at %s: it is missing", rank.Term, pos)
 	}
@@ -281,9 +276,6 @@ func (c *Core) checkProven(rank Rank, pos juno.Pos, cert *juno.QuorumCertificate
 func (c *Core) checkCertificate(cert *juno.QuorumCertificate) error {
 	if !cert.Detached {
 		return fmt.Errorf("certificate of term %s at %s: it brings no head", cert.Term, cert.Pos)
-	}
-	if c.mutant != NoMutant {
-		return c.checkLoosely(cert)
 	}
 	return cert.Check(c.epoch.config, nil)
 }
@@ -303,7 +295,7 @@ func (c *Core) checkElection(e *ElectionCertificate, t juno.Term) error {
 			return fmt.Errorf("election of term %s: %w", t, err)
 		}
 	}
-	top := e.top(c.rankLess)
+	top := e.top()
 	if err := c.checkProven(top.Rank, top.Pos, e.Base); err != nil {
 		return fmt.Errorf("election of term %s: %w", t, err)
 	}
@@ -332,9 +324,9 @@ func (c *Core) tryLead() {
 	// Any quorum will do. The highest ones drop the least.
 	slices.SortStableFunc(held, func(a, b *NewTerm) int {
 		switch {
-		case c.rankLess(b.Rank, a.Rank):
+		case b.Rank.Less(a.Rank):
 			return -1
-		case c.rankLess(a.Rank, b.Rank):
+		case a.Rank.Less(b.Rank):
 			return 1
 		}
 		return 0
@@ -357,7 +349,7 @@ func (c *Core) archived(p juno.Pos) bool { return p.Index+1 < c.log.lowest() }
 
 // openTerm takes the base of an election as ours, and leads from there.
 func (c *Core) openTerm(e *ElectionCertificate) {
-	base := e.top(c.rankLess).Pos
+	base := e.top().Pos
 	if err := c.checkFits(base, c.hard.Term); err != nil {
 		return
 	}
@@ -366,7 +358,7 @@ func (c *Core) openTerm(e *ElectionCertificate) {
 		return
 	}
 	c.setBase(base, e)
-	if !c.log.has(c.highQC.Pos) && !c.broken(MutantKeepHighQC) {
+	if !c.log.has(c.highQC.Pos) {
 		c.raise(c.baseCertificate())
 	}
 	c.lead()
@@ -384,5 +376,5 @@ func (c *Core) adoptBase(base juno.Pos) error {
 
 // hasLed reports whether we led the term already, perhaps before a restart (F8).
 func (c *Core) hasLed(t juno.Term) bool {
-	return c.hard.EverLed && c.hard.Led >= t && !c.broken(MutantLeadTwice)
+	return c.hard.EverLed && c.hard.Led >= t
 }

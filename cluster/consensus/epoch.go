@@ -46,9 +46,6 @@ func (c *Core) newEpoch(config *juno.EpochConfig, base juno.Pos, r *juno.EpochRe
 	if e.me = e.voter(c.id); c.observe {
 		e.me = -1
 	}
-	if c.broken(MutantNaiveQuorum) {
-		e.quorum = 2*e.faulty + 1
-	}
 	return e
 }
 
@@ -92,9 +89,7 @@ func (c *Core) enterEpoch(pos juno.Pos, head *juno.Entry, proof *juno.QuorumCert
 	c.writeSynced(r.Record())
 	c.startEpoch(c.newEpoch(r.Next, pos, r))
 	c.out.ready.Epochs = append(c.out.ready.Epochs, r.Next)
-	if !c.broken(MutantOpenGate) {
-		c.closeGate() // nothing of the new epoch leaves before its record is on disk
-	}
+	c.closeGate() // nothing of the new epoch leaves before its record is on disk
 	hint := &SyncReply{Node: c.id, Proof: proof, Commit: c.commit}
 	if all := union(before.peers, c.epoch.peers); len(all) > 0 {
 		c.send(all, hint)
@@ -146,7 +141,7 @@ func (c *Core) takeRole() {
 	case !c.epoch.votes():
 		c.become(Observer)
 	case c.epoch.config.Leader(c.hard.Term) != c.id || c.hasLed(c.hard.Term) ||
-		(c.hasAccepted() && !c.broken(MutantLeadTwice)) || c.logIncomplete():
+		c.hasAccepted() || c.logIncomplete():
 		c.become(Follower)
 	case c.hard.Term.Round() > 0:
 		c.become(Candidate)

@@ -200,11 +200,13 @@ type accusation struct {
 // accusationsMax bounds what we remember. Beyond it the same evidence may be kept twice.
 const accusationsMax = 256
 
-// refuseConflict is what N5 does with a header that contradicts the chain that we accepted in the term:
-// we keep ours, show both, and want another leader.
+// refuseConflict is what N5 does with a header that contradicts the chain that we accepted in the
+// term: we keep ours, show both, and want another leader.
 func (c *Core) refuseConflict(ae *Append) error {
 	for i := range c.term.headers {
-		e := &Evidence{What: EvidenceTwoChains, Headers: []AppendHeader{c.term.headers[i], ae.AppendHeader}}
+		e := &Evidence{
+			What: EvidenceTwoChains, Headers: []AppendHeader{c.term.headers[i], ae.AppendHeader},
+		}
 		for j := range ae.Entries {
 			e.EntryHeaders = append(e.EntryHeaders, ae.Entries[j].Header())
 		}

@@ -13,8 +13,8 @@ type syncing struct {
 	fragments []*fragment
 	// lagging is whom we are catching up from, as long as that helps; 0 nobody.
 	lagging juno.NodeID
-	// hinted says that since the last heartbeat somebody seemed to be ahead in a way that nothing we
-	// can read shows.
+	// hinted says that since the last heartbeat somebody seemed to be ahead in a way that nothing
+	// we can read shows.
 	hinted bool
 	stuck  int // heartbeats in a row at which others were ahead and we did not move
 	// needless counts requests in a row whose answer came too late to be of use.
@@ -48,7 +48,8 @@ func (o throttle) due(id juno.NodeID, now, ticks uint64) bool {
 // throttleMax bounds how many different nodes are remembered.
 const throttleMax = 4096
 
-// peerRequest is the request that a peer has not answered yet (F15: one at a time, some ticks apart).
+// peerRequest is the request that a peer has not answered yet (F15: one at a time, some ticks
+// apart).
 type peerRequest struct {
 	nonce uint64 // 0: none
 	tick  uint64 // of the last request
@@ -147,8 +148,7 @@ func (c *Core) ask(peer juno.NodeID, want *juno.Pos) {
 	}
 	a := &c.sync.peers[i]
 	since := c.ticks - a.tick
-	if a.ever && (since < c.limits.SyncTicks || (a.nonce != 0 && since < syncTimeoutTicks)) &&
-		!c.broken(MutantUnthrottled) {
+	if a.ever && (since < c.limits.SyncTicks || (a.nonce != 0 && since < syncTimeoutTicks)) {
 		return
 	}
 	if f := c.fragmentOf(peer); f != nil && f.mayLeadTo(want) && c.log.has(f.start) &&
@@ -228,8 +228,7 @@ func (c *Core) pruneFragments() {
 func (c *Core) tickSync() {
 	switch {
 	case len(c.epoch.peers) == 0:
-	case c.missesBase() && (c.sync.lagging == 0 || c.broken(MutantAskHolders) ||
-		c.rand.Uint64()%2 == 0):
+	case c.missesBase() && (c.sync.lagging == 0 || c.rand.Uint64()%2 == 0):
 		base := c.term.base
 		c.ask(c.holderOf(base), &base)
 	case c.sync.lagging != 0:

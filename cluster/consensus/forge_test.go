@@ -250,8 +250,8 @@ func (s *script) forgeCertificate(
 	return c, nil
 }
 
-// elections returns the elections that can be made from the new-term messages that were ever on the wire; of
-// those of the nodes in election=1/2/3, if the script names them.
+// elections returns the elections that can be made from the new-term messages that were ever on the
+// wire; of those of the nodes in election=1/2/3, if the script names them.
 func (s *script) elections(d *datadriven.TestData) map[juno.Term]*consensus.ElectionCertificate {
 	chosen := strings.Split(arg(d, "election", ""), "/")
 	all := make(map[juno.Term]*consensus.ElectionCertificate)

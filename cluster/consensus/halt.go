@@ -353,7 +353,7 @@ func (c *Core) leaveContradicted(
 
 // quarantine says good-bye and nothing more. Only an operator can bring the node back.
 func (c *Core) quarantine(l *Leave) {
-	if c.role == Quarantined || c.broken(MutantStay) {
+	if c.role == Quarantined {
 		return
 	}
 	if len(c.epoch.peers) > 0 {

@@ -185,7 +185,8 @@ func (l *chain) HeaderAt(index juno.Index) (juno.EntryHeader, bool) {
 	return e.Header(), true
 }
 
-// matches reports whether votes of term count at index: rule TermMatch, without hashing.
+// matches reports whether votes of term count at index (F1, juno.TermMatch), without hashing the
+// payload. It is the rule that makes the protocol safe.
 func (l *chain) matches(index juno.Index, term juno.Term) bool {
 	e, ok := l.entry(index)
 	return ok && juno.TermMatch(juno.EntryHeader{Term: e.Term, Type: e.Type}, term)
@@ -273,7 +274,7 @@ func (c *Core) replace(from juno.Index, entries []juno.Entry, hashes []juno.Hash
 	if n == len(entries) {
 		fork = max(fork, min(tip, c.commit.Index)) // what follows and is final stays
 	}
-	if fork < c.commit.Index && !c.broken(MutantOverwrite) {
+	if fork < c.commit.Index {
 		return fmt.Errorf("chain that forks off at %d: %w: %s", fork, errFinal, c.commit)
 	}
 	if err := c.refold(fork, entries[n:]); err != nil {

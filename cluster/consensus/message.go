@@ -165,7 +165,8 @@ func AppendMessage(b []byte, m Message) []byte {
 }
 
 var decoders = [...]func(*juno.Decoder) Message{
-	KindTermChange: decodeTermChange, KindNewTerm: decodeNewTerm, KindAppend: decodeAppend, KindVote: decodeVote,
+	KindTermChange: decodeTermChange, KindNewTerm: decodeNewTerm,
+	KindAppend: decodeAppend, KindVote: decodeVote,
 	KindSyncRequest: decodeSyncRequest, KindSyncReply: decodeSyncReply,
 	KindCheckpoint: decodeCheckpoint, KindEvidence: decodeEvidence, KindLeave: decodeLeave,
 	KindHalt: decodeHalt, KindRevolution: decodeRevolution,

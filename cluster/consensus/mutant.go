@@ -1,3 +1,7 @@
+//go:build mutant
+
+//lint:file-ignore U1000 The lines of testdata/mutants.edits call these functions.
+
 package consensus
 
 import (
@@ -7,8 +11,9 @@ import (
 )
 
 // Mutant breaks one rule of the protocol on purpose, so that a test can show that the rule is
-// needed, and that breaking it is noticed (docs/SPECIFICATION.md §4.2). Only NewMutant makes one,
-// and only tests and the simulator may call that; TestMutantsStayInTests looks for anybody else.
+// needed, and that breaking it is noticed (docs/SPECIFICATION.md §4.2). The production files do not
+// mention mutants. This file exists only in builds with the tag mutant, and what it defines has an
+// effect only if internal/mutate puts the edits of testdata/mutants.txt into the source as well.
 type Mutant uint8
 
 // The mutants.
@@ -91,24 +96,27 @@ func Mutants() []Mutant {
 	return all
 }
 
-// NewMutant is New with one rule broken. It is for tests and the simulator.
+// NewMutant is New with one rule broken.
 func NewMutant(m Mutant, cfg Config, st *Stored, ports Ports, now juno.Millis) (*Core, error) {
-	if err := cfg.Limits.Check(); err != nil {
-		return nil, err
-	}
-	c := &Core{
-		id: cfg.ID, cluster: cfg.Cluster, limits: cfg.Limits, observe: cfg.Observe,
-		validator: ports.Validator, pool: ports.Pool, rand: ports.Rand, mutant: m, now: now,
-	}
-	if err := c.restore(st, ports.Log); err != nil {
-		return nil, fmt.Errorf("start %s: %w", cfg.ID, err)
-	}
-	c.begin()
-	return c, nil
+	ports.Rand = mutantRand{ports.Rand, m}
+	return New(cfg, st, ports, now)
+}
+
+// mutantRand carries the mutant into a core, which has no field for it.
+type mutantRand struct {
+	Rand
+	mutant Mutant
 }
 
 // broken reports whether this core is the mutant.
-func (c *Core) broken(m Mutant) bool { return c.mutant == m }
+func (c *Core) broken(m Mutant) bool { return c.mutant() == m }
+
+func (c *Core) mutant() Mutant {
+	if r, ok := c.rand.(mutantRand); ok {
+		return r.mutant
+	}
+	return NoMutant
+}
 
 // rankLess compares two certificates (F2).
 func (c *Core) rankLess(a, b Rank) bool {
@@ -118,9 +126,36 @@ func (c *Core) rankLess(a, b Rank) bool {
 	return a.Less(b)
 }
 
+// topOf returns the highest new-term message of an election certificate.
+func (c *Core) topOf(e *ElectionCertificate) *NewTerm {
+	top := e.NewTerms[0]
+	for _, r := range e.NewTerms[1:] {
+		if c.rankLess(top.Rank, r.Rank) {
+			top = r
+		}
+	}
+	return top
+}
+
+// ringVotes returns how many votes of a voter and term are kept.
+func (c *Core) ringVotes() int {
+	if c.broken(MutantNewestOnly) {
+		return 1
+	}
+	return c.limits.RingVotes
+}
+
+// matches reports whether votes of a term count at an index (F1).
+func (c *Core) matches(index juno.Index, t juno.Term) bool {
+	if c.broken(MutantNoTermMatch) || c.broken(MutantAnyTerm) {
+		return true
+	}
+	return c.log.matches(index, t)
+}
+
 // checkLoosely is juno.QuorumCertificate.Check with the rule missing that the mutant breaks.
 func (c *Core) checkLoosely(cert *juno.QuorumCertificate) error {
-	switch c.mutant {
+	switch c.mutant() {
 	case MutantNoTermMatch, MutantAnyTerm, MutantCountMessages, MutantOneRound, MutantNaiveQuorum:
 	default:
 		return cert.Check(c.epoch.config, nil)

@@ -90,7 +90,7 @@ func (c *Core) proposeEntry(kind juno.EntryType, payload []byte) error {
 		return err
 	}
 	c.leading.lastTime = e.Time
-	c.leading.draining = kind == juno.EntryConfig && !c.broken(MutantAfterConfig)
+	c.leading.draining = kind == juno.EntryConfig
 	return nil
 }
 
@@ -114,14 +114,10 @@ func (c *Core) lead() {
 	base := c.log.tip()
 	if e, ok := c.log.entry(base.Index); ok {
 		c.leading.lastTime = e.Time
-		c.term.endsEpoch = c.isEpochEnd(&e) && !c.broken(MutantAfterConfig)
+		c.term.endsEpoch = c.isEpochEnd(&e)
 	}
 	if c.term.endsEpoch {
 		c.confirmEpochEnd(base)
-		return
-	}
-	if c.hasAccepted() { // only MutantLeadTwice
-		c.setAccepted(base)
 		return
 	}
 	payload := juno.Hash{}
@@ -135,12 +131,9 @@ func (c *Core) lead() {
 	c.propose()
 }
 
-// confirmEpochEnd asks for votes of our term for the entry that ends the epoch: nothing may follow it, so
-// the term cannot start an entry of its own (N6, F12).
+// confirmEpochEnd asks for votes of our term for the entry that ends the epoch: nothing may follow
+// it, so the term cannot start an entry of its own (N6, F12).
 func (c *Core) confirmEpochEnd(base juno.Pos) {
-	if c.broken(MutantNoSeal) {
-		return
-	}
 	c.setAccepted(base)
 	c.sendEntries(c.epoch.peers, base, base.Index, c.term.election)
 	c.evaluate()
@@ -206,7 +199,9 @@ func (c *Core) broadcast(before juno.Pos) {
 }
 
 // sendEntries sends (prev, last] to some peers.
-func (c *Core) sendEntries(to []juno.NodeID, prev juno.Pos, last juno.Index, e *ElectionCertificate) {
+func (c *Core) sendEntries(
+	to []juno.NodeID, prev juno.Pos, last juno.Index, e *ElectionCertificate,
+) {
 	if len(to) == 0 {
 		return
 	}

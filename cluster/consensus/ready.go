@@ -171,8 +171,8 @@ func (c *Core) send(to []juno.NodeID, m Message) {
 	c.out.ready.Now = append(c.out.ready.Now, Out{To: to, Message: m})
 }
 
-// gatedMax bounds the messages that wait behind a closed gate, where a slow disk could let them pile
-// up. All of them are of kinds that are sent again if they matter.
+// gatedMax bounds the messages that wait behind a closed gate, where a slow disk could let them
+// pile up. All of them are of kinds that are sent again if they matter.
 const gatedMax = 64
 
 // sendAfter puts a message into After: it may leave only with everything on disk that changed

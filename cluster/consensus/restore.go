@@ -60,9 +60,6 @@ func (c *Core) restoreEpochs(records []juno.Record) error {
 }
 
 func (c *Core) restoreRecord(r *juno.Record) (err error) {
-	if c.broken(MutantAmnesia) && r.Kind <= juno.RecordHighQC {
-		return nil
-	}
 	switch r.Kind {
 	case juno.RecordHardState:
 		c.hard, err = ParseHardState(r.Bytes)
@@ -110,7 +107,7 @@ func (c *Core) checkRestored() error {
 	case !c.log.has(c.commit):
 		return fmt.Errorf("log: committed %s, the log ends at %s", c.commit, c.log.tip())
 	case c.highQC.Pos.Index <= c.log.tip().Index && !c.log.has(c.highQC.Pos) &&
-		!c.archived(c.highQC.Pos) && !c.broken(MutantKeepHighQC):
+		!c.archived(c.highQC.Pos):
 		return fmt.Errorf("log: the highest certificate is at %s, the log ends at %s",
 			c.highQC.Pos, c.log.tip())
 	case c.hasAccepted() && !c.mayNotAccept() && !c.keepsAccepted():
@@ -149,8 +146,7 @@ func (c *Core) begin() {
 	c.out.dirtyVote = true
 	c.takeRole()
 	switch {
-	case c.role == Follower && c.hard.EverLed && c.hard.Led == c.hard.Term &&
-		!c.broken(MutantLeadTwice):
+	case c.role == Follower && c.hard.EverLed && c.hard.Led == c.hard.Term:
 		// We led this term before we stopped, and what we proposed last may be lost with us:
 		// never lead a term twice (F8). Ask for the next one.
 		c.requestTerm(c.hard.Term+1, CauseResign)

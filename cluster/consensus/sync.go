@@ -150,7 +150,7 @@ func (c *Core) stepSyncRequest(m *SyncRequest) error {
 	if m.Node == c.id {
 		return fmt.Errorf("sync request of ourselves")
 	}
-	if !c.sync.answered.due(m.Node, c.ticks, 1) && !c.broken(MutantUnthrottled) {
+	if !c.sync.answered.due(m.Node, c.ticks, 1) {
 		return fmt.Errorf("sync request of %s: one was answered in this tick", m.Node)
 	}
 	r := &SyncReply{Node: c.id, Nonce: m.Nonce, Commit: c.commit}
@@ -243,8 +243,9 @@ func (c *Core) proofFrom(from, end juno.Index) *juno.QuorumCertificate {
 	return proof
 }
 
-// addTermState adds what the leader of our term has signed beyond what is final: with it the requester
-// can accept, and vote, although the leader does not talk to it (docs/SPECIFICATION.md §2.3).
+// addTermState adds what the leader of our term has signed beyond what is final: with it the
+// requester can accept, and vote, although the leader does not talk to it (docs/SPECIFICATION.md
+// §2.3).
 func (c *Core) addTermState(r *SyncReply, m *SyncRequest, budget int) {
 	if !c.term.known || m.Term > c.hard.Term {
 		return

@@ -8,17 +8,17 @@ import (
 )
 
 // TermChangeCause is why a node wishes for another leader.
-type TermChangeCause uint8
+type Cause uint8
 
 // The causes of wishes. The numbers are part of the format.
 const (
-	CauseTimeout    TermChangeCause = 1 // one of the timers P1 to P4
-	CauseEvidence   TermChangeCause = 2 // the leader contradicted itself, or proposed what is not valid
-	CauseRevolution TermChangeCause = 3 // administrators asked for it
-	CauseResign     TermChangeCause = 4 // the leader gives the term back, or its turn is over
-	CauseJoin       TermChangeCause = 5 // f+1 others wish
-	CauseHalt       TermChangeCause = 6 // the ledger is halted, and the leader goes on with commands
-	CauseEnd        TermChangeCause = 7 // the leader is about to end
+	CauseTimeout    Cause = 1 // one of the timers P1 to P4
+	CauseEvidence   Cause = 2 // the leader contradicted itself, or proposed what is not valid
+	CauseRevolution Cause = 3 // administrators asked for it
+	CauseResign     Cause = 4 // the leader gives the term back, or its turn is over
+	CauseJoin       Cause = 5 // f+1 others wish
+	CauseHalt       Cause = 6 // the ledger is halted, and the leader goes on with commands
+	CauseEnd        Cause = 7 // the leader is about to end
 )
 
 var causeNames = [...]string{
@@ -28,21 +28,21 @@ var causeNames = [...]string{
 }
 
 // String returns the cause in lower case.
-func (c TermChangeCause) String() string {
+func (c Cause) String() string {
 	if int(c) < len(causeNames) && causeNames[c] != "" {
 		return causeNames[c]
 	}
 	return fmt.Sprintf("cause(%d)", uint8(c))
 }
 
-// TermChange asks for a later term (RV). Its sender goes on working in the present one until a quorum
-// wishes too (E1), so a single node can disturb nobody.
+// TermChange asks for a later term (RV). Its sender goes on working in the present one until a
+// quorum wishes too (E1), so a single node can disturb nobody.
 //
 // Signed bytes: version (1), term (8), node (4), cause (1).
 type TermChange struct {
 	Term  juno.Term
 	Node  juno.NodeID
-	Cause TermChangeCause
+	Cause Cause
 	signed
 }
 
@@ -72,7 +72,7 @@ func (w *TermChange) appendTo(b []byte) []byte { return w.signed.appendTo(append
 
 func decodeTermChange(d *juno.Decoder) Message {
 	d.Version(termChangeVersion, "term change")
-	w := &TermChange{Term: juno.Term(d.U64()), Node: juno.NodeID(d.U32()), Cause: TermChangeCause(d.U8())}
+	w := &TermChange{Term: juno.Term(d.U64()), Node: juno.NodeID(d.U32()), Cause: Cause(d.U8())}
 	if d.Err() == nil && (w.Node == 0 || w.Cause < CauseTimeout || w.Cause > CauseEnd) {
 		d.Fail("term-change of %s with cause %d", w.Node, w.Cause)
 	}
@@ -80,18 +80,15 @@ func decodeTermChange(d *juno.Decoder) Message {
 	return w
 }
 
-// requestTerm asks for term w, for one of the causes of E5, and goes on working in the present one (E1).
-func (c *Core) requestTerm(w juno.Term, cause TermChangeCause) {
+// requestTerm asks for term w, for one of the causes of E5, and goes on working in the present one
+// (E1).
+func (c *Core) requestTerm(w juno.Term, cause Cause) {
 	if !c.mayVote() || w <= c.requestedTerms[c.epoch.me] || w <= c.hard.Term {
 		return
 	}
 	c.requestedTerms[c.epoch.me] = w
 	c.timers.cause = cause
 	c.sendTermChange()
-	if c.broken(MutantLeaveAlone) {
-		c.leaveFor(w)
-		return
-	}
 	c.checkTermChanges()
 }
 
@@ -135,13 +132,14 @@ func (c *Core) noteTermChange(voter int, w juno.Term) {
 	}
 }
 
-// checkTermChanges is E2: f+1 wishes carry a correct node's, so we join them; a quorum of wishes ends
-// the term.
+// checkTermChanges is E2: f+1 wishes carry a correct node's, so we join them; a quorum of wishes
+// ends the term.
 func (c *Core) checkTermChanges() {
 	if !c.mayVote() {
 		return
 	}
-	if w := c.nthRequestedTerm(c.epoch.faulty + 1); w > max(c.requestedTerms[c.epoch.me], c.hard.Term) {
+	own := max(c.requestedTerms[c.epoch.me], c.hard.Term)
+	if w := c.nthRequestedTerm(c.epoch.faulty + 1); w > own {
 		c.requestTerm(w, CauseJoin)
 		return // wish came back here
 	}
@@ -186,8 +184,8 @@ func (c *Core) Resign() {
 	}
 }
 
-// leaderResigns reports whether a wish is that of the present leader, who is about to end. To grant it costs
-// no more than what a leader can have by keeping silent.
+// leaderResigns reports whether a wish is that of the present leader, who is about to end. To grant
+// it costs no more than what a leader can have by keeping silent.
 func (c *Core) leaderResigns(w *TermChange) bool {
 	return w.Cause == CauseEnd && w.Node == c.epoch.config.Leader(c.hard.Term) &&
 		w.Term == c.hard.Term+1
@@ -195,12 +193,12 @@ func (c *Core) leaderResigns(w *TermChange) bool {
 
 // timers are the reasons to wish for another leader (E5). All are in ticks.
 type timers struct {
-	leaderHeard uint64          // last word of the leader, or when we learned who it is
-	entered     uint64          // when we entered the term
-	commit      uint64          // last advance of the commit index, or when there was something to commit again
-	backoff     int             // terms that failed in a row
-	jitter      uint64          // of this term, so that not all lose patience at once
-	cause       TermChangeCause // of our wish
+	leaderHeard uint64 // last word of the leader, or when we learned who it is
+	entered     uint64 // when we entered the term
+	commit      uint64 // last advance of the commit index, or start of a wait for one
+	backoff     int    // terms that failed in a row
+	jitter      uint64 // of this term, so that not all lose patience at once
+	cause       Cause  // of our wish
 }
 
 // enter starts the timers of a new term.
@@ -248,9 +246,9 @@ func (c *Core) stalled() bool {
 	return c.hasAccepted() && c.accepted.Pos.Index > c.commit.Index
 }
 
-// requestOverdue is P3: a request that was handed to the leader long ago is still not committed. Every
-// leader gets the time, counted from when its term began: a request that can never be committed
-// must not depose one after the other.
+// requestOverdue is P3: a request that was handed to the leader long ago is still not committed.
+// Every leader gets the time, counted from when its term began: a request that can never be
+// committed must not depose one after the other.
 func (c *Core) requestOverdue() bool {
 	age, ok := c.pool.OldestTicks()
 	age = min(age, c.ticks-c.timers.entered)

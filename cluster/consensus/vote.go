@@ -36,7 +36,7 @@ func decodeVote(d *juno.Decoder) Message { return &Vote{d.SignedVote()} }
 // certificate goes to disk before we say so (R3).
 func (c *Core) raise(h HighQC) {
 	c.highQC = h
-	c.out.dirtyHighQC = !c.broken(MutantLosePrepare)
+	c.out.dirtyHighQC = true
 	if h.Rank.Term == c.hard.Term && c.hasAccepted() && !c.mayNotAccept() {
 		p := h.Pos
 		c.prepared = &p
@@ -64,17 +64,14 @@ func (c *Core) vote() {
 			v.Prepared = &p
 		}
 	}
-	if c.broken(MutantVoteEarly) {
-		c.out.ready.Now = append(c.out.ready.Now, Out{To: c.epoch.peers, Self: true, Message: v})
-		return
-	}
 	c.voteSchedule.noteVote(&v.Vote, c.voteSchedule.timeout(&c.limits))
 	c.sendAfter(c.epoch.peers, v, true)
 }
 
-// voteSchedule is what we claimed last, and when it is due again. A vote may be lost, so it is repeated;
-// but one that goes on saying the same is worth less every time, and in an idle cluster the
-// repetitions are all that there is to do, n² of them. In a busy one an answer is late, not lost.
+// voteSchedule is what we claimed last, and when it is due again. A vote may be lost, so it is
+// repeated; but one that goes on saying the same is worth less every time, and in an idle cluster
+// the repetitions are all that there is to do, n² of them. In a busy one an answer is late, not
+// lost.
 type voteSchedule struct {
 	body    []byte
 	beats   int    // heartbeats since it changed
@@ -118,8 +115,8 @@ func (s *voteSchedule) due(most int) bool {
 // dueWithin makes a vote due after at most so many heartbeats.
 func (s *voteSchedule) dueWithin(beats int) { s.next = min(s.next, s.beats+beats) }
 
-// repeatSoon makes a vote due at the next heartbeat, if it has been the same for a while: somebody who
-// speaks to us does not seem to know it.
+// repeatSoon makes a vote due at the next heartbeat, if it has been the same for a while: somebody
+// who speaks to us does not seem to know it.
 func (s *voteSchedule) repeatSoon() {
 	if s.beats >= repeatInDoubt {
 		s.dueWithin(1)
@@ -150,7 +147,7 @@ func (c *Core) stepVote(v *Vote) error {
 		return fmt.Errorf("vote of %s in term %s: prepared more than accepted", v.Node, v.Term)
 	}
 	c.checkDoubleVote(voter, &v.SignedVote)
-	c.votes[voter].add(v.SignedVote, c.ringVotes(), c.limits.RingTerms)
+	c.votes[voter].add(v.SignedVote, c.limits.RingVotes, c.limits.RingTerms)
 	c.acknowledged(v)
 	if v.Committed.Index < c.commit.Index {
 		c.voteSchedule.repeatSoon()
@@ -160,13 +157,6 @@ func (c *Core) stepVote(v *Vote) error {
 		c.checkContradiction(v)
 	}
 	return nil
-}
-
-func (c *Core) ringVotes() int {
-	if c.broken(MutantNewestOnly) {
-		return 1
-	}
-	return c.limits.RingVotes
 }
 
 // voterVotes are the newest votes of one voter. A voter's votes that are ahead of our log

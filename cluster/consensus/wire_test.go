@@ -130,8 +130,9 @@ func samples() map[string]Message {
 			signed: testSigned(4),
 		},
 		"evidence-chains": &Evidence{
-			What:    EvidenceTwoChains,
-			Headers: []AppendHeader{testAppendHeader(1), testAppendHeader(2)}, EntryHeaders: []juno.EntryHeader{ended.Head},
+			What:         EvidenceTwoChains,
+			Headers:      []AppendHeader{testAppendHeader(1), testAppendHeader(2)},
+			EntryHeaders: []juno.EntryHeader{ended.Head},
 		},
 		"evidence-invalid": &Evidence{
 			What: EvidenceInvalid, Headers: []AppendHeader{testAppendHeader(2)},

@@ -18,7 +18,7 @@ type world struct {
 	cluster juno.ClusterID
 	genesis *juno.EpochConfig
 	limits  consensus.Limits
-	mutant  consensus.Mutant
+	mutant  mutant
 	nodes   []*node
 	wire    []packet        // on its way, in the order of sending
 	cuts    map[[2]int]bool // links that lose everything
@@ -181,7 +181,7 @@ func (w *world) configs() []*juno.EpochConfig {
 }
 
 // newWorld starts n voters and some observers.
-func newWorld(voters, observers int, limits consensus.Limits, mutant consensus.Mutant) *world {
+func newWorld(voters, observers int, limits consensus.Limits, mutant mutant) *world {
 	w := &world{
 		cluster: sha256.Sum256([]byte("world")), limits: limits, mutant: mutant,
 		cuts: make(map[[2]int]bool), golden: make(map[juno.Index]juno.Hash),
@@ -235,7 +235,7 @@ func (n *node) start() error {
 	if n.durable, err = consensus.NewDurable(juno.NodeID(n.id), stored); err != nil {
 		return err
 	}
-	n.core, err = consensus.NewMutant(n.world.mutant, consensus.Config{
+	n.core, err = newCore(n.world.mutant, consensus.Config{
 		ID: juno.NodeID(n.id), Cluster: n.world.cluster, Limits: n.world.limits,
 	}, stored, consensus.Ports{Validator: n.rules, Pool: n.pool, Log: n.disk, Rand: n}, n.now)
 	if err != nil {
@@ -345,16 +345,16 @@ func (w *world) post(from, to int, m consensus.Message) {
 }
 
 // checkSaid checks what a correct node signs against what it has signed before, also before a
-// crash: the chain that it accepts in a term only grows (I3), and after its new-term message for a term it
-// signs nothing for the ones before (I5).
+// crash: the chain that it accepts in a term only grows (I3), and after its new-term message for a
+// term it signs nothing for the ones before (I5).
 func (n *node) checkSaid(m consensus.Message) {
 	switch m := m.(type) {
 	case *consensus.NewTerm:
 		n.reportedFor = max(n.reportedFor, m.Term)
 	case *consensus.Vote:
 		if m.Term < n.reportedFor {
-			n.world.fault("node %d signs a vote of term %s after its new-term message for %s", n.id, m.Term,
-				n.reportedFor)
+			n.world.fault("node %d signs a vote of term %s after its new-term message for %s",
+				n.id, m.Term, n.reportedFor)
 		}
 		if m.Accepted == nil {
 			return

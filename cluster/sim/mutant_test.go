@@ -1,3 +1,5 @@
+//go:build mutant
+
 package sim
 
 import (
@@ -104,7 +106,7 @@ func TestHunt(t *testing.T) {
 // mutate runs a seed with a broken rule, and returns the invariant that was broken, if one was.
 func mutate(seed uint64, m consensus.Mutant) string {
 	p := PlanOf(seed)
-	p.Mutant = m
+	p.Mutant = Mutant{m}
 	r := Run(p, false)
 	switch {
 	case r.Violation != nil:

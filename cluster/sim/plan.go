@@ -13,7 +13,7 @@ import (
 // may change it. A run is a function of its plan, and of nothing else.
 type Plan struct {
 	Seed   uint64
-	Mutant consensus.Mutant // rule that every correct node breaks; consensus.NoMutant but in tests
+	Mutant Mutant // rule that every correct node breaks; NoMutant but in tests of the rules
 
 	Voters    int // of epoch 0
 	Spares    int // observers of epoch 0, which may become voters
@@ -215,7 +215,7 @@ func (p *Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %d voters, %d spares, %d clients, %s of faults", p.Seed, p.Voters,
 		p.Spares, p.Clients, p.Chaos)
-	if p.Mutant != consensus.NoMutant {
+	if p.Mutant != NoMutant {
 		fmt.Fprintf(&b, ", mutant %s", p.Mutant)
 	}
 	fmt.Fprintf(&b, "\nnetwork %+v\ndisk %+v, wal %v, ed25519 %v\nfaults %+v\n", p.Net, p.Disk,

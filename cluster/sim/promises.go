@@ -73,7 +73,7 @@ func (o *oracle) voted(n *node, v *consensus.Vote) {
 	}
 	accepted := o.must(id, *v.Accepted, "accepted")
 	switch {
-	case said.muted && o.w.plan.Mutant != consensus.MutantVoteAfterLeave:
+	case said.muted && !o.w.plan.Mutant.votesAfterLeaving():
 		o.fail("I3", "%s fell silent in term %s and says again: %s", id, v.Term,
 			consensus.Describe(v))
 	case said.accepted != nil && !accepted.holds(said.accepted):
