@@ -8,6 +8,7 @@ import (
 
 	"juno"
 	"juno/db/state"
+	"juno/verify"
 )
 
 // ledger is a log of one node, with its certificates.
@@ -138,10 +139,21 @@ func (l *ledger) replayed(t *testing.T) *Memory {
 	return a.replay.state
 }
 
+// members returns the membership of epoch 0.
+func (l *ledger) members(t testing.TB) *verify.Memberships {
+	t.Helper()
+	m, err := verify.FromGenesis(l.genesis, l.genesis.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func (l *ledger) options(t *testing.T) Options {
 	end := l.replayed(t)
 	return Options{
 		Genesis: l.genesis, Start: l.start(), Signatures: true, Proofs: true, Replay: true,
+		Members: l.members(t),
 		Balances: func(yield func(account, currency string, amount juno.Amount) bool) error {
 			return end.Scan([]byte{byte(state.KindBalance)}, func(key, value []byte) bool {
 				k, _ := state.ParseKey(key)
