@@ -10,22 +10,22 @@ import (
 )
 
 // Errors of a proposal. They are about the whole proposal; a command that was committed and then
-// refused by the ledger is no error but a juno.Result.
+// refused by the ledger has no error but a juno.Result.
 var (
-	// ErrBusy: too much is waiting already. Nothing was taken; try again in a moment.
+	// ErrBusy: too many commands wait. Nothing was taken; try again in a moment.
 	ErrBusy = errors.New("busy: too many commands are waiting; try again in a moment")
 	// ErrStopped: the node is shutting down and took nothing.
 	ErrStopped = errors.New("the node is stopping")
-	// ErrUnknown: the node stopped before it knew. The command may be in the log or not; asking
-	// again with the same request number tells, and executes nothing twice.
+	// ErrUnknown: the node stopped before the outcome was known. The command may be in the log or
+	// not. Asking again with the same request number shows it, and executes nothing twice.
 	ErrUnknown = errors.New("outcome unknown: ask again with the same request number")
 	// ErrRequestReused: the request number was used before, for another command.
 	ErrRequestReused = errors.New("request number was used for another command")
-	// ErrInvalid: it cannot stand behind what is in the log. It was not taken, and will not be.
+	// ErrInvalid: the proposal cannot follow the log. It was not taken, and will not be.
 	ErrInvalid = errors.New("not valid")
 )
 
-// Outcome is what became of one command.
+// Outcome is the outcome of one command.
 type Outcome struct {
 	Index    juno.Index
 	Time     juno.Millis // of the entry
@@ -33,8 +33,8 @@ type Outcome struct {
 	Replayed bool // the command was in the log already; this is its first result
 }
 
-// Proposal is what one signature covers, on its way into the log: a command, a key change, or a
-// batch head with the commands behind it.
+// Proposal is covered by one signature, on its way into the log: a command, a key change, or a
+// batch head with its commands.
 type Proposal struct {
 	key      juno.KeyID
 	request  juno.RequestID // the first one
@@ -44,21 +44,21 @@ type Proposal struct {
 	first   juno.Index // of entries[0] in the log, once it is there
 	ticket  *Ticket
 
-	// What administrators have signed; both nil for clients' proposals.
+	// The change that administrators have signed; both nil for clients' proposals.
 	membership *juno.ConfigChange
 	mode       *juno.ModeChange
 
-	// from is the node that forwarded it; 0 if its client spoke to this one.
+	// from is the node that forwarded it; 0 if its client is connected to this node.
 	from juno.NodeID
 	// The rest belongs to the loop.
 	stage    stage
 	move     uint64   // see spot
 	admitted uint64   // tick
 	sent     uint64   // tick at which it was forwarded last; 0: never
-	misfitAt juno.Pos // where the log ended when it was found not to fit there; zero: it fits
+	misfitAt juno.Pos // end of the log when it was found not to fit there; zero: it fits
 }
 
-// Ticket is the promise of an outcome.
+// Ticket is a pending outcome.
 type Ticket struct {
 	done     chan struct{}
 	outcomes []Outcome
@@ -76,14 +76,14 @@ func (t *Ticket) Wait(ctx context.Context) ([]Outcome, error) {
 	case <-ctx.Done():
 	}
 	select {
-	case <-t.done: // both at once: what is known wins
+	case <-t.done: // both at once: the outcome wins
 		return t.outcomes, t.err
 	default:
 		return nil, fmt.Errorf("%w (%w)", ErrUnknown, ctx.Err())
 	}
 }
 
-// finish is called once, by whoever owns the proposal at that time.
+// finish is called once, by the present owner of the proposal.
 func (t *Ticket) finish(outcomes []Outcome, err error) {
 	t.outcomes, t.err = outcomes, err
 	if t.finished != nil {
@@ -95,7 +95,8 @@ func (t *Ticket) finish(outcomes []Outcome, err error) {
 	}
 }
 
-// follow lets another one end when t does. Only the loop calls it, and only before t can end.
+// follow makes another ticket end together with t. Only the loop calls it, and only before t can
+// end.
 func (t *Ticket) follow(other share) { t.others = append(t.others, other) }
 
 func replayed(outcomes []Outcome) []Outcome {
@@ -139,7 +140,7 @@ func NewProposal(kind juno.EntryType, payload []byte) (*Proposal, error) {
 		}
 		p.request, p.mode = changeNumber(payload), c
 	default:
-		return nil, fmt.Errorf("propose an entry of type %s: nobody can", kind)
+		return nil, fmt.Errorf("propose an entry of type %s: only a leader makes such entries", kind)
 	}
 	return p, nil
 }

@@ -8,6 +8,7 @@ import (
 )
 
 // AppendHeader is the signed part of an append (AppendEntries): a stretch of a chain.
+//
 // Signed bytes: version (1), term (8), leader (4), position before the first entry (40), position
 // of the last entry (40), count (4).
 type AppendHeader struct {
@@ -294,6 +295,7 @@ func (c *Core) pruneHeaders() {
 // headersRecord keeps the headers of entries that are accepted and not final, so that the node can
 // show them after a restart. No message waits for the record: without it the leader, or another
 // node, shows them.
+//
 // Canonical bytes: version (1), headers (count, then each with its signature).
 func headersRecord(headers []AppendHeader, at juno.Index) juno.Record {
 	b := juno.AppendUvarint([]byte{recordVersion}, uint64(len(headers)))

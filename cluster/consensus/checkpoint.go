@@ -220,6 +220,7 @@ func (c *Core) leaveState(mine *Checkpoint, theirs juno.Hash) {
 // SnapshotOffer names the point from which a node can go on that is behind the oldest entry of the
 // sender's log (Y1, Y5): a certified checkpoint, with proofs that lead there step by step from the
 // receiver's epoch.
+//
 // Canonical bytes: epochs (count, then each juno.EpochRecord), checkpoint certificate, proof (flag,
 // then the certificate).
 type SnapshotOffer struct {

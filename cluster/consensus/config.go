@@ -124,6 +124,7 @@ func (l *Limits) Check() error {
 // Validator decides whether an entry may follow the log before it: rule C1. It is a fold over the
 // log prefix with undo, so that all correct nodes decide alike about the same entry, however far
 // each has executed.
+//
 // The core calls it in log order from one goroutine. It must be deterministic.
 type Validator interface {
 	// Append validates e, the entry right after all that were appended before, and folds it in.

@@ -83,6 +83,7 @@ type termState struct {
 }
 
 // New starts a core on the contents of a log. now is the clock of the host.
+//
 // The Validator must have folded in exactly the entries of the log.
 func New(cfg Config, st *Stored, ports Ports, now juno.Millis) (*Core, error) {
 	if err := cfg.Limits.Check(); err != nil {

@@ -11,6 +11,7 @@ import (
 // NewTerm is a node's message to the leader of a term that it has just entered (RVR): the highest
 // prepare certificate that the node knows. After it the node signs nothing for older terms (R4). It
 // is the NEW-VIEW message of HotStuff, and the VIEW-CHANGE message of PBFT.
+//
 // Signed bytes: version (1), term (8), node (4), candidate (4), term of the certificate (8), its
 // position (40).
 type NewTerm struct {
@@ -99,6 +100,7 @@ func decodeOptionalCertificate(d *juno.Decoder) *juno.QuorumCertificate {
 // ElectionCertificate proves that the leader of a term may lead, and from where (EC): a quorum of
 // new-term messages, and the certificate of the highest of them. The chain of the term begins
 // there.
+//
 // Canonical bytes: term (8), new-term messages (count, then each without its certificate),
 // certificate of the base (flag, then the certificate).
 type ElectionCertificate struct {

@@ -36,6 +36,7 @@ func (k EvidenceKind) String() string {
 
 // Evidence is what a node signed that no correct node signs: two statements that contradict each
 // other, or one that contradicts the rules. Anyone who knows the node's key can check it.
+//
 // Canonical bytes: version (1), kind (1), then by kind: two append headers, each with its
 // signature, and the entry headers of the second (count, then 49 each); or an append header and its
 // entries; or two signed votes.

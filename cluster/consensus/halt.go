@@ -11,6 +11,7 @@ import (
 // Halt stops the ledger (H1): enough administrators signed that it shall take no commands. It takes
 // effect at once on every node that receives it, without consensus, because not voting never hurts
 // safety. Resuming is an entry of the log.
+//
 // Canonical bytes: version (1), the mode change (length-prefixed, juno.ModeChange.Payload).
 type Halt struct {
 	Change *juno.ModeChange
@@ -147,6 +148,7 @@ func (c *Core) obeyModes(after, last juno.Index) {
 
 // Revolution asks for another leader in the name of administrators (E6). At each node that receives
 // it, it has the effect of a timeout: f+1 nodes must receive it, and it cannot affect safety.
+//
 // Signed bytes: version (1), term (8), leader (4). Attached: the approvals (count, then key id (8)
 // and signature (64) each, ascending by key id).
 type Revolution struct {
@@ -248,6 +250,7 @@ func (r LeaveReason) String() string {
 }
 
 // Leave announces that a node stops voting, because its history or state is contradicted (H2).
+//
 // Signed bytes: version (1), node (4), epoch (4), reason (1), own position (40), their position
 // (40). Attached: the votes that contradict it (count, then each), and the certificate that does
 // (flag, then the certificate).

@@ -3,6 +3,7 @@ package consensus
 import "juno"
 
 // Ready lists what the host must do, in one group commit. The order is:
+//
 //  1. write Truncate, Append and Records to the log as one group, of which recovery keeps
 //     everything or nothing;
 //  2. sign and send Now, and hand Committed to execution, both at any time;

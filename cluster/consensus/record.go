@@ -22,6 +22,7 @@ type Stored struct {
 const recordVersion = 1
 
 // HardState is the durable state of a node besides its log and its certificates.
+//
 // Canonical bytes: version (1), flags (1: bit 0 Led is there, bit 1 Muted is there, bit 2 halted),
 // term (8), led (8, if there), muted (8, if there), mode nonce (uvarint), committed (40).
 type HardState struct {
@@ -94,6 +95,7 @@ func ParseHardState(b []byte) (h HardState, err error) {
 }
 
 // Accepted is the end of the chain that a node accepted from the leader of Term.
+//
 // Canonical bytes: version (1), term (8), position (40).
 type Accepted struct {
 	Term juno.Term

@@ -7,6 +7,7 @@ import (
 )
 
 // SyncRequest asks a peer for missing entries (SYNCREQ).
+//
 // Signed bytes: version (1), node (4), nonce (8), term (8), commit (40), first index (8), wanted
 // position (flag, then 40), bytes (uvarint).
 type SyncRequest struct {
@@ -73,6 +74,7 @@ const syncBytesMax = 16 << 20
 // SyncReply answers a SyncRequest (SYNCRESP). Its sender does not sign it: the contents prove
 // themselves, and the nonce ties it to the request. With nonce 0 it is a hint that was not
 // requested: a commit certificate, usually the one that ended the receiver's epoch.
+//
 // Canonical bytes: version (1), node (4), nonce (8), entries (count, then each), proof (flag, then
 // the certificate), election (flag, then the election), headers (count, then each with its
 // signature), commit (40), snapshot offer (flag, then the offer).

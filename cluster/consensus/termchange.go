@@ -38,6 +38,7 @@ func (c Cause) String() string {
 // TermChange asks for a later term (RV). Its sender works on in the present term until a quorum
 // asks too (E1), so a single node can disturb no term. It is the timeout message of DiemBFT without
 // a certificate; NewTerm carries that.
+//
 // Signed bytes: version (1), term (8), node (4), cause (1).
 type TermChange struct {
 	Term  juno.Term
