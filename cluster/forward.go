@@ -203,9 +203,9 @@ func (n *Node) noteMisfit(p *Proposal, now *consensus.Status, wrong error) {
 // the leader before.
 func (p *Proposal) halted() error {
 	if p.sent > 0 {
-		return fmt.Errorf("%w: %w", ErrUnknown, consensus.ErrHalted)
+		return fmt.Errorf("%w: %w", juno.ErrUnknown, juno.ErrHalted)
 	}
-	return consensus.ErrHalted
+	return juno.ErrHalted
 }
 
 // validateNext validates a proposal as the next entries of the log.
@@ -215,7 +215,7 @@ func (n *Node) validateNext(p *Proposal, tip juno.Index) error {
 		e := p.entries[i]
 		e.Index = tip + 1 + juno.Index(i)
 		if err := n.validator.Append(&e); err != nil {
-			return fmt.Errorf("%w: %w", ErrInvalid, err)
+			return fmt.Errorf("%w: %w", juno.ErrRefused, err)
 		}
 	}
 	return nil
@@ -230,5 +230,5 @@ func (n *Node) reject(p *Proposal, reason error) {
 			return
 		}
 	}
-	p.ticket.finish(nil, fmt.Errorf("%w: %w", ErrInvalid, reason))
+	p.ticket.finish(nil, fmt.Errorf("%w: %w", juno.ErrRefused, reason))
 }

@@ -9,29 +9,8 @@ import (
 	"juno"
 )
 
-// Errors of a proposal. They are about the whole proposal; a command that was committed and then
-// refused by the ledger has no error but a juno.Result.
-var (
-	// ErrBusy: too many commands wait. Nothing was taken; try again in a moment.
-	ErrBusy = errors.New("busy: too many commands are waiting; try again in a moment")
-	// ErrStopped: the node is shutting down and took nothing.
-	ErrStopped = errors.New("the node is stopping")
-	// ErrUnknown: the node stopped before the outcome was known. The command may be in the log or
-	// not. Asking again with the same request number shows it, and executes nothing twice.
-	ErrUnknown = errors.New("outcome unknown: ask again with the same request number")
-	// ErrRequestReused: the request number was used before, for another command.
-	ErrRequestReused = errors.New("request number was used for another command")
-	// ErrInvalid: the proposal cannot follow the log. It was not taken, and will not be.
-	ErrInvalid = errors.New("not valid")
-)
-
-// Outcome is the outcome of one command.
-type Outcome struct {
-	Index    juno.Index
-	Time     juno.Millis // of the entry
-	Result   juno.Result
-	Replayed bool // the command was in the log already; this is its first result
-}
+// ErrStopped: the node is shutting down and accepted nothing.
+var ErrStopped = errors.New("the node is stopping")
 
 // Proposal is covered by one signature, on its way into the log: a command, a key change, or a
 // batch head with its commands.
@@ -61,7 +40,7 @@ type Proposal struct {
 // Ticket is a pending outcome.
 type Ticket struct {
 	done     chan struct{}
-	outcomes []Outcome
+	outcomes []juno.Outcome
 	err      error
 	finished func()  // called once, before the waiters wake; may be nil
 	others   []share // of retries; they end with this one
@@ -69,7 +48,7 @@ type Ticket struct {
 
 // Wait returns one outcome for each command of the proposal, in their order. If ctx ends first
 // the error wraps ErrUnknown and the context's: the commands may still be committed.
-func (t *Ticket) Wait(ctx context.Context) ([]Outcome, error) {
+func (t *Ticket) Wait(ctx context.Context) ([]juno.Outcome, error) {
 	select {
 	case <-t.done:
 		return t.outcomes, t.err
@@ -79,12 +58,12 @@ func (t *Ticket) Wait(ctx context.Context) ([]Outcome, error) {
 	case <-t.done: // both at once: the outcome wins
 		return t.outcomes, t.err
 	default:
-		return nil, fmt.Errorf("%w (%w)", ErrUnknown, ctx.Err())
+		return nil, fmt.Errorf("%w (%w)", juno.ErrUnknown, ctx.Err())
 	}
 }
 
 // finish is called once, by the present owner of the proposal.
-func (t *Ticket) finish(outcomes []Outcome, err error) {
+func (t *Ticket) finish(outcomes []juno.Outcome, err error) {
 	t.outcomes, t.err = outcomes, err
 	if t.finished != nil {
 		t.finished()
@@ -99,7 +78,7 @@ func (t *Ticket) finish(outcomes []Outcome, err error) {
 // end.
 func (t *Ticket) follow(other share) { t.others = append(t.others, other) }
 
-func replayed(outcomes []Outcome) []Outcome {
+func replayed(outcomes []juno.Outcome) []juno.Outcome {
 	again := slices.Clone(outcomes)
 	for i := range again {
 		again[i].Replayed = true

@@ -27,18 +27,15 @@ type SnapshotRecord struct {
 // Verify returns a cursor that does the check when its first row is asked for.
 func (l *Ledger) Verify(
 	ctx context.Context, request sql.VerifyRequest,
-) (sql.Cursor[sql.CheckRow], error) {
-	var rows []sql.CheckRow
+) (sql.Cursor[juno.Finding], error) {
+	var rows []juno.Finding
 	begun := false
-	return &cursor[sql.CheckRow]{ctx: ctx, next: func() (*sql.CheckRow, error) {
+	return &cursor[juno.Finding]{ctx: ctx, next: func() (*juno.Finding, error) {
 		if !begun {
 			begun = true
-			findings, err := l.Audit(ctx, request, nil)
-			if err != nil {
+			var err error
+			if rows, err = l.Audit(ctx, request, nil); err != nil {
 				return nil, err
-			}
-			for _, f := range findings {
-				rows = append(rows, sql.CheckRow(f))
 			}
 		}
 		if len(rows) == 0 {
@@ -223,10 +220,10 @@ func (l *Ledger) recorded(ctx context.Context, to juno.Index) ([]audit.RecordedS
 	}
 	snapshots, err := l.options.Tables.Snapshots(ctx)
 	for _, s := range snapshots {
-		if s.SnapshotIndex < to {
+		if s.Index < to {
 			all = append(all, audit.RecordedState{
-				Index: s.SnapshotIndex, Hash: s.StateHash,
-				Where: fmt.Sprintf("snapshot %d", s.SnapshotIndex),
+				Index: s.Index, Hash: s.StateHash,
+				Where: fmt.Sprintf("snapshot %d", s.Index),
 			})
 		}
 	}

@@ -43,9 +43,9 @@ func TestVerify(t *testing.T) {
 	w, o := signedLog(t, 300)
 	last := w.log.LastIndex()
 	record := SnapshotRecord{}
-	o.Tables.Snapshots = func(context.Context) ([]sql.SnapshotRow, error) {
-		row := sql.SnapshotRow{SnapshotIndex: record.Pos.Index, StateHash: record.StateHash}
-		return []sql.SnapshotRow{row}, nil
+	o.Tables.Snapshots = func(context.Context) ([]juno.SnapshotInfo, error) {
+		row := juno.SnapshotInfo{Index: record.Pos.Index, StateHash: record.StateHash}
+		return []juno.SnapshotInfo{row}, nil
 	}
 	o.Tables.Snapshot = func(_ context.Context, index juno.Index) (SnapshotRecord, error) {
 		if index != record.Pos.Index {
@@ -110,7 +110,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-func verifyRows(t *testing.T, l *Ledger, r sql.VerifyRequest) []sql.CheckRow {
+func verifyRows(t *testing.T, l *Ledger, r sql.VerifyRequest) []juno.Finding {
 	t.Helper()
 	c, err := l.Verify(t.Context(), r)
 	return all(t, c, err)

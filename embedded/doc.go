@@ -5,7 +5,7 @@
 //	defer ledger.Close()
 //	client, err := ledger.Client("operator")
 //	texts := []string{"transfer(a->b, 1%1)"}
-//	outcomes, err := client.Submit(ctx, texts, embedded.Single, nil)
+//	outcomes, err := client.Submit(ctx, texts, juno.Single, nil)
 //	rows, err := ledger.Query(ctx, juno.Query{Text: "SELECT * FROM accounts AS OF 12"})
 //
 // The package connects the other packages, so a program that embeds Juno and the juno command run

@@ -18,7 +18,7 @@ func (c *Core) accept(ae *Append, hashes []juno.Hash) error {
 	}
 	if c.refusesCommands(ae) {
 		c.refuseWhileHalted(ae)
-		return ErrHalted
+		return juno.ErrHalted
 	}
 	if c.beyondWindow(ae) {
 		return fmt.Errorf("append of term %s to %s: only %s is final", ae.Term, ae.Last, c.commit)

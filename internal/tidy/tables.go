@@ -77,7 +77,7 @@ var tenancies = []tenancy{
 	{room: "db/sql", module: "modernc.org/sqlite"},
 	{room: "db/sql", module: "modernc.org/libc"},
 	{room: "cluster/zmq", module: "github.com/pebbe/zmq4"},
-	{room: "cluster/zmq", module: "golang.org/x/sys", file: "cluster/zmq/watch.go"},
+	{room: "cluster/zmq", module: "golang.org/x/sys", file: "cluster/zmq/wakeup.go"},
 	{room: "cmd/juno", module: "github.com/parquet-go/parquet-go"},
 }
 
