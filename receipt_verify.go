@@ -324,7 +324,7 @@ func (r *ReceiptReport) String() string {
 		r.Cluster)
 	line("proven: its chain hash is %s, and with it everything before it", r.Pos.Hash)
 	line("because %d of the %d voters of epoch %d attest index %d: %s", len(r.Attested), r.Voters,
-		r.Epoch, r.Certified.Index, nodeNames(r.Attested))
+		r.Epoch, r.Certified.Index, NodeNames(r.Attested))
 	r.describeSigner(line)
 	r.describeResult(line)
 	if r.Faulty == 0 {
@@ -377,17 +377,9 @@ func (r *ReceiptReport) describeResult(line func(string, ...any)) {
 	}
 	if r.ResultProven() {
 		line("proven: its result is %s; voters who signed that: %d, it takes %d: %s", said,
-			len(r.Answered), r.Faulty+1, nodeNames(r.Answered))
+			len(r.Answered), r.Faulty+1, NodeNames(r.Answered))
 	} else {
 		line("claimed only: its result is %s; voters who signed that: %d, it takes %d", said,
 			len(r.Answered), r.Faulty+1)
 	}
-}
-
-func nodeNames(ids []NodeID) string {
-	names := make([]string, len(ids))
-	for i, id := range ids {
-		names[i] = id.String()
-	}
-	return strings.Join(names, ", ")
 }

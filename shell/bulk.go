@@ -85,7 +85,7 @@ func (s *session) bulk(ctx context.Context, u unit) error {
 		var outcomes []Outcome
 		outcomes, err = s.ledger.Submit(ctx, Submission{
 			Texts: part, Batch: b.batch,
-			Progress: func(done, _ int) { bar.report(sent+done, b.count) },
+			Progress: func(done, _ int) { bar.Report(sent+done, b.count) },
 		})
 		if err == nil && len(outcomes) != len(part) {
 			panic(fmt.Sprintf("shell: %d commands, %d outcomes", len(part), len(outcomes)))
@@ -93,7 +93,7 @@ func (s *session) bulk(ctx context.Context, u unit) error {
 		t.add(outcomes)
 	}
 	elapsed := s.now().Sub(started)
-	bar.stop()
+	bar.Stop()
 	if t.sent > 0 {
 		if err := s.tellTally(t, elapsed); err != nil {
 			return err
