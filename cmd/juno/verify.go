@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -12,14 +13,16 @@ import (
 
 	"juno"
 	"juno/embedded"
+	"juno/internal/cli"
+	"juno/shell"
 	"juno/snapshot"
 	"juno/wal"
 )
 
-var verifyVerb = verb{
-	name:    "verify",
-	summary: "check a ledger, an export, a snapshot or a receipt, offline and without a key",
-	help: `  juno verify books                 the directory of a ledger, open or not
+var verifyVerb = cli.Verb{
+	Name:    "verify",
+	Summary: "check a ledger, an export, a snapshot or a receipt, offline and without a key",
+	Help: `  juno verify books                 the directory of a ledger, open or not
   juno verify books.juno            an export
   juno verify books/snapshots/00000000000000001000.manifest
   juno verify receipt.json --ledger 3fa0…   the ledger that it must be of
@@ -27,53 +30,63 @@ var verifyVerb = verb{
 Exit code 0: everything is as it was written and signed. 3: it is not; the first bad entry is
 named, with what was expected and what was found. 1: it could not be read.
 `,
+	Args:  "PATH",
+	Setup: setupVerify,
 }
 
-func init() { verifyVerb.run = runVerify }
+// verifyCall are the flags of one call.
+type verifyCall struct {
+	from, to                     uint64
+	hashOnly, signatures, replay bool
+	ledger                       string
+}
 
-func runVerify(ctx context.Context, c console, args []string) error {
-	set := flags(c, &verifyVerb)
-	from := set.Uint64("from", 0, "first index to report on; 0 is the first that is held")
-	to := set.Uint64("to", 0, "index after the last; 0 is the end")
-	hashOnly := set.Bool("hash-only", false, "the hash chain and nothing else: fast")
-	signatures := set.Bool("signatures", true, "check every client signature")
-	replay := set.Bool("replay", true, "execute the log again and compare states and balances")
-	ledger := set.String("ledger", "", "the `hash` of the ledger that it must be of")
-	words, err := parse(set, args, 1, 1)
-	if err != nil {
-		return err
+func setupVerify(set *flag.FlagSet) cli.Action {
+	var v verifyCall
+	set.Uint64Var(&v.from, "from", 0, "first index to report on; 0 is the first that is held")
+	set.Uint64Var(&v.to, "to", 0, "index after the last; 0 is the end")
+	set.BoolVar(&v.hashOnly, "hash-only", false, "the hash chain and nothing else: fast")
+	set.BoolVar(&v.signatures, "signatures", true, "check every client signature")
+	set.BoolVar(&v.replay, "replay", true,
+		"execute the log again and compare states and balances")
+	set.StringVar(&v.ledger, "ledger", "", "the `hash` of the ledger that it must be of")
+	return func(ctx context.Context, c cli.Console, words []string) error {
+		return v.run(ctx, c, words[0])
 	}
+}
+
+func (v *verifyCall) run(ctx context.Context, c cli.Console, path string) (err error) {
 	var pinned juno.ClusterID
-	if *ledger != "" {
-		if pinned, err = juno.ParseHash(*ledger); err != nil || pinned == (juno.ClusterID{}) {
-			return usagef("--ledger %q: want the hash that juno status shows (%v)", *ledger, err)
+	if v.ledger != "" {
+		if pinned, err = juno.ParseHash(v.ledger); err != nil || pinned == (juno.ClusterID{}) {
+			return cli.Usagef("--ledger %q: want the hash that juno status shows (%v)", v.ledger,
+				err)
 		}
 	}
-	bar := progressLine(c.err, "verifying")
-	options := embedded.VerifyOptions{
-		HashOnly: *hashOnly, SkipSignatures: !*signatures,
-		SkipReplay: !*replay, From: juno.Index(*from), To: juno.Index(*to),
-		Progress: func(done, total int64) { bar.update(int(done>>10), int(total>>10)) },
-	}
-	started := time.Now()
-	kind, err := kindOf(words[0])
+	kind, err := kindOf(path)
 	if err != nil {
 		return err
 	}
 	if kind == kindReceipt {
-		return verifyReceipt(c, words[0], pinned)
+		return verifyReceipt(c, path, pinned)
 	}
-	v, err := verifyPath(ctx, kind, words[0], options)
-	bar.end()
+	started := time.Now()
+	bar := shell.NewProgressBar(c.Err, "verifying")
+	verdict, err := verifyPath(ctx, kind, path, embedded.VerifyOptions{
+		HashOnly: v.hashOnly, SkipSignatures: !v.signatures,
+		SkipReplay: !v.replay, From: juno.Index(v.from), To: juno.Index(v.to),
+		Progress: func(done, total int64) { bar.Report(int(done>>10), int(total>>10)) },
+	})
+	bar.Stop()
 	if errors.Is(err, snapshot.ErrCorrupt) || errors.Is(err, juno.ErrMalformed) ||
 		errors.Is(err, wal.ErrCluster) {
-		fmt.Fprintf(c.out, "BAD  %s: %v\n", words[0], err)
-		return &exitError{exitVerify}
+		fmt.Fprintf(c.Out, "BAD  %s: %v\n", path, err)
+		return cli.ExitVerify
 	}
 	if err != nil {
 		return err
 	}
-	return report(c, words[0], v, pinned, time.Since(started))
+	return report(c, path, verdict, pinned, time.Since(started))
 }
 
 type pathKind int
@@ -127,17 +140,17 @@ func verifyPath(
 
 // report prints the findings and turns them into an exit code.
 func report(
-	c console, path string, v *embedded.Verdict, pinned juno.ClusterID, took time.Duration,
+	c cli.Console, path string, v *embedded.Verdict, pinned juno.ClusterID, took time.Duration,
 ) error {
 	if pinned != (juno.ClusterID{}) && pinned != v.Cluster {
-		fmt.Fprintf(c.out, "BAD  %s is of ledger %s, want %s\n", path, v.Cluster, pinned)
-		return &exitError{exitVerify}
+		fmt.Fprintf(c.Out, "BAD  %s is of ledger %s, want %s\n", path, v.Cluster, pinned)
+		return cli.ExitVerify
 	}
-	entries := printFindings(c.out, v)
+	entries := printFindings(c.Out, v)
 	took = took.Round(time.Millisecond)
 	if !v.OK() {
-		fmt.Fprintf(c.out, "%s: NOT what was written and signed (%s)\n", path, took)
-		return &exitError{exitVerify}
+		fmt.Fprintf(c.Out, "%s: NOT what was written and signed (%s)\n", path, took)
+		return cli.ExitVerify
 	}
 	noun := "entries"
 	if entries == 1 {
@@ -147,12 +160,12 @@ func report(
 	if v.Unproven > 0 {
 		tail = fmt.Sprintf(", of which the last %d are not proven final yet", v.Unproven)
 	}
-	fmt.Fprintf(c.out, "%s: verified, ledger %s, %d %s to %s%s, in %s\n", path,
+	fmt.Fprintf(c.Out, "%s: verified, ledger %s, %d %s to %s%s, in %s\n", path,
 		v.Cluster.Short(), entries, noun, v.Tip, tail, took)
 	return nil
 }
 
-func verifyReceipt(c console, path string, pinned juno.ClusterID) error {
+func verifyReceipt(c cli.Console, path string, pinned juno.ClusterID) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -164,14 +177,14 @@ func verifyReceipt(c console, path string, pinned juno.ClusterID) error {
 	}
 	r, err := juno.ParseReceipt(text)
 	if err != nil {
-		fmt.Fprintf(c.out, "BAD  %s: %v\n", path, err)
-		return &exitError{exitVerify}
+		fmt.Fprintf(c.Out, "BAD  %s: %v\n", path, err)
+		return cli.ExitVerify
 	}
 	proven, err := juno.VerifyReceipt(r, pinned)
 	if err != nil {
-		fmt.Fprintf(c.out, "BAD  %s: %v\n", path, err)
-		return &exitError{exitVerify}
+		fmt.Fprintf(c.Out, "BAD  %s: %v\n", path, err)
+		return cli.ExitVerify
 	}
-	fmt.Fprintln(c.out, proven)
+	fmt.Fprintln(c.Out, proven)
 	return nil
 }

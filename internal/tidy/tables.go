@@ -34,8 +34,14 @@ var arrows = map[string]string{
 	"gateway":           ".",
 	"embedded": ". cluster cluster/consensus cluster/wire db db/audit db/sql db/state " +
 		"snapshot wal internal/vfs",
-	"server":   ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
-	"remote":   ". cluster/client cluster/rpc cluster/zmq db/state embedded server",
+	"server": ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
+	"remote": ". cluster/client cluster/rpc cluster/zmq db/state embedded server",
+	// The frame of the command line knows no ledger; demo and bench show and measure whole ones.
+	"internal/cli": "",
+	"internal/demo": ". cluster/client cluster/consensus cluster/rpc embedded internal/cli " +
+		"internal/ports internal/vfs server shell",
+	"internal/bench": ". cluster/client db/state embedded internal/cli internal/ports remote " +
+		"server",
 	"cmd/juno": everything,
 	"chaos":    everything,
 }
