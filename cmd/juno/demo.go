@@ -15,7 +15,7 @@ func demoTools(p *cli.Program) demo.Tools {
 		Call: p.Call,
 		Open: openLedger,
 		Ledger: func(ledger *embedded.Ledger, client *embedded.Client) shell.Ledger {
-			return &port{ledger: ledger, client: client}
+			return &port{Ledger: ledger, client: client}
 		},
 		Connect: func(
 			ctx context.Context, c cli.Console, path, name string,

@@ -20,6 +20,7 @@ import (
 	"juno/embedded"
 	"juno/internal/cli"
 	"juno/shell"
+	"juno/verify/files"
 )
 
 var (
@@ -47,7 +48,7 @@ func pay(path, seed string) error {
 	fmt.Println("open")
 	p := &payments{ledger: ledger}
 	var group sync.WaitGroup
-	for i, mode := range []embedded.Mode{embedded.Batch, embedded.Single} {
+	for i, mode := range []juno.Mode{juno.Batch, juno.Single} {
 		random := rand.New(rand.NewPCG(uint64(len(seed)), uint64(seed[len(seed)-1])+uint64(i)))
 		group.Go(func() { p.fail(p.loop(mode, random)) })
 	}
@@ -78,7 +79,7 @@ func (p *payments) fail(err error) {
 // killCalls bounds what one round writes, so that verifying all of it stays cheap.
 const killCalls = 12
 
-func (p *payments) loop(mode embedded.Mode, random *rand.Rand) error {
+func (p *payments) loop(mode juno.Mode, random *rand.Rand) error {
 	client, err := p.ledger.Client("payer")
 	if err != nil {
 		return err
@@ -179,8 +180,8 @@ type killing struct {
 // round kills one payer, and looks at what it left.
 func (k *killing) round(n int) {
 	k.acknowledged = append(k.acknowledged, k.killPayer(n)...)
-	v, err := embedded.VerifyDirectory(context.Background(), k.path, embedded.VerifyOptions{})
-	if err != nil || !v.OK() {
+	v, err := files.Directory(context.Background(), k.path, files.Options{})
+	if err != nil || !v.Verified() {
 		k.t.Errorf("verify what the kill left: %+v, %v", v, err)
 		return
 	}
@@ -269,7 +270,7 @@ func (k *killing) submit(l *embedded.Ledger, texts ...string) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	outcomes, err := client.Submit(context.Background(), texts, embedded.Single, nil)
+	outcomes, err := client.Submit(context.Background(), texts, juno.Single, nil)
 	for _, o := range outcomes {
 		err = errors.Join(err, o.Err)
 	}

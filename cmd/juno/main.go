@@ -9,8 +9,7 @@ import (
 	"runtime/debug"
 	"syscall"
 
-	"juno/cluster"
-	"juno/cluster/client"
+	"juno"
 	"juno/internal/bench"
 	"juno/internal/cli"
 	"juno/internal/demo"
@@ -24,7 +23,7 @@ func program() *cli.Program {
 	p := &cli.Program{
 		Name:    "juno",
 		About:   "Juno is a ledger database: signed commands in, SQL over every moment out.",
-		Unknown: []error{client.ErrUnknown, cluster.ErrUnknown},
+		Unknown: []error{juno.ErrUnknown},
 	}
 	p.Verbs = []cli.Verb{
 		initVerb, serverVerb, shellVerb, demo.Verb(demoTools(p)), verifyVerb, snapshotVerb,

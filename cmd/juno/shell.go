@@ -92,7 +92,7 @@ func (s *shellCall) runHere(ctx context.Context, c cli.Console, path string) (er
 		return err
 	}
 	return s.run(ctx, c, &port{
-		ledger: ledger, client: actor, request: juno.RequestID(s.request),
+		Ledger: ledger, client: actor, request: juno.RequestID(s.request),
 	})
 }
 

@@ -6,9 +6,11 @@ import (
 	"flag"
 	"fmt"
 
+	"juno"
 	"juno/embedded"
 	"juno/internal/cli"
 	"juno/shell"
+	"juno/verify"
 )
 
 var snapshotVerb = cli.Verb{
@@ -82,9 +84,15 @@ func setupExportLedger(set *flag.FlagSet) cli.Action {
 }
 
 func setupImport(set *flag.FlagSet) cli.Action {
+	ledger := set.String("ledger", "", "the `hash` of the ledger that it must be of")
 	keys := set.String("keys", "", "take the keys of this `directory`, to go on writing")
 	return func(ctx context.Context, c cli.Console, words []string) error {
-		return importLedger(ctx, c, words[0], words[1], *keys)
+		pinned, err := parsePin(*ledger)
+		if err != nil {
+			return err
+		}
+		return importLedger(ctx, c, words[0], words[1],
+			embedded.ImportOptions{Pinned: pinned, Keys: *keys})
 	}
 }
 
@@ -104,7 +112,7 @@ func createSnapshot(ctx context.Context, c cli.Console, words []string) (err err
 	return nil
 }
 
-func printSnapshot(c cli.Console, s embedded.SnapshotInfo) {
+func printSnapshot(c cli.Console, s juno.SnapshotInfo) {
 	if s.Err != nil {
 		fmt.Fprintf(c.Out, "%10d  DAMAGED: %v\n", s.Index, s.Err)
 		return
@@ -168,10 +176,16 @@ func printExport(c cli.Console, file string, info embedded.ExportInfo) {
 	fmt.Fprintf(c.Out, "%s holds %s, %d bytes\n", file, what, info.Bytes)
 }
 
-func importLedger(ctx context.Context, c cli.Console, file, path, keys string) error {
+func importLedger(
+	ctx context.Context, c cli.Console, file, path string, o embedded.ImportOptions,
+) error {
 	bar := shell.NewProgressBar(c.Err, "importing")
-	info, err := embedded.Import(ctx, file, path, keys, func(n uint64) { bar.Report(int(n), 0) })
+	o.Progress = func(n uint64) { bar.Report(int(n), 0) }
+	info, err := embedded.Import(ctx, file, path, o)
 	bar.Stop()
+	if errors.Is(err, embedded.ErrNotProven) || errors.Is(err, verify.ErrPin) {
+		return refuse(c, file, err, "text")
+	}
 	if err != nil {
 		return err
 	}
@@ -180,7 +194,12 @@ func importLedger(ctx context.Context, c cli.Console, file, path, keys string) e
 }
 
 func printImport(c cli.Console, path string, info embedded.ImportInfo) {
-	fmt.Fprintf(c.Out, "ledger %s in %s, up to %s\n", info.Cluster.Short(), path, info.Tip)
+	pinned := ""
+	if !info.Verdict.Pinned {
+		pinned = " (not pinned)"
+	}
+	fmt.Fprintf(c.Out, "ledger %s%s in %s, up to %d/%s\n", info.Cluster, pinned, path,
+		info.Tip.Index, info.Tip.Hash)
 	if info.State > 0 {
 		fmt.Fprintf(c.Out, "it holds no history before %d: AS OF an earlier index is an error\n",
 			info.State)

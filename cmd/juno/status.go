@@ -41,7 +41,7 @@ func statusHere(ctx context.Context, c cli.Console, path, format string) (err er
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
 	return cli.Exit(shell.Run(ctx, shell.Options{
-		Ledger: &port{ledger: ledger}, Commands: []string{`\status`},
+		Ledger: &port{Ledger: ledger}, Commands: []string{`\status`},
 		Format: format, Stdin: c.In, Stdout: c.Out, Stderr: c.Err,
 	}))
 }

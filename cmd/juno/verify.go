@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,25 +13,27 @@ import (
 	"time"
 
 	"juno"
-	"juno/embedded"
 	"juno/internal/cli"
 	"juno/shell"
 	"juno/snapshot"
+	"juno/verify"
+	"juno/verify/files"
 	"juno/wal"
 )
 
 var verifyVerb = cli.Verb{
 	Name:    "verify",
+	Args:    "PATH",
 	Summary: "check a ledger, an export, a snapshot or a receipt, offline and without a key",
 	Help: `  juno verify books                 the directory of a ledger, open or not
   juno verify books.juno            an export
   juno verify books/snapshots/00000000000000001000.manifest
   juno verify receipt.json --ledger 3fa0…   the ledger that it must be of
 
-Exit code 0: everything is as it was written and signed. 3: it is not; the first bad entry is
-named, with what was expected and what was found. 1: it could not be read.
+Exit code 0: verified, up to the head that is named; what is held behind it is counted, and what
+was not checked is named. 3: something is wrong, or is no more than somebody's word; the first bad
+entry is named, with what was expected and found, or who claims what. 1: it could not be read.
 `,
-	Args:  "PATH",
 	Setup: setupVerify,
 }
 
@@ -38,55 +41,87 @@ named, with what was expected and what was found. 1: it could not be read.
 type verifyCall struct {
 	from, to                     uint64
 	hashOnly, signatures, replay bool
-	ledger                       string
+	ledger, format               string
 }
 
 func setupVerify(set *flag.FlagSet) cli.Action {
 	var v verifyCall
 	set.Uint64Var(&v.from, "from", 0, "first index to report on; 0 is the first that is held")
 	set.Uint64Var(&v.to, "to", 0, "index after the last; 0 is the end")
-	set.BoolVar(&v.hashOnly, "hash-only", false, "the hash chain and nothing else: fast")
+	set.BoolVar(&v.hashOnly, "hash-only", false,
+		"only the hash chain, the members and the newest certificate: fast")
 	set.BoolVar(&v.signatures, "signatures", true, "check every client signature")
 	set.BoolVar(&v.replay, "replay", true,
 		"execute the log again and compare states and balances")
 	set.StringVar(&v.ledger, "ledger", "", "the `hash` of the ledger that it must be of")
+	set.StringVar(&v.format, "format", "text", "text, or json: one record for each check")
 	return func(ctx context.Context, c cli.Console, words []string) error {
 		return v.run(ctx, c, words[0])
 	}
 }
 
-func (v *verifyCall) run(ctx context.Context, c cli.Console, path string) (err error) {
-	var pinned juno.ClusterID
-	if v.ledger != "" {
-		if pinned, err = juno.ParseHash(v.ledger); err != nil || pinned == (juno.ClusterID{}) {
-			return cli.Usagef("--ledger %q: want the hash that juno status shows (%v)", v.ledger,
-				err)
-		}
+func (v *verifyCall) run(ctx context.Context, c cli.Console, path string) error {
+	pinned, err := parsePin(v.ledger)
+	if err != nil {
+		return err
+	}
+	if v.format != "text" && v.format != "json" {
+		return cli.Usagef("--format %q: want text or json", v.format)
 	}
 	kind, err := kindOf(path)
 	if err != nil {
 		return err
 	}
 	if kind == kindReceipt {
-		return verifyReceipt(c, path, pinned)
+		return verifyReceipt(c, path, pinned, v.format)
 	}
-	started := time.Now()
 	bar := shell.NewProgressBar(c.Err, "verifying")
-	verdict, err := verifyPath(ctx, kind, path, embedded.VerifyOptions{
-		HashOnly: v.hashOnly, SkipSignatures: !v.signatures,
+	started := time.Now()
+	verdict, err := verifyPath(ctx, kind, path, files.Options{
+		Pinned: pinned, HashOnly: v.hashOnly, SkipSignatures: !v.signatures,
 		SkipReplay: !v.replay, From: juno.Index(v.from), To: juno.Index(v.to),
 		Progress: func(done, total int64) { bar.Report(int(done>>10), int(total>>10)) },
 	})
 	bar.Stop()
 	if errors.Is(err, snapshot.ErrCorrupt) || errors.Is(err, juno.ErrMalformed) ||
-		errors.Is(err, wal.ErrCluster) {
-		fmt.Fprintf(c.Out, "BAD  %s: %v\n", path, err)
-		return cli.ExitVerify
+		errors.Is(err, wal.ErrCluster) || errors.Is(err, verify.ErrPin) ||
+		errors.Is(err, verify.ErrEvidence) {
+		return refuse(c, path, err, v.format)
 	}
 	if err != nil {
 		return err
 	}
-	return report(c, path, verdict, pinned, time.Since(started))
+	return report(c, path, verdict, v.format, time.Since(started))
+}
+
+// parsePin reads the hash of the ledger that somebody expects; empty stands for any.
+func parsePin(text string) (pinned juno.ClusterID, err error) {
+	if text == "" {
+		return pinned, nil
+	}
+	if pinned, err = juno.ParseHash(text); err != nil || pinned == (juno.ClusterID{}) {
+		return pinned, cli.Usagef("--ledger %q: want the hash that juno status shows (%v)", text,
+			err)
+	}
+	return pinned, nil
+}
+
+// refuse prints why nothing could be verified of a path: it is of another ledger, or its bytes are
+// no ledger's.
+func refuse(c cli.Console, path string, err error, format string) error {
+	if format == "json" {
+		_ = printJSON(c.Out, map[string]any{"verified": false, "problem": juno.Clean(err.Error())})
+	} else {
+		fmt.Fprintf(c.Out, "BAD  %s: %s\n", path, juno.Clean(err.Error()))
+	}
+	return cli.ExitVerify
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 type pathKind int
@@ -127,45 +162,47 @@ func kindOf(path string) (pathKind, error) {
 }
 
 func verifyPath(
-	ctx context.Context, kind pathKind, path string, o embedded.VerifyOptions,
-) (*embedded.Verdict, error) {
+	ctx context.Context, kind pathKind, path string, o files.Options,
+) (*verify.Verdict, error) {
 	switch kind {
 	case kindDirectory:
-		return embedded.VerifyDirectory(ctx, path, o)
+		return files.Directory(ctx, path, o)
 	case kindSnapshot:
-		return embedded.VerifySnapshot(ctx, path)
+		return files.Snapshot(ctx, path, o)
 	}
-	return embedded.VerifyCarrier(ctx, path, o)
+	return files.Export(ctx, path, o)
 }
 
 // report prints the findings and turns them into an exit code.
 func report(
-	c cli.Console, path string, v *embedded.Verdict, pinned juno.ClusterID, took time.Duration,
+	c cli.Console, path string, v *verify.Verdict, format string, took time.Duration,
 ) error {
-	if pinned != (juno.ClusterID{}) && pinned != v.Cluster {
-		fmt.Fprintf(c.Out, "BAD  %s is of ledger %s, want %s\n", path, v.Cluster, pinned)
+	switch {
+	case format == "json":
+		if err := printJSON(c.Out, v.Record()); err != nil {
+			return err
+		}
+	default:
+		wrong := printFindings(c.Out, v.Findings)
+		if v.Missing != nil {
+			fmt.Fprintf(c.Out, "BAD claimed    %s\n", juno.Clean(v.Missing.Error()))
+		}
+		took = took.Round(time.Millisecond)
+		if wrong {
+			fmt.Fprintf(c.Out, "%s: NOT what was written and signed, ledger %s (%s)\n", path,
+				v.Ledger,
+				took)
+		} else {
+			fmt.Fprintf(c.Out, "%s: %s, in %s\n", path, v.Summary(), took)
+		}
+	}
+	if !v.Verified() {
 		return cli.ExitVerify
 	}
-	entries := printFindings(c.Out, v)
-	took = took.Round(time.Millisecond)
-	if !v.OK() {
-		fmt.Fprintf(c.Out, "%s: NOT what was written and signed (%s)\n", path, took)
-		return cli.ExitVerify
-	}
-	noun := "entries"
-	if entries == 1 {
-		noun = "entry"
-	}
-	tail := ""
-	if v.Unproven > 0 {
-		tail = fmt.Sprintf(", of which the last %d are not proven final yet", v.Unproven)
-	}
-	fmt.Fprintf(c.Out, "%s: verified, ledger %s, %d %s to %s%s, in %s\n", path,
-		v.Cluster.Short(), entries, noun, v.Tip, tail, took)
 	return nil
 }
 
-func verifyReceipt(c cli.Console, path string, pinned juno.ClusterID) error {
+func verifyReceipt(c cli.Console, path string, pinned juno.ClusterID, format string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -177,13 +214,14 @@ func verifyReceipt(c cli.Console, path string, pinned juno.ClusterID) error {
 	}
 	r, err := juno.ParseReceipt(text)
 	if err != nil {
-		fmt.Fprintf(c.Out, "BAD  %s: %v\n", path, err)
-		return cli.ExitVerify
+		return refuse(c, path, err, format)
 	}
-	proven, err := juno.VerifyReceipt(r, pinned)
+	proven, err := verify.Receipt(r, pinned)
 	if err != nil {
-		fmt.Fprintf(c.Out, "BAD  %s: %v\n", path, err)
-		return cli.ExitVerify
+		return refuse(c, path, err, format)
+	}
+	if format == "json" {
+		return printJSON(c.Out, proven.Record())
 	}
 	fmt.Fprintln(c.Out, proven)
 	return nil

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"juno/cluster/client"
+	"juno"
 	"juno/internal/cli"
 )
 
@@ -122,8 +122,8 @@ func (b *bench) clusterOf(nodes int) error {
 	} else {
 		b.plan.samples = min(b.plan.samples, largeSamples)
 	}
-	gauges = append(gauges, b.burst(c, "cluster-many", client.Single),
-		b.burst(c, "cluster-batch", client.Batch), b.clusterCrypto(nodes))
+	gauges = append(gauges, b.burst(c, "cluster-many", juno.Single),
+		b.burst(c, "cluster-batch", juno.Batch), b.clusterCrypto(nodes))
 	if nodes == mainNodes {
 		gauges = append(gauges, b.inFlight(c, "cluster-idle", 1))
 	}
@@ -135,7 +135,7 @@ func (b *bench) clusterOf(nodes int) error {
 }
 
 // burst is a gauge of clusterBurst commands given at once, again and again.
-func (b *bench) burst(c *processes, name string, mode client.Mode) *gauge {
+func (b *bench) burst(c *processes, name string, mode juno.Mode) *gauge {
 	r := result{
 		Name: "juno/" + name, Unit: "commands/s", Clients: clusterBurst, Nodes: c.size,
 		Note: fmt.Sprintf("bursts of %d, given at once by one client, as the shell's many and "+
@@ -157,7 +157,7 @@ func (b *bench) burst(c *processes, name string, mode client.Mode) *gauge {
 
 // bursts submits until the time is over, and returns commands per second.
 func (c *processes) bursts(
-	ctx context.Context, g *gauge, texts []string, mode client.Mode, length time.Duration,
+	ctx context.Context, g *gauge, texts []string, mode juno.Mode, length time.Duration,
 	counts bool,
 ) (float64, error) {
 	start := time.Now()

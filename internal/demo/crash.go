@@ -37,7 +37,7 @@ func writeUntilKilled(ctx context.Context, c cli.Console, path string) (err erro
 		texts[i] = payment
 	}
 	for ctx.Err() == nil {
-		outcomes, err := client.Submit(ctx, texts, embedded.Batch, nil)
+		outcomes, err := client.Submit(ctx, texts, juno.Batch, nil)
 		if err != nil {
 			return err
 		}
