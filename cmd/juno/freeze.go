@@ -19,7 +19,7 @@ var freezeVerb = cli.Verb{
   juno freeze books --sign-only halt --by ann        and on another machine:
   juno freeze books --with halt --by ben
 
-Every node that hears of it obeys, without a vote. juno resume ends it.
+A node that receives the signed order obeys it, without a vote. juno resume ends the freeze.
 `,
 	Args:  "DIR",
 	Setup: setupMode(true),
@@ -40,9 +40,9 @@ const modeWithin = 30 * time.Second
 // setupMode returns the setup of the verb that halts the ledger, or ends that.
 func setupMode(halted bool) func(*flag.FlagSet) cli.Action {
 	return func(set *flag.FlagSet) cli.Action {
-		reason := set.String("reason", "", "`words` for the log")
-		number := set.Uint64("number", 0, "`number` of the change, above that of every one "+
-			"before; 0: milliseconds since 1970")
+		reason := set.String("reason", "", "`text` for the log")
+		number := set.Uint64("number", 0, "`number` of the change, higher than those before; "+
+			"0: milliseconds since 1970")
 		s := signingFlags(set)
 		return func(ctx context.Context, c cli.Console, words []string) error {
 			change := &juno.ModeChange{Halted: halted, Nonce: *number, Reason: *reason}
@@ -76,7 +76,8 @@ func changeMode(
 			return fmt.Errorf("%s: %w", *s.with, err)
 		}
 		if change.Halted != halted {
-			return cli.Usagef("%s is of another verb", *s.with)
+			return cli.Usagef("%s holds a change for the other verb: freeze halts, resume ends that",
+				*s.with)
 		}
 	}
 	threshold := k.Members().AdminThreshold
@@ -89,8 +90,8 @@ func changeMode(
 	}
 	if *s.signOnly != "" || len(change.Approvals) < threshold {
 		if s.file() == "" {
-			return fmt.Errorf("%d signatures, %d are needed: --sign-only FILE keeps them for the "+
-				"others", len(change.Approvals), threshold)
+			return fmt.Errorf("%d of %d signatures: --sign-only FILE writes the change to a file "+
+				"for the other administrators", len(change.Approvals), threshold)
 		}
 		return sayUnfinished(c, s, writeChange(s.file(), change.Payload()))
 	}
@@ -102,9 +103,9 @@ func changeMode(
 
 // sayMode waits until a quorum says that the mode is in force.
 func (k *connection) sayMode(ctx context.Context, c cli.Console, halted bool) error {
-	want, text := "no", "it goes on, as %d of %d voters say\n"
+	want, text := "no", "resumed; confirmed by %d of %d voters\n"
 	if halted {
-		want, text = "yes", "halted, as %d of %d voters say; it can be read\n"
+		want, text = "yes", "halted; confirmed by %d of %d voters; the ledger can still be read\n"
 	}
 	said := 0
 	for end := time.Now().Add(modeWithin); time.Now().Before(end) && ctx.Err() == nil; {
@@ -120,8 +121,8 @@ func (k *connection) sayMode(ctx context.Context, c cli.Console, halted bool) er
 			return nil
 		}
 	}
-	return errors.Join(ctx.Err(), fmt.Errorf("handed in; %d voters say that it is in force: see "+
-		"juno status --connect", said))
+	return errors.Join(ctx.Err(), fmt.Errorf("submitted, and confirmed by %d voters within %s: "+
+		"see juno status --connect", said, modeWithin))
 }
 
 // nowMillis numbers changes of the mode that nobody has numbered.

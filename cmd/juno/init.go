@@ -25,10 +25,11 @@ var initVerb = cli.Verb{
   juno shell --connect books
 
 The first client is an operator: it may issue money and define currencies. --open makes a ledger
-as permissive as the 2016 prototype: accounts are made by being paid, anyone may debit them.
+as permissive as the 2016 prototype: a payment makes the account that it goes to, and anyone may
+debit any account.
 
-With --nodes, books holds the genesis and the keys of clients and administrators, and a directory
-for each node, which needs nothing else. Administrators change the membership and halt the ledger.
+With --nodes, books holds the genesis, the keys of clients and administrators, and one directory for
+each node, which is complete in itself. Administrators change the membership and halt the ledger.
 `,
 	Setup: setupInit,
 }
@@ -37,13 +38,14 @@ for each node, which needs nothing else. Administrators change the membership an
 const nodesMax = 31
 
 func setupInit(set *flag.FlagSet) cli.Action {
-	clients := set.String("clients", "operator", "names of the clients that get a key, `a,b`")
-	open := set.Bool("open", false, "no owners, no overdraft limit: the prototype's rules")
+	clients := set.String("clients", "operator", "make a key for each of these clients, `a,b`")
+	open := set.Bool("open", false,
+		"the prototype's rules: accounts have no owners and no overdraft limit")
 	every := set.Uint64("checkpoint-every", embedded.DefaultCheckpointEvery,
 		"entries between two automatic snapshots")
-	nodes := set.Int("nodes", 0, "make a cluster of `n` nodes; 0: one, in this directory alone")
+	nodes := set.Int("nodes", 0, "make a cluster of `n` nodes; 0: a ledger in this directory alone")
 	listen := set.String("listen", "127.0.0.1:7101",
-		"`address` of the first node, the others one port further each; or all, with commas")
+		"`address` of the first node, each other node one port higher; or one for each, `a,b`")
 	admins := set.String("admins", "admin", "names of the administrators of a cluster, `a,b`")
 	threshold := set.Int("threshold", 0,
 		"how many administrators must sign a change; 0: more than half of them")
@@ -79,7 +81,7 @@ func sayKeys(c cli.Console, dir *embedded.Directory) error {
 		return err
 	}
 	fmt.Fprintf(c.Out, "ledger %s in %s\n", dir.Genesis.ID().Short(), dir.Path)
-	fmt.Fprintf(c.Out, "keys of %s in %s: whoever reads them acts as them\n",
+	fmt.Fprintf(c.Out, "keys of %s in %s; keep them secret: anyone who has one can sign with it\n",
 		strings.Join(names, ", "), filepath.Join(dir.Path, "keys"))
 	return nil
 }
@@ -112,8 +114,12 @@ func initCluster(c cli.Console, path string, n int, listen string, o embedded.Cr
 		return err
 	}
 	g := &dir.Genesis.Config
-	fmt.Fprintf(c.Out, "%d voters, any %d may fail or lie; %d of %d administrators decide\n",
-		len(g.Voters), g.Faulty(), g.AdminThreshold, len(g.Admins))
+	lying := "none may lie"
+	if f := g.Faulty(); f > 0 {
+		lying = fmt.Sprintf("any %d may fail or lie", f)
+	}
+	fmt.Fprintf(c.Out, "%d voters, %s; %d of %d administrators must sign a change\n",
+		len(g.Voters), lying, g.AdminThreshold, len(g.Admins))
 	for i, m := range g.Voters {
 		fmt.Fprintf(c.Out, "%s at %s: juno server %s\n", m.ID, m.Address, places[i].Path)
 	}

@@ -13,15 +13,15 @@ import (
 
 var keyVerb = cli.Verb{
 	Name:    "key",
-	Summary: "show, make, rotate and revoke the keys of clients",
+	Summary: "show, add, rotate and revoke the keys of clients",
 	Help: `  juno key show books
   juno key new books carol --as alice        alice, an operator, introduces carol
   juno key rotate books --as carol           carol's key introduces the next one and ends
-  juno key revoke books 5f0c1d2e3a4b5c6d     that key signs nothing from now on
+  juno key revoke books 5f0c1d2e3a4b5c6d     that key is not valid from now on
   juno key rotate --connect books --as carol   in a cluster; books is the clients' directory
 
-A new key is written to the disk before it is handed in. Where the outcome is unknown (exit code 4)
-both keys are kept, and the same command again finds out and finishes the change.
+A new key is written to the disk before it is submitted. If the outcome is unknown (exit code 4),
+both keys are kept; give the same command again to find out and to finish the change.
 `,
 	Verbs: []cli.Verb{
 		{

@@ -27,13 +27,13 @@ var nodeVerb = cli.Verb{
   juno node remove books 5                                  it is no member any more
   juno node rotate books/node2 --connect books              another key, while it runs
   juno node promote books 5 --sign-only change --by ann     sign here, and write it to a file
-  juno node promote books 5 --with change --by ben          add a signature, and hand it in
+  juno node promote books 5 --with change --by ben          add a signature, and submit it
 
-books is the clients' directory. Every change is signed by administrators, whose keys are there,
-as many as the ledger demands. Where their keys are on different machines, the first one begins with
---sign-only, the file goes from one to the other, and whoever completes it hands it in. Change one
-thing at a time. After add and recover start the new directory, with --listen: its own genesis
-does not know where it is. rotate wants the node's own directory, on its machine.
+books is the clients' directory. Every change is signed by as many administrators as the ledger
+demands, with their keys in that directory. If the keys are on different machines, the first
+administrator begins with --sign-only, the others add --with, and the last signature submits the
+change. Change one thing at a time. After add and recover, start the new node with --listen: its
+genesis does not name its address. rotate takes the node's own directory, on its machine.
 `,
 	Verbs: []cli.Verb{
 		{
@@ -82,7 +82,8 @@ func setupNode(action string) func(*flag.FlagSet) cli.Action {
 		case "rotate":
 			clients = set.String("connect", "", "the clients' `directory` of the cluster")
 		case "promote":
-			force = set.Bool("force", false, "also a node that does not answer, or is behind")
+			force = set.Bool("force", false,
+				"promote the node even if it does not answer, or is behind")
 		}
 		signing := signingFlags(set)
 		return func(ctx context.Context, c cli.Console, words []string) error {
@@ -212,7 +213,7 @@ func (k *connection) epochBegins(ctx context.Context, epoch uint32) error {
 			return ctx.Err()
 		}
 	}
-	return fmt.Errorf("handed in, and epoch %d has not begun within %s: see juno status --connect",
+	return fmt.Errorf("submitted, but epoch %d has not begun within %s: see juno status --connect",
 		epoch, epochWithin)
 }
 

@@ -12,7 +12,7 @@ import (
 
 // openLedger opens a directory for a verb: warnings and the progress of a long start go to err.
 func openLedger(c cli.Console, path string) (*embedded.Ledger, error) {
-	bar := shell.NewProgressBar(c.Err, "executing the log again")
+	bar := shell.NewProgressBar(c.Err, "replaying the log")
 	ledger, err := embedded.Open(path, embedded.Options{
 		Warn:     func(text string) { fmt.Fprintf(c.Err, "warning: %s\n", text) },
 		Progress: bar.Report,

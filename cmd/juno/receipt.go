@@ -14,9 +14,9 @@ import (
 
 var receiptVerb = cli.Verb{
 	Name:    "receipt",
-	Summary: "a self-contained proof of one entry, as JSON",
+	Summary: "print a self-contained proof of one entry, as JSON",
 	Help: `  juno receipt books 812 > receipt.json
-  juno receipt --connect books 812      of a cluster, with the answers of its nodes
+  juno receipt --connect books 812      of a cluster, with signed answers of its nodes
   juno verify receipt.json
 `,
 	Args:  "[DIR] INDEX",

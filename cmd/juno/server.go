@@ -21,8 +21,8 @@ var serverVerb = cli.Verb{
 	Help: `  juno init books --nodes 4
   juno server books/node1
 
-It runs until SIGINT or SIGTERM, which ends it cleanly. What happens goes to the error output, a
-line each with its time (UTC).
+The node runs until SIGINT or SIGTERM, which ends it cleanly. Events are written to standard error,
+one line each with the time (UTC).
 `,
 	Args:  "DIR",
 	Setup: setupServer,
@@ -43,7 +43,7 @@ func (j *journal) line(format string, args ...any) {
 
 func setupServer(set *flag.FlagSet) cli.Action {
 	listen := set.String("listen", "",
-		"`host:port` to listen on, if it is not the one that the membership names")
+		"`host:port` to listen on, if not the address that the membership names")
 	return func(ctx context.Context, c cli.Console, words []string) error {
 		return serve(ctx, c, words[0], *listen)
 	}
@@ -124,9 +124,9 @@ func tellChange(log *journal, s *cluster.Status, before news) {
 	}
 	if s.Reachable != before.reachable {
 		if s.Reachable {
-			log.line("enough voters are heard to decide")
+			log.line("a quorum of voters is reachable")
 		} else {
-			log.line("too few voters are heard to decide: want %d of %d", s.Config.Quorum(),
+			log.line("no quorum of voters is reachable: want %d of %d", s.Config.Quorum(),
 				len(s.Config.Voters))
 		}
 	}
@@ -135,13 +135,14 @@ func tellChange(log *journal, s *cluster.Status, before news) {
 			len(s.Config.Voters), len(s.Config.Observers))
 	}
 	if s.Observing && !before.observing {
-		log.line("the membership names another key for %s: it follows, and does not vote", s.ID)
+		log.line("the membership names another key for %s: this node follows, and does not vote",
+			s.ID)
 	}
 	if s.Halted != before.halted {
 		if s.Halted {
-			log.line("administrators have halted the ledger; it can be read")
+			log.line("administrators have halted the ledger; it can still be read")
 		} else {
-			log.line("the ledger goes on")
+			log.line("administrators have ended the halt")
 		}
 	}
 	if s.Quarantine != before.quarantine {

@@ -22,8 +22,9 @@ var shellVerb = cli.Verb{
   juno shell --connect books --as alice
   juno shell books --request 1001 -c 'transfer(a->b, 1%1)'
 
-With --request the commands are numbered from there. A number that was used for the same command
-before gives its first result and pays nothing, so a script that is not sure can ask again.
+With --request the commands are numbered from that number on. A command that was already executed
+under its number returns its first result and runs no second time, so a script that does not know
+the outcome can repeat it.
 `,
 	Args:  "[DIR]",
 	Setup: setupShell,
@@ -50,16 +51,16 @@ type shellCall struct {
 
 func setupShell(set *flag.FlagSet) cli.Action {
 	var s shellCall
-	set.Var(&s.texts, "c", "run this `text` and end; may be repeated")
+	set.Var(&s.texts, "c", "run this `text` and exit; may be given more than once")
 	set.StringVar(&s.options.File, "f", "",
-		"run the texts in this `file` and end; - is standard input")
+		"run the texts in this `file` and exit; - is standard input")
 	set.StringVar(&s.options.Format, "format", "", "table, csv, json, markdown or vertical")
 	set.StringVar(&s.name, "as", "", "act as the client of that `name`")
 	set.Uint64Var(&s.request, "request", 0,
 		"`number` of the first command; 0: the next unused one")
 	set.StringVar(&s.read, "read", "quorum",
 		"with --connect: quorum (f+1 nodes say the same), ordered (through the log) or local")
-	far := set.String("connect", "", "speak to the cluster of this client `directory`")
+	far := set.String("connect", "", "connect to the cluster of this client `directory`")
 	return func(ctx context.Context, c cli.Console, words []string) error {
 		path, _, err := place(words, *far, "")
 		if err != nil {

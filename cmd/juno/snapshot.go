@@ -25,18 +25,18 @@ var snapshotVerb = cli.Verb{
 `,
 	Verbs: []cli.Verb{
 		{
-			Name: "create", Args: "DIR", Summary: "write one of the state as it is now",
+			Name: "create", Args: "DIR", Summary: "write a snapshot of the current state",
 			Help:  "  juno snapshot create books\n",
 			Setup: cli.NoFlags(createSnapshot),
 		},
 		listVerb("list"), listVerb("show"),
 		{
-			Name: "verify", Args: "FILE", Summary: "check one offline, as juno verify does",
+			Name: "verify", Args: "FILE", Summary: "check a snapshot offline, as juno verify does",
 			Help:  "  juno snapshot verify books/snapshots/00000000000000001000.manifest\n",
 			Setup: setupVerify,
 		},
 		{
-			Name: "prune", Args: "DIR", Summary: "remove old ones",
+			Name: "prune", Args: "DIR", Summary: "remove old snapshots",
 			Help:  "  juno snapshot prune books --keep 1      removes all but the newest\n",
 			Setup: setupPrune,
 		},
@@ -61,7 +61,7 @@ var snapshotVerb = cli.Verb{
 // listVerb is the verb that lists snapshots, which has two names.
 func listVerb(name string) cli.Verb {
 	return cli.Verb{
-		Name: name, Args: "DIR", Summary: "list them",
+		Name: name, Args: "DIR", Summary: "list the snapshots",
 		Help: "  juno snapshot " + name + " books\n",
 		Setup: cli.NoFlags(func(_ context.Context, c cli.Console, words []string) error {
 			return listSnapshots(c, words[0])
@@ -70,7 +70,7 @@ func listVerb(name string) cli.Verb {
 }
 
 func setupPrune(set *flag.FlagSet) cli.Action {
-	keep := set.Int("keep", 1, "how many stay, the newest ones")
+	keep := set.Int("keep", 1, "how many of the newest stay")
 	return func(_ context.Context, c cli.Console, words []string) error {
 		return pruneSnapshots(c, words[0], *keep)
 	}
@@ -205,6 +205,6 @@ func printImport(c cli.Console, path string, info embedded.ImportInfo) {
 			info.State)
 	}
 	if !info.CanWrite {
-		fmt.Fprintln(c.Out, "it has no node key: for reading and verifying only")
+		fmt.Fprintln(c.Out, "it has no node key: it can be read and verified only")
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 var statusVerb = cli.Verb{
 	Name:    "status",
-	Summary: "what a ledger holds and how its node is doing",
+	Summary: "print what a ledger holds, and the state of its nodes",
 	Help:    "  juno status books\n  juno status --connect books\n",
 	Args:    "[DIR]",
 	Setup:   setupStatus,

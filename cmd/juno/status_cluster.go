@@ -62,17 +62,18 @@ func (k *connection) printStatus(ctx context.Context, c cli.Console) error {
 			fmt.Fprintf(c.Out, "%s: %v\n", n.id, n.problem)
 		}
 		if n.text(server.FactHalted) == "yes" {
-			fmt.Fprintf(c.Out, "%s is halted by administrators; juno resume ends that\n", n.id)
+			fmt.Fprintf(c.Out, "%s is halted by administrators; juno resume ends the halt\n", n.id)
 		}
 		if q := n.text(server.FactQuarantine); q != "" {
 			bad = true
-			fmt.Fprintf(c.Out, "%s is quarantined: %s; what it knew then is in its directory, "+
-				"folder quarantine: compare it with the others, and see docs/OPERATIONS.md\n",
+			fmt.Fprintf(c.Out, "%s is quarantined: %s; its evidence is in the folder quarantine "+
+				"of its directory: compare it with the other nodes, see docs/OPERATIONS.md\n",
 				n.id, q)
 		}
 	}
 	if differ {
-		fmt.Fprintln(c.Out, "STATES DIFFER at the same entry: stop, and copy all directories")
+		fmt.Fprintln(c.Out,
+			"STATES DIFFER at the same entry: stop all nodes, and copy their directories")
 	}
 	config := k.Members()
 	if reachable < config.Quorum() {
