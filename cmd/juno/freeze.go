@@ -76,8 +76,8 @@ func changeMode(
 			return fmt.Errorf("%s: %w", *s.with, err)
 		}
 		if change.Halted != halted {
-			return cli.Usagef("%s holds a change for the other verb: freeze halts, resume ends that",
-				*s.with)
+			return cli.Usagef("%s holds a change for the other verb: freeze halts, resume "+
+				"ends that", *s.with)
 		}
 	}
 	threshold := k.Members().AdminThreshold
