@@ -62,7 +62,7 @@ func (l *Ledger) freshSnapshot(ctx context.Context) (*snapshot.Snapshot, error) 
 	if err != nil {
 		return nil, err
 	}
-	ring, err := l.dir.nodeKeys()
+	ring, err := l.dir.NodeKeys()
 	if err != nil {
 		return nil, err
 	}

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"juno"
 	"juno/cluster/consensus"
+	"juno/datadir"
 	"juno/db/state"
 	"juno/internal/vfs"
 	"juno/snapshot"
@@ -38,16 +38,13 @@ func Import(
 ) (info ImportInfo, err error) {
 	fsys := vfs.OS{}
 	if names, err := fsys.List(path); err == nil && len(names) > 0 {
-		return info, fmt.Errorf("import into %s: %w", path, ErrLedgerExists)
+		return info, fmt.Errorf("import into %s: %w", path, datadir.ErrExists)
 	}
 	f, err := os.Open(carrier)
 	if err != nil {
 		return info, fmt.Errorf("import: %w", err)
 	}
 	defer f.Close()
-	if err := vfs.MkdirAllSync(fsys, filepath.Join(path, keysName)); err != nil {
-		return info, fmt.Errorf("import: %w", err)
-	}
 	i := &importer{ctx: ctx, fsys: fsys, path: path, keys: keys}
 	err = snapshot.Import(ctx, bufio.NewReaderSize(f, 1<<20), i, progress)
 	if err = errors.Join(err, i.close()); err != nil {
@@ -62,7 +59,7 @@ type importer struct {
 	fsys  vfs.FS
 	path  string
 	keys  string
-	dir   *Directory
+	dir   *datadir.Directory
 	log   *wal.Log
 	info  ImportInfo
 	state *stateFiller
@@ -79,13 +76,15 @@ type importer struct {
 const importBatchBytes = 4 << 20
 
 // Genesis implements snapshot.Receiver.
-func (i *importer) Genesis(g *juno.Genesis) error {
-	i.dir = &Directory{Path: i.path, Genesis: g, fsys: i.fsys}
+func (i *importer) Genesis(g *juno.Genesis) (err error) {
+	if i.dir, err = datadir.Begin(i.path, g); err != nil {
+		return err
+	}
 	i.info.Cluster = g.ID()
 	i.start = juno.Pos{Hash: g.ID()}
 	i.epochs = make(map[uint32]*juno.EpochConfig)
 	i.join(&g.Config)
-	return vfs.WriteFile(i.fsys, filepath.Join(i.path, settingsName), []byte(settingsText))
+	return nil
 }
 
 // join notes a membership.
@@ -93,7 +92,7 @@ func (i *importer) join(c *juno.EpochConfig) { i.epochs[c.Epoch], i.config = c, 
 
 // Manifest implements snapshot.Receiver.
 func (i *importer) Manifest(m *snapshot.Manifest) error {
-	ring, err := i.dir.nodeKeys()
+	ring, err := i.dir.NodeKeys()
 	if err != nil {
 		return err
 	}
@@ -219,8 +218,7 @@ func (i *importer) End() error {
 		return err
 	}
 	i.log = nil
-	b := juno.AppendGenesis(nil, i.dir.Genesis)
-	return vfs.WriteFile(i.fsys, filepath.Join(i.path, genesisName), b)
+	return i.dir.Finish()
 }
 
 // checkProof wants the newest certificate to cover the last entry.
@@ -248,7 +246,7 @@ func (i *importer) takeKeys() error {
 	if i.keys == "" {
 		return nil
 	}
-	from, err := Look(i.fsys, i.keys)
+	from, err := datadir.Open(i.keys)
 	if err != nil {
 		return err
 	}
@@ -256,24 +254,8 @@ func (i *importer) takeKeys() error {
 		return fmt.Errorf("%s holds ledger %s, the carrier %s", i.keys, from.Genesis.ID().Short(),
 			i.info.Cluster.Short())
 	}
-	names, err := from.Names()
-	if err != nil {
-		return err
-	}
-	for _, name := range append(names, nodeKeyName) {
-		k, err := readKey(i.fsys, i.keys, name)
-		if errors.Is(err, ErrNoKey) {
-			continue
-		}
-		if err == nil {
-			err = writeKey(i.fsys, i.path, name, k)
-		}
-		if err != nil {
-			return err
-		}
-		i.info.CanWrite = i.info.CanWrite || name == nodeKeyName
-	}
-	return nil
+	i.info.CanWrite, err = i.dir.CopyKeys(from)
+	return err
 }
 
 func (i *importer) close() error {

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"juno"
+	"juno/datadir"
 	"juno/db/audit"
 	"juno/db/sql"
 	"juno/internal/vfs"
@@ -74,7 +75,7 @@ func (l *Ledger) Verify(
 // VerifyDirectory verifies a ledger's directory from its files alone: no key, no node, no trust in
 // whoever kept it. The ledger may be open elsewhere; then what was written last is left out.
 func VerifyDirectory(ctx context.Context, path string, o VerifyOptions) (*Verdict, error) {
-	dir, err := Look(vfs.OS{}, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func VerifyDirectory(ctx context.Context, path string, o VerifyOptions) (*Verdic
 }
 
 // verifyChain reads the log on all cores; the log checks its own chain.
-func verifyChain(dir *Directory, o VerifyOptions) (*Verdict, error) {
+func verifyChain(dir *datadir.Directory, o VerifyOptions) (*Verdict, error) {
 	r, err := wal.Verify(wal.VerifyOptions{
 		FS: vfs.OS{}, Dir: dir.LogPath(),
 		Cluster: dir.Genesis.ID(), Progress: o.Progress,
@@ -115,8 +116,8 @@ func damage(f *juno.Finding, err error) bool {
 }
 
 // verifyAll reads the log once, in order, into an auditor.
-func verifyAll(ctx context.Context, dir *Directory, o VerifyOptions) (*Verdict, error) {
-	start, base, err := dir.beginning(ctx)
+func verifyAll(ctx context.Context, dir *datadir.Directory, o VerifyOptions) (*Verdict, error) {
+	start, base, err := beginning(ctx, dir)
 	f := juno.Finding{Check: audit.CheckChain}
 	if err != nil && damage(&f, err) {
 		return &Verdict{Cluster: dir.Genesis.ID(), Findings: []juno.Finding{f}}, nil
@@ -131,7 +132,7 @@ func verifyAll(ctx context.Context, dir *Directory, o VerifyOptions) (*Verdict, 
 	if base != nil {
 		options.State = base
 	}
-	snapshots, err := dir.verifySnapshots(ctx, &options)
+	snapshots, err := verifySnapshots(ctx, dir, &options)
 	if err != nil {
 		return nil, err
 	}
@@ -228,12 +229,12 @@ func speaksOnlyOf(c *juno.QuorumCertificate, to juno.Index) bool {
 }
 
 // beginning returns where the log starts, and the state there if it is not the genesis.
-func (d *Directory) beginning(ctx context.Context) (juno.Pos, *audit.Memory, error) {
+func beginning(ctx context.Context, d *datadir.Directory) (juno.Pos, *audit.Memory, error) {
 	start, err := wal.StartOf(vfs.OS{}, d.LogPath(), d.Genesis.ID())
 	if err != nil || start.Index == 0 {
 		return start, nil, err
 	}
-	ring, err := d.nodeKeys()
+	ring, err := d.NodeKeys()
 	if err != nil {
 		return start, nil, err
 	}
@@ -262,10 +263,10 @@ func (d *Directory) beginning(ctx context.Context) (juno.Pos, *audit.Memory, err
 
 // verifySnapshots verifies the files of all snapshots, and lets the audit compare their state
 // hashes with its own.
-func (d *Directory) verifySnapshots(
-	ctx context.Context, o *audit.Options,
+func verifySnapshots(
+	ctx context.Context, d *datadir.Directory, o *audit.Options,
 ) ([]juno.Finding, error) {
-	ring, err := d.nodeKeys()
+	ring, err := d.NodeKeys()
 	if err != nil {
 		return nil, err
 	}

@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"juno"
+	"juno/datadir"
 	"juno/db/audit"
 	"juno/db/state"
-	"juno/internal/vfs"
 	"juno/snapshot"
 )
 
@@ -21,14 +21,14 @@ const checkSnapshot = "snapshot"
 // of its ledger or in one beside a file "genesis".
 func VerifySnapshot(ctx context.Context, path string) (*Verdict, error) {
 	folder := filepath.Dir(path)
-	dir, err := Look(vfs.OS{}, filepath.Dir(folder))
-	if errors.Is(err, ErrNoLedger) {
-		dir, err = Look(vfs.OS{}, folder)
+	dir, err := datadir.Open(filepath.Dir(folder))
+	if errors.Is(err, datadir.ErrNoLedger) {
+		dir, err = datadir.Open(folder)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the genesis that %s belongs to: %w", path, err)
 	}
-	ring, err := dir.nodeKeys()
+	ring, err := dir.NodeKeys()
 	if err != nil {
 		return nil, err
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"juno"
+	"juno/datadir"
 	"juno/embedded"
-	"juno/internal/vfs"
 )
 
 // benchClients is how many clients have a key of their own in a ledger that is measured.
@@ -31,7 +31,7 @@ func (b *bench) create(path string) error {
 	for c := range benchClients {
 		names = append(names, clientName(c))
 	}
-	_, err := embedded.Create(vfs.OS{}, path, embedded.CreateOptions{
+	_, err := datadir.Create(path, datadir.Options{
 		Clients: names, Open: true, Created: juno.Millis(time.Now().UnixMilli()), Entropy: drawSeed,
 	})
 	return err
@@ -136,7 +136,7 @@ func (b *bench) largeLedger() (string, error) {
 	if b.large == "" {
 		b.large = b.path("large")
 	}
-	if _, err := embedded.Look(vfs.OS{}, b.large); err == nil {
+	if _, err := datadir.Open(b.large); err == nil {
 		return b.large, nil
 	}
 	l, err := b.funded(b.large)

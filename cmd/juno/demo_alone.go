@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"juno"
+	"juno/datadir"
 	"juno/embedded"
 )
 
@@ -56,7 +57,7 @@ func (d *demo) run(ctx context.Context, lines ...string) error {
 
 func (d *demo) create(context.Context) error {
 	d.say("A ledger: one directory, no server")
-	_, err := embedded.Create(nil, d.path, embedded.CreateOptions{
+	_, err := datadir.Create(d.path, datadir.Options{
 		Clients: []string{demoClient}, Open: true,
 	})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 	"juno"
 	"juno/cluster/consensus"
-	"juno/embedded"
+	"juno/datadir"
 	"juno/internal/ports"
 	"juno/server"
 )
@@ -92,7 +92,7 @@ func (d *clusterDemo) create(ctx context.Context) error {
 	}
 	quiet := d.console
 	quiet.out = io.Discard // it says what to do next, and here the demo does that
-	err = initCluster(quiet, d.path, demoNodes, listen, embedded.CreateOptions{
+	err = initCluster(quiet, d.path, demoNodes, listen, datadir.Options{
 		Clients: []string{demoClient}, Open: true, Admins: []string{"admin"},
 	})
 	if err != nil {

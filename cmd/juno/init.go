@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"juno"
-	"juno/embedded"
+	"juno/datadir"
 )
 
 var initVerb = verb{
@@ -40,7 +40,7 @@ func runInit(_ context.Context, c console, args []string) error {
 	set := flags(c, &initVerb)
 	clients := set.String("clients", "operator", "names of the clients that get a key, `a,b`")
 	open := set.Bool("open", false, "no owners, no overdraft limit: the prototype's rules")
-	every := set.Uint64("checkpoint-every", embedded.DefaultCheckpointEvery,
+	every := set.Uint64("checkpoint-every", datadir.DefaultCheckpointEvery,
 		"entries between two automatic snapshots")
 	nodes := set.Int("nodes", 0, "make a cluster of `n` nodes; 0: one, in this directory alone")
 	listen := set.String("listen", "127.0.0.1:7101",
@@ -52,14 +52,14 @@ func runInit(_ context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	o := embedded.CreateOptions{
+	o := datadir.Options{
 		Clients: strings.Split(*clients, ","), Open: *open, CheckpointEvery: *every,
 	}
 	if *nodes != 0 {
 		o.Admins, o.AdminThreshold = strings.Split(*admins, ","), *threshold
 		return initCluster(c, words[0], *nodes, *listen, o)
 	}
-	dir, err := embedded.Create(nil, words[0], o)
+	dir, err := datadir.Create(words[0], o)
 	if err != nil {
 		return err
 	}
@@ -71,8 +71,8 @@ func runInit(_ context.Context, c console, args []string) error {
 }
 
 // sayKeys says what was made, and where its secrets are.
-func sayKeys(c console, dir *embedded.Directory) error {
-	names, err := dir.Names()
+func sayKeys(c console, dir *datadir.Directory) error {
+	names, err := dir.ClientNames()
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func sayKeys(c console, dir *embedded.Directory) error {
 }
 
 // initCluster makes a client's directory with a directory for each node in it.
-func initCluster(c console, path string, n int, listen string, o embedded.CreateOptions) error {
+func initCluster(c console, path string, n int, listen string, o datadir.Options) error {
 	if n < 1 || n > nodesMax {
 		return usagef("--nodes %d: want 1 to %d", n, nodesMax)
 	}
@@ -92,17 +92,17 @@ func initCluster(c console, path string, n int, listen string, o embedded.Create
 		return err
 	}
 	o.Home = path
-	var places []embedded.Place
+	var places []datadir.Place
 	for i := range n {
-		places = append(places, embedded.Place{
+		places = append(places, datadir.Place{
 			Path:    filepath.Join(path, "node"+strconv.Itoa(i+1)),
 			Address: addresses[i],
 		})
 	}
-	if _, err := embedded.CreateCluster(nil, places, o); err != nil {
+	if _, err := datadir.CreateCluster(places, o); err != nil {
 		return err
 	}
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}

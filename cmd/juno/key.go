@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"juno"
-	"juno/embedded"
+	"juno/datadir"
 )
 
 var keyVerb = verb{
@@ -68,16 +68,16 @@ func runKey(ctx context.Context, c console, args []string) error {
 
 // showKeys needs no hold of the directory: it reads key files only.
 func showKeys(c console, path string) error {
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}
-	names, err := dir.Names()
+	names, err := dir.ClientNames()
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		k, err := dir.Key(n)
+		k, err := dir.ClientKey(n)
 		if err != nil {
 			return err
 		}

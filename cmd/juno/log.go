@@ -10,7 +10,7 @@ import (
 	"io"
 
 	"juno"
-	"juno/embedded"
+	"juno/datadir"
 	"juno/internal/vfs"
 	"juno/wal"
 )
@@ -49,7 +49,7 @@ func runLog(_ context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := embedded.Look(nil, words[0])
+	dir, err := datadir.Open(words[0])
 	if err != nil {
 		return err
 	}

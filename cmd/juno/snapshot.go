@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"juno"
+	"juno/datadir"
 	"juno/embedded"
 )
 
@@ -81,11 +82,11 @@ func printSnapshot(c console, s juno.SnapshotInfo) {
 }
 
 func listSnapshots(c console, path string) error {
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}
-	all, err := dir.Snapshots()
+	all, err := embedded.Snapshots(dir)
 	if err != nil {
 		return err
 	}
@@ -100,11 +101,11 @@ func pruneSnapshots(c console, path string, keep int) error {
 	if keep < 1 {
 		return usagef("--keep %d: want at least 1", keep)
 	}
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}
-	if err := dir.PruneSnapshots(keep); err != nil {
+	if err := embedded.PruneSnapshots(dir, keep); err != nil {
 		return err
 	}
 	return listSnapshots(c, path)

@@ -18,6 +18,7 @@ var arrows = map[string]string{
 	"internal/ports":    "",
 	"wal":               ". internal/vfs",
 	"snapshot":          ". internal/vfs",
+	"datadir":           ". wal internal/vfs",
 	"db/hopper":         ".",
 	"db/state":          ". db/hopper",
 	"db/sql":            ".",
@@ -32,10 +33,10 @@ var arrows = map[string]string{
 	"cluster/sim":       ". cluster cluster/consensus wal db db/state snapshot internal/vfs",
 	"shell":             ".",
 	"gateway":           ".",
-	"embedded": ". cluster cluster/consensus cluster/wire db db/audit db/sql db/state " +
+	"embedded": ". cluster cluster/consensus cluster/wire datadir db db/audit db/sql db/state " +
 		"snapshot wal internal/vfs",
-	"server":   ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
-	"remote":   ". cluster/client cluster/rpc cluster/zmq db/state embedded server",
+	"server":   ". cluster cluster/consensus cluster/rpc cluster/wire datadir embedded",
+	"remote":   ". cluster/client cluster/rpc cluster/zmq datadir db/state embedded server",
 	"cmd/juno": everything,
 	"chaos":    everything,
 }
