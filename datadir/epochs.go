@@ -8,19 +8,16 @@ import (
 
 	"juno"
 	"juno/internal/vfs"
+	"juno/verify"
 )
 
-// The file "epochs" holds the proofs of all changes of the membership, so that whoever reads the
-// directory without opening the log knows the nodes' keys, and so that a log can drop the entries
-// that the changes are in: version (1), count (uvarint), then each change (juno.AppendEpochChange).
-// Every change proves itself by the members before it, beginning with the genesis, so the file need
-// not be believed, and that of any other node will do. It may lack the newest changes, which are in
-// the log, and be missing as long as the log has dropped nothing. A client's directory has it, too.
-const (
-	epochsVersion  = 1
-	epochsBytesMax = 64 << 20
-	epochsMax      = 1 << 16
-)
+// The file "epochs" holds the proofs of all changes of the membership (juno.AppendEpochChanges), so
+// that a program that reads the directory without the log knows the nodes' keys, and so that a log
+// can drop the entries that the changes are in. Every change proves itself by the members before
+// it, beginning with the genesis, so the file need not be believed, and that of any other node will
+// do. It may lack the newest changes, which are in the log, and be missing as long as the log has
+// dropped nothing. A client's directory has it, too.
+const epochsBytesMax = 64 << 20
 
 // NoteEpochs writes the proofs of all changes of the membership into the file, unless it has as
 // many. One that cannot be read is replaced.
@@ -28,81 +25,63 @@ func (d *Directory) NoteEpochs(all []juno.EpochChange) error {
 	if there, err := d.Epochs(); err == nil && len(there) >= len(all) {
 		return nil
 	}
-	b := juno.AppendUvarint([]byte{epochsVersion}, uint64(len(all)))
-	for i := range all {
-		b = juno.AppendEpochChange(b, &all[i])
-	}
-	return vfs.WriteFile(d.fsys, filepath.Join(d.Path, epochsName), b)
+	return vfs.WriteFile(d.fsys, d.epochsPath(), juno.AppendEpochChanges(nil, all))
 }
 
-// Epochs returns what is in the file of epochs: checked, from the genesis on, and perhaps not up to
-// date.
+// Epochs returns what is in the file of epochs: verified, from the genesis on, and perhaps not up
+// to date.
 func (d *Directory) Epochs() ([]juno.EpochChange, error) {
-	all, _, err := d.epochs()
-	return all, err
+	if _, err := d.Memberships(juno.ClusterID{}); err != nil {
+		return nil, err
+	}
+	return d.readEpochs()
 }
 
-// Memberships returns all memberships that the directory knows, each proven by those before it.
-func (d *Directory) Memberships() ([]*juno.EpochConfig, error) {
-	_, configs, err := d.epochs()
-	return configs, err
+// Memberships returns what the file of epochs proves, from the genesis on. pinned is the ledger
+// that the directory must belong to; zero stands for any.
+func (d *Directory) Memberships(pinned juno.ClusterID) (*verify.Memberships, error) {
+	m, err := verify.FromGenesis(d.Genesis, pinned)
+	if err != nil {
+		return nil, err
+	}
+	all, err := d.readEpochs()
+	if err != nil {
+		return nil, err
+	}
+	if err := m.ExtendAll(all); err != nil {
+		return nil, d.badEpochs(err)
+	}
+	return m, nil
 }
 
-// epochs returns what is in the file of epochs, and all memberships with that of the genesis.
-func (d *Directory) epochs() ([]juno.EpochChange, []*juno.EpochConfig, error) {
-	configs := []*juno.EpochConfig{&d.Genesis.Config}
-	file := filepath.Join(d.Path, epochsName)
-	b, err := vfs.ReadFile(d.fsys, file, epochsBytesMax)
+// readEpochs returns what is in the file of epochs, not verified.
+func (d *Directory) readEpochs() ([]juno.EpochChange, error) {
+	b, err := vfs.ReadFile(d.fsys, d.epochsPath(), epochsBytesMax)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, configs, nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("read epochs: %w", err)
+		return nil, fmt.Errorf("read epochs: %w", err)
 	}
-	var changes []juno.EpochChange
-	decoder := juno.NewDecoder(b)
-	decoder.Version(epochsVersion, "epochs")
-	for range decoder.Count(epochsMax) {
-		change := decoder.EpochChange()
-		if decoder.Err() != nil {
-			break
-		}
-		next, err := change.Next(configs[len(configs)-1], d.Genesis.ID())
-		if err != nil {
-			return nil, nil, badEpochs(file, err)
-		}
-		changes, configs = append(changes, change), append(configs, next)
+	all, err := juno.ParseEpochChanges(b)
+	if err != nil {
+		return nil, d.badEpochs(err)
 	}
-	if err := decoder.Done(); err != nil {
-		return nil, nil, badEpochs(file, err)
-	}
-	return changes, configs, nil
+	return all, nil
 }
 
-func badEpochs(file string, err error) error {
-	return fmt.Errorf("%s: %w; put that of another node in its place, or, where the log has "+
-		"dropped nothing, delete it and open the ledger", file, err)
+func (d *Directory) epochsPath() string { return filepath.Join(d.Path, epochsName) }
+
+func (d *Directory) badEpochs(err error) error {
+	return fmt.Errorf("%w: %s: %w; put that of another node in its place, or, where the log has "+
+		"dropped nothing, delete it and open the ledger", verify.ErrEvidence, d.epochsPath(), err)
 }
 
 // NodeKeys returns the keys that may sign snapshots: those of all nodes that ever were.
 func (d *Directory) NodeKeys() (*juno.Keyring, error) {
-	configs, err := d.Memberships()
+	m, err := d.Memberships(juno.ClusterID{})
 	if err != nil {
 		return nil, err
 	}
-	var records []juno.KeyRecord
-	known := make(map[juno.KeyID]bool)
-	for _, c := range configs {
-		ring, err := c.Keyring(d.Genesis.ID())
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range ring.Records() {
-			if !known[r.ID] {
-				known[r.ID] = true
-				records = append(records, r)
-			}
-		}
-	}
-	return juno.NewKeyring(d.Genesis.ID(), records)
+	return m.NodeKeys()
 }

@@ -12,6 +12,7 @@ import (
 	"juno/db/audit"
 	"juno/db/sql"
 	"juno/db/state"
+	"juno/verify"
 )
 
 // verifyStretch is how many entries are handed to an auditor at a time.
@@ -116,7 +117,29 @@ func (l *Ledger) auditOptions(ctx context.Context, r sql.VerifyRequest) (*audit.
 	default:
 		return nil, fmt.Errorf("db: unknown check %d", r.Kind)
 	}
+	if o.Proofs {
+		var err error
+		if o.Members, err = l.members(); err != nil {
+			return nil, err
+		}
+	}
 	return o, l.auditFrom(o, start)
+}
+
+// members proves who voted in every epoch, from the genesis on.
+func (l *Ledger) members() (*verify.Memberships, error) {
+	m, err := verify.FromGenesis(l.options.Genesis, l.cluster)
+	if err != nil {
+		return nil, fmt.Errorf("db: audit: %w", err)
+	}
+	all, err := l.options.Log.Epochs()
+	if err == nil {
+		err = m.ExtendAll(all)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("db: audit: %w", err)
+	}
+	return m, nil
 }
 
 // auditFrom lets an audit begin at a sync point. At the genesis it needs nothing from the store.

@@ -9,6 +9,7 @@ import (
 	"juno/cluster"
 	"juno/cluster/consensus"
 	"juno/datadir"
+	"juno/verify/files"
 )
 
 // admins returns the keys of all administrators, which are kept with the first node.
@@ -143,8 +144,8 @@ func TestNodeKeyIsRotated(t *testing.T) {
 	}
 	for i := range w.nodes {
 		w.close(juno.NodeID(i + 1))
-		v, err := VerifyDirectory(w.context(), w.places[i].Path, VerifyOptions{})
-		if err != nil || !v.OK() {
+		v, err := files.Directory(w.context(), w.places[i].Path, files.Options{})
+		if err != nil || !v.Verified() {
 			t.Errorf("verify node%d: %v, %+v", i+1, err, v)
 		}
 	}
@@ -186,8 +187,8 @@ func TestLostDiskIsReplacedByState(t *testing.T) {
 	w.openWithout(id)
 	w.settle()
 	w.close(id)
-	v, err := VerifyDirectory(w.context(), w.places[id-1].Path, VerifyOptions{})
-	if err != nil || !v.OK() {
+	v, err := files.Directory(w.context(), w.places[id-1].Path, files.Options{})
+	if err != nil || !v.Verified() {
 		t.Errorf("verify node%d: %v, %+v", id, err, v)
 	}
 }
@@ -279,7 +280,7 @@ func TestRevolution(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.await(1, "another leader", func(s *cluster.Status) bool {
-		return s.Convinced && s.Leader != r.Leader
+		return s.TermKnown && s.Leader != r.Leader
 	})
 	w.submit(1, 20, juno.Single)
 	w.settle()

@@ -35,13 +35,7 @@ func (l *clusterLog) epochs() ([]juno.EpochChange, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := e.Certificate
-		all = append(all, juno.EpochChange{
-			Prev: c.PrevHash, Certificate: c, Entry: juno.Entry{
-				Index: c.Pos.Index, Term: c.Head.Term, Time: c.Head.Time,
-				Type: juno.EntryConfig, Payload: e.Payload,
-			},
-		})
+		all = append(all, e.Change())
 	}
 	start := l.wal().Start().Index
 	if start == 0 {

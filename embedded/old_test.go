@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"juno"
+	"juno/verify/files"
 )
 
 // unpack unpacks a stored directory.
@@ -74,8 +75,8 @@ func TestDirectoryFromBeforeThereWereClusters(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	v, err := VerifyDirectory(context.Background(), path, VerifyOptions{})
-	if err != nil || !v.OK() {
+	v, err := files.Directory(context.Background(), path, files.Options{})
+	if err != nil || !v.Verified() {
 		t.Errorf("verify: %v, %+v", err, v)
 	}
 }
