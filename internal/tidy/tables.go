@@ -41,10 +41,10 @@ var arrows = map[string]string{
 	"remote": ". cluster/client cluster/rpc cluster/zmq datadir db/state",
 	// The frame of the command line knows no ledger; demo and bench show and measure whole ones.
 	"internal/cli": "",
-	"internal/demo": ". cluster/client cluster/consensus cluster/rpc datadir embedded internal/cli " +
+	"internal/demo": ". cluster/client cluster/consensus cluster/rpc embedded internal/cli " +
 		"internal/ports internal/vfs server shell",
-	"internal/bench": ". cluster/client db/state datadir embedded internal/cli internal/ports remote " +
-		"server verify/files",
+	"internal/bench": ". cluster/client datadir db/state embedded internal/cli internal/ports " +
+		"remote server verify/files",
 	"cmd/juno": everything,
 	"chaos":    everything,
 }
