@@ -118,7 +118,7 @@ type Table struct {
 // Column is one column of a Table.
 type Column struct {
 	Name    string
-	Type    string // as shown: "exact", "integer", "text", "timestamp", …
+	Type    string // as shown: "amount", "integer", "text", "time", …
 	Comment string // one line; may be empty
 }
 

@@ -82,7 +82,7 @@ func (languages) Schema() shell.Schema {
 		table := shell.Table{Name: t.Name, Comment: t.Doc}
 		for _, c := range t.Columns {
 			table.Columns = append(table.Columns,
-				shell.Column{Name: c.Name, Type: kindName(c.Kind), Comment: c.Doc})
+				shell.Column{Name: c.Name, Type: c.Kind.String(), Comment: c.Doc})
 		}
 		schema.Tables = append(schema.Tables, table)
 	}
@@ -93,21 +93,4 @@ func (languages) Schema() shell.Schema {
 		)
 	}
 	return schema
-}
-
-// kindName says what a column holds, for \d.
-func kindName(k juno.ValueKind) string {
-	switch k {
-	case juno.Integer:
-		return "integer"
-	case juno.Text:
-		return "text"
-	case juno.Exact:
-		return "exact"
-	case juno.Float:
-		return "inexact"
-	case juno.Blob:
-		return "bytes"
-	}
-	return "any"
 }

@@ -7,12 +7,13 @@
 // # A statement's way
 //
 // A statement is cut into tokens (lex.go), parsed (parse.go and its kin) and walked (rewrite.go and
-// its kin): every expression gets a kind, every name is looked up, AS OF becomes the hidden
-// argument of its table, and what would calculate in floating point is rewritten or refused. What
-// reaches SQLite is the original text with a few insertions (edits.go), so strings and comments
-// stay as they are and errors can be shown where they belong. The statement is then pinned to one
-// log index (run.go); virtual tables (vtab.go, scan.go) read views of the source and hand over
-// columns (table.go and its kin) one by one.
+// its kin): every expression gets a kind, every name is looked up, every parameter finds its
+// argument (params.go), AS OF becomes the hidden argument of its table, and what would calculate in
+// floating point is rewritten or refused. What reaches SQLite is the original text with a few
+// insertions (edits.go), so strings and comments stay as they are and errors can be shown where
+// they belong. The statement is then pinned to one log index (run.go) and the arguments are bound
+// (bind.go); virtual tables (vtab.go, scan.go) read views of the source and hand over columns
+// (table.go and its kin) one by one.
 //
 // # Time
 //
@@ -25,6 +26,27 @@
 //
 // Times are text of one form, 2026-03-31T23:59:59.000Z; what they are compared with is brought
 // into that form first.
+//
+// # Parameters
+//
+// A statement has parameters of one style, ? or ?1 and $1 or :name, @name and $name, wherever an
+// expression may stand, behind AS OF too. Each wants an argument ([juno.Arg]) and each argument a
+// parameter; the error names the one that is missing or left over. A value never becomes a part of
+// the text, of a plan or of a message, but for the first bytes of one that is no amount or no time.
+//
+// An argument has a kind and keeps it. A plan is made for a text and the kinds of its arguments, as
+// it depends on the kinds of columns, and kept for both; values are bound per execution. As a
+// literal would be, a text or an integer that meets an amount is read as one, and one that meets a
+// time as a time. Beyond that a text stays a text: AS OF and LIMIT take an integer and nothing that
+// looks like one. Behind AS OF a time needs no TIMESTAMP: its kind says what it is. An amount is
+// bound as its canonical text, which is what amounts are here, a time as its own, and only a Float
+// is floating point.
+//
+// # Kinds
+//
+// The kind of every column is known before the first row, from the columns of the tables and from
+// what the rewriter knows of every expression. It is Null, "any", for JSON, for a mixture, and for
+// NULL by itself.
 //
 // # Exactness
 //
@@ -53,5 +75,5 @@
 // of running statements have limits (see [Options] and lite.go). A panic inside the engine becomes
 // an error of the statement, and its connection is given up.
 //
-// What it does not do: bind parameters, transactions, views of users, writing of any kind.
+// What it does not do: transactions, views of users, writing of any kind.
 package sql

@@ -1,10 +1,6 @@
 package sql
 
-import (
-	"math"
-
-	"juno"
-)
+import "math"
 
 // functionTables returns the table-valued functions and the tables about tables.
 func functionTables() []*tableInfo {
@@ -29,15 +25,15 @@ func verifyTable(name string, k VerifyKind, args [2]int, usage, doc string) *tab
 	fields := []field[row]{
 		f("check", kindText, pushNone, "what was checked",
 			func(o *result, r *row) { o.string(r.Check) }),
-		f("from_index", kindInteger, pushNone, "first entry",
+		f("from_index", kindIndex, pushNone, "first entry",
 			func(o *result, r *row) { o.index(r.From) }),
-		f("to_index", kindInteger, pushNone, "last entry",
+		f("to_index", kindIndex, pushNone, "last entry",
 			func(o *result, r *row) { o.index(max(r.To, 1) - 1) }),
 		f("items", kindInteger, pushNone, "how many things were checked",
 			func(o *result, r *row) { o.unsigned(r.Items) }),
-		f("ok", kindInteger, pushNone, "1 if all is well",
+		f("ok", kindBoolean, pushNone, "1 if all is well",
 			func(o *result, r *row) { o.bool(r.OK) }),
-		f("first_bad_index", kindInteger, pushNone, "first entry that is wrong",
+		f("first_bad_index", kindIndex, pushNone, "first entry that is wrong",
 			func(o *result, r *row) { o.index(r.FirstBad) }),
 		f("expected", kindText, pushNone, "what it should be",
 			func(o *result, r *row) { o.text(r.Expected) }),
@@ -191,7 +187,7 @@ func columnsTable() *tableInfo {
 		f("name", kindText, pushNone, "name of the column",
 			func(o *result, r *row) { o.string(r.column.Name) }),
 		f("type", kindText, pushNone, "what its values are",
-			func(o *result, r *row) { o.text(kindName(r.column.Kind)) }),
+			func(o *result, r *row) { o.text(r.column.Kind.String()) }),
 		f("doc", kindText, pushNone, "what they mean",
 			func(o *result, r *row) { o.text(r.column.Doc) }),
 	}, func(*run, *scan) (Cursor[row], error) {
@@ -204,10 +200,6 @@ func columnsTable() *tableInfo {
 		return &inMemory[row]{all}, nil
 	})
 }
-
-var kindNames = [...]string{"", "integer", "text", "amount", "floating point", "blob"}
-
-func kindName(k juno.ValueKind) string { return kindNames[k] }
 
 // jsonTables are SQLite's own; only their columns are written down here.
 func jsonTables() []*tableInfo {
