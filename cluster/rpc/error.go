@@ -78,6 +78,8 @@ var (
 	ErrMissing     = newError(CodeMissing)
 	ErrUnsupported = newError(CodeUnsupported)
 	ErrHalted      = newError(CodeHalted)
+	// ErrMalformed is what a node says of a frame that its version of the protocol does not have.
+	ErrMalformed = newError(CodeMalformed)
 )
 
 func newError(c Code) *Error { return &Error{Code: c, Text: c.String(), Offset: -1} }
