@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"juno/verify/files"
+
 	"juno"
 )
 
@@ -25,16 +27,16 @@ func TestKillWriter(t *testing.T) {
 	}
 	l := open(t, path)
 	for {
-		for _, o := range submit(t, l, "operator", Batch, pay(50)...) {
+		for _, o := range submit(t, l, "operator", juno.Batch, pay(50)...) {
 			acknowledge(t, l, o)
 		}
-		for _, o := range submit(t, l, "operator", Single, pay(20)...) {
+		for _, o := range submit(t, l, "operator", juno.Single, pay(20)...) {
 			acknowledge(t, l, o)
 		}
 	}
 }
 
-func acknowledge(t *testing.T, l *Ledger, o Outcome) {
+func acknowledge(t *testing.T, l *Ledger, o juno.Outcome) {
 	pos, err := l.Position(o.Index)
 	if err != nil {
 		t.Fatal(err)
@@ -57,8 +59,8 @@ func TestKillNine(t *testing.T) {
 	acknowledged := make(map[juno.Index]juno.Hash)
 	for round := range rounds {
 		killOne(t, path, r.IntN(400), acknowledged)
-		v, err := VerifyDirectory(context.Background(), path, VerifyOptions{})
-		if err != nil || !v.OK() {
+		v, err := files.Directory(context.Background(), path, files.Options{})
+		if err != nil || !v.Verified() {
 			t.Fatalf("round %d: verify: %+v, %v", round, v, err)
 		}
 		l := open(t, path)

@@ -131,11 +131,11 @@ func withoutMember(all []juno.Member, id juno.NodeID) []juno.Member {
 // Propose brings what administrators have signed into the log, and waits until it is final there:
 // a change of the membership, or one of the mode that ends a halt.
 func (l *Ledger) Propose(ctx context.Context, kind juno.EntryType, payload []byte) (
-	Outcome, error,
+	juno.Outcome, error,
 ) {
 	ticket, err := l.submitAdmin(kind, payload)
 	if err != nil {
-		return Outcome{}, err
+		return juno.Outcome{}, err
 	}
 	return await(ctx, ticket)
 }
@@ -224,7 +224,7 @@ func (l *Ledger) adoptNodeKey() error {
 // knows of it. Until then this node may be the only one that does, and the others may know it by
 // the key before.
 func decided(s *cluster.Status) bool {
-	return s.Convinced && s.Term.Epoch() == s.Config.Epoch && s.Committed.Index > s.Base.Index
+	return s.TermKnown && s.Term.Epoch() == s.Config.Epoch && s.Committed.Index > s.Base.Index
 }
 
 // PrepareNode makes the directory of a node that is to join a cluster, or to take the place of one

@@ -18,6 +18,7 @@ import (
 
 	"juno"
 	"juno/embedded"
+	"juno/verify/files"
 )
 
 var (
@@ -45,7 +46,7 @@ func pay(path, seed string) error {
 	fmt.Println("open")
 	p := &payments{ledger: ledger}
 	var group sync.WaitGroup
-	for i, mode := range []embedded.Mode{embedded.Batch, embedded.Single} {
+	for i, mode := range []juno.Mode{juno.Batch, juno.Single} {
 		random := rand.New(rand.NewPCG(uint64(len(seed)), uint64(seed[len(seed)-1])+uint64(i)))
 		group.Go(func() { p.fail(p.loop(mode, random)) })
 	}
@@ -76,7 +77,7 @@ func (p *payments) fail(err error) {
 // killCalls bounds what one round writes, so that verifying all of it stays cheap.
 const killCalls = 12
 
-func (p *payments) loop(mode embedded.Mode, random *rand.Rand) error {
+func (p *payments) loop(mode juno.Mode, random *rand.Rand) error {
 	client, err := p.ledger.Client("payer")
 	if err != nil {
 		return err
@@ -167,8 +168,8 @@ type killing struct {
 // round kills one payer, and looks at what it left.
 func (k *killing) round(n int) {
 	k.acknowledged = append(k.acknowledged, k.killPayer(n)...)
-	v, err := embedded.VerifyDirectory(context.Background(), k.path, embedded.VerifyOptions{})
-	if err != nil || !v.OK() {
+	v, err := files.Directory(context.Background(), k.path, files.Options{})
+	if err != nil || !v.Verified() {
 		k.t.Errorf("verify what the kill left: %+v, %v", v, err)
 		return
 	}
@@ -257,7 +258,7 @@ func (k *killing) submit(l *embedded.Ledger, texts ...string) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	outcomes, err := client.Submit(context.Background(), texts, embedded.Single, nil)
+	outcomes, err := client.Submit(context.Background(), texts, juno.Single, nil)
 	for _, o := range outcomes {
 		err = errors.Join(err, o.Err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"juno"
 	"juno/db/state"
+	"juno/verify"
 )
 
 // ledger is a log of one node, with its certificates.
@@ -138,10 +139,21 @@ func (l *ledger) replayed(t *testing.T) *Memory {
 	return a.replay.state
 }
 
+// members returns the membership of epoch 0.
+func (l *ledger) members(t testing.TB) *verify.Memberships {
+	t.Helper()
+	m, err := verify.FromGenesis(l.genesis, l.genesis.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func (l *ledger) options(t *testing.T) Options {
 	end := l.replayed(t)
 	return Options{
 		Genesis: l.genesis, Start: l.start(), Signatures: true, Proofs: true, Replay: true,
+		Members: l.members(t),
 		Balances: func(yield func(account, currency string, amount juno.Amount) bool) error {
 			return end.Scan([]byte{byte(state.KindBalance)}, func(key, value []byte) bool {
 				k, _ := state.ParseKey(key)
@@ -274,7 +286,7 @@ func TestFaultsAreFound(t *testing.T) {
 		{"vote of another node", func(l *ledger, o *Options) {
 			v := &l.proofs[1].Votes[0]
 			*v = juno.SignVote(key(9), l.genesis.ID(), v.Vote)
-		}, map[string]juno.Index{CheckProofs: 7}, "not that node's"},
+		}, map[string]juno.Index{CheckProofs: 7}, "unknown key"},
 		{
 			"bad vote", func(l *ledger, o *Options) { l.proofs[1].Votes[0].Signature[3] ^= 1 },
 			map[string]juno.Index{CheckProofs: 7},

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"juno"
 	"juno/db/state"
+	"juno/verify"
 )
 
 // Options says what is verified, and against what.
@@ -14,12 +16,17 @@ type Options struct {
 	Genesis *juno.Genesis
 	// Start is the position before the first entry that will come.
 	Start juno.Pos
-	// State is the state at Start, which the caller trusts. Where Start is the beginning it may be
-	// nil: then it is the genesis.
+	// Members are the memberships that are proven so far; Proofs needs them, and extends them.
+	Members *verify.Memberships
+	// State is the state at StateAt, which the caller has proven or reports as a claim. Where the
+	// log begins with entry 1 it may be nil: then it is the genesis.
 	State state.View
-	// From and To bound what is reported: [From, To). Entries before From are needed to know what
-	// is valid there; of them only the chain is verified. 0 stands for the first entry, and for the
-	// end of what will come.
+	// StateAt is where the state is of; zero stands for Start. Of the entries up to there only the
+	// chain and the certificates are verified.
+	StateAt juno.Pos
+	// From and To bound what is reported: [From, To). Of the entries outside only the chain and the
+	// certificates are verified, which may prove what is inside. 0 stands for the first entry, and
+	// for the end of what will come.
 	From, To juno.Index
 
 	Signatures bool // also: whether every entry may stand where it stands
@@ -63,33 +70,44 @@ func New(o Options) (*Auditor, error) {
 	if o.From = max(o.From, o.Start.Index+1); o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	view, err := o.view()
-	if err != nil {
-		return nil, err
+	if o.StateAt == (juno.Pos{}) {
+		o.StateAt = o.Start
+	} else if o.StateAt != o.Start {
+		o.Known = append(slices.Clip(o.Known), o.StateAt)
+	}
+	if o.Proofs && o.Members == nil {
+		return nil, errNoMembers
+	}
+	var view state.View
+	if o.Signatures || o.Replay || o.Balances != nil {
+		var err error
+		if view, err = o.view(); err != nil {
+			return nil, err
+		}
 	}
 	a := &Auditor{options: o, cluster: o.Genesis.ID(), at: o.Start}
 	a.chain = juno.Finding{Check: CheckChain, From: o.From, OK: true}
 	if o.Signatures || o.Proofs {
+		a.pool = newPool(o.Workers)
+	}
+	if o.Proofs {
+		a.proofs = newProofs(a.pool, &o)
+	}
+	if o.Signatures {
 		prefix, err := o.prefix(view)
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(err, a.stop())
 		}
-		a.pool = newPool(o.Workers)
-		if o.Signatures {
-			a.valid = newValidity(prefix, a.pool, &o)
-		}
-		if o.Proofs {
-			a.proofs = newProofs(prefix, a.pool, &o)
-		}
+		a.valid = newValidity(prefix, a.pool, &o)
 	}
 	if o.Replay || o.Balances != nil {
 		if o.Results == nil && !o.Replay {
 			a.stop()
 			return nil, errors.New("audit: postings need the results of the commands, or a replay")
 		}
+		var err error
 		if a.replay, err = newReplay(view, &o); err != nil {
-			a.stop()
-			return nil, err
+			return nil, errors.Join(err, a.stop())
 		}
 	}
 	return a, nil
@@ -101,8 +119,8 @@ func (o *Options) view() (state.View, error) {
 		return o.State, nil
 	}
 	if o.Start.Index != 0 {
-		return nil, fmt.Errorf("audit: the log begins behind entry %d; without the state there, a "+
-			"snapshot, only its chain can be checked", o.Start.Index)
+		return nil, fmt.Errorf("audit: the log begins behind entry %d; without a state there, a "+
+			"snapshot, only its chain and certificates can be checked", o.Start.Index)
 	}
 	elements, err := state.Genesis(o.Genesis)
 	if err != nil {
@@ -121,9 +139,9 @@ func (o *Options) prefix(view state.View) (*state.Prefix, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: state at the start: %w", err)
 	}
-	if cluster := p.Keyring().Cluster(); p.Last() != o.Start.Index || cluster != o.Genesis.ID() {
+	if cluster := p.Keyring().Cluster(); p.Last() != o.StateAt.Index || cluster != o.Genesis.ID() {
 		return nil, fmt.Errorf("audit: state of entry %d in cluster %s, want that of entry %d in "+
-			"cluster %s", p.Last(), cluster.Short(), o.Start.Index, o.Genesis.ID().Short())
+			"cluster %s", p.Last(), cluster.Short(), o.StateAt.Index, o.Genesis.ID().Short())
 	}
 	if err := p.Recalled(); err != nil {
 		return nil, fmt.Errorf("audit: state at the start: %w", err)
@@ -131,20 +149,17 @@ func (o *Options) prefix(view state.View) (*state.Prefix, error) {
 	return p, nil
 }
 
+// before reports whether an entry lies before the end of what is checked and reported.
+func (o *Options) before(index juno.Index) bool { return o.To == 0 || index < o.To }
+
 // Entries checks the entries that follow those before. It keeps nothing of them.
 func (a *Auditor) Entries(entries []juno.Chained) {
-	if to := a.options.To; to != 0 {
-		n := len(entries)
-		for n > 0 && entries[n-1].Index >= to {
-			n--
-		}
-		entries = entries[:n]
-	}
+	o := &a.options
 	for i := range entries {
 		e := &entries[i]
 		link := e.Header()
 		a.link(e, &link)
-		if a.valid != nil {
+		if a.valid != nil && e.Index > o.StateAt.Index && o.before(e.Index) {
 			a.valid.entry(&e.Entry)
 		}
 		if a.proofs != nil {
@@ -155,9 +170,16 @@ func (a *Auditor) Entries(entries []juno.Chained) {
 		a.valid.forget()
 	}
 	if a.replay != nil {
-		a.execute(entries)
+		from, to := 0, len(entries)
+		for from < to && entries[from].Index <= o.StateAt.Index {
+			from++
+		}
+		for from < to && !o.before(entries[to-1].Index) {
+			to--
+		}
+		a.execute(entries[from:to])
 	}
-	for _, p := range a.options.Known {
+	for _, p := range o.Known {
 		for i := range entries {
 			if entries[i].Index == p.Index {
 				a.known(p, entries[i].Hash)
@@ -192,7 +214,7 @@ func (a *Auditor) link(e *juno.Chained, link *juno.EntryHeader) {
 			})
 		case hash != e.Hash:
 			keep(&a.chain, fault{e.Index, e.Hash.String(), hash.String(), detailHash})
-		case e.Index >= a.chain.From:
+		case e.Index >= a.chain.From && a.options.before(e.Index):
 			a.chain.Items++
 		}
 	}
@@ -212,6 +234,21 @@ func (a *Auditor) Certificate(c *juno.QuorumCertificate) {
 	}
 }
 
+// Epoch checks the proof that an epoch ended. Proofs come in the order of their epochs.
+func (a *Auditor) Epoch(e *juno.EpochChange) {
+	if a.proofs != nil {
+		a.proofs.epoch(e)
+	}
+}
+
+// Proven returns the newest position that a certificate proves, after Finish; nil if none does.
+func (a *Auditor) Proven() *verify.ProvenPosition {
+	if a.proofs == nil {
+		return nil
+	}
+	return a.proofs.newest
+}
+
 // Damage notes that the log could not be read at an entry. Nothing can follow it.
 func (a *Auditor) Damage(index juno.Index, err error) {
 	keep(&a.chain, fault{index, "an entry that can be read", "damage", err.Error()})
@@ -221,7 +258,9 @@ func (a *Auditor) Damage(index juno.Index, err error) {
 // be carried out; what was found is returned all the same.
 func (a *Auditor) Finish() ([]juno.Finding, error) {
 	end := a.at.Index + 1
-	if to := a.options.To; to != 0 && end != to && a.chain.OK {
+	if to := a.options.To; to != 0 && end >= to {
+		end = to
+	} else if to != 0 && a.chain.OK {
 		keep(&a.chain, fault{end, fmt.Sprintf("entry %d", end), "", detailMissing})
 	}
 	if a.proofs != nil {

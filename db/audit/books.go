@@ -28,7 +28,7 @@ type books struct {
 
 func newBooks(below state.View, o *Options) *books {
 	return &books{
-		finding: juno.Finding{Check: CheckBalances, From: o.Start.Index + 1, OK: true},
+		finding: juno.Finding{Check: CheckBalances, From: o.StateAt.Index + 1, OK: true},
 		below:   below,
 		posted:  NewMemory(),
 	}

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"juno"
+	"juno/verify"
 )
 
 const (
@@ -28,6 +29,9 @@ type pool struct {
 type job struct {
 	items    []item
 	messages []byte
+	// attestations, if there are any, are all that the job is: certificates to be proven.
+	attestations []*verify.Attestation
+	proofs       *proofs
 }
 
 // item is one signature.
@@ -53,6 +57,10 @@ func (p *pool) work() {
 	defer p.group.Done()
 	batch := juno.NewBatchVerifier(jobSignatures)
 	for j := range p.jobs {
+		if len(j.attestations) > 0 {
+			j.proofs.proven(verify.Prove(batch, j.attestations), j.attestations)
+			continue
+		}
 		for i := range j.items {
 			s := &j.items[i]
 			batch.Add(s.public, j.messages[s.start:s.end], s.signature)

@@ -50,7 +50,7 @@ type chunk struct {
 
 func newReplay(view state.View, o *Options) (*replay, error) {
 	r := &replay{
-		finding: juno.Finding{Check: CheckState, From: o.Start.Index + 1, OK: true},
+		finding: juno.Finding{Check: CheckState, From: max(o.From, o.StateAt.Index+1), OK: true},
 		execute: o.Replay,
 		chunks:  make(chan chunk, chunksAhead), done: make(chan struct{}),
 	}
@@ -82,7 +82,7 @@ func (r *replay) begin(view state.View, o *Options) error {
 			return fmt.Errorf("audit: state at the start: %w", err)
 		}
 	}
-	r.meet(o.Start.Index)
+	r.meet(o.StateAt.Index)
 	return nil
 }
 

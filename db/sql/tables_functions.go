@@ -1,6 +1,10 @@
 package sql
 
-import "math"
+import (
+	"math"
+
+	"juno"
+)
 
 // functionTables returns the table-valued functions and the tables about tables.
 func functionTables() []*tableInfo {
@@ -21,7 +25,7 @@ func functionTables() []*tableInfo {
 }
 
 func verifyTable(name string, k VerifyKind, args [2]int, usage, doc string) *tableInfo {
-	type row = CheckRow
+	type row = juno.Finding
 	fields := []field[row]{
 		f("check", kindText, pushNone, "what was checked",
 			func(o *result, r *row) { o.string(r.Check) }),
@@ -161,7 +165,7 @@ func (l *inMemory[R]) Next() (*R, error) {
 func (l *inMemory[R]) Close() {}
 
 func tablesTable() *tableInfo {
-	type row = TableInfo
+	type row = juno.TableInfo
 	return functionTable(tableInfo{name: "tables", doc: "the tables that can be queried"},
 		[]field[row]{
 			f("name", kindText, pushNone, "name of the table",
@@ -176,7 +180,7 @@ func tablesTable() *tableInfo {
 // columnRow is one column of one table.
 type columnRow struct {
 	table  string
-	column ColumnInfo
+	column juno.ColumnInfo
 }
 
 func columnsTable() *tableInfo {
