@@ -36,8 +36,14 @@ var arrows = map[string]string{
 	"shell":             ".",
 	"embedded": ". cluster cluster/consensus db db/audit db/sql db/state snapshot verify " +
 		"verify/files wal internal/vfs",
-	"server":   ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
-	"remote":   ". cluster/client cluster/rpc cluster/zmq db/state embedded",
+	"server": ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
+	"remote": ". cluster/client cluster/rpc cluster/zmq db/state embedded",
+	// The frame of the command line knows no ledger; demo and bench show and measure whole ones.
+	"internal/cli": "",
+	"internal/demo": ". cluster/client cluster/consensus cluster/rpc embedded internal/cli " +
+		"internal/ports internal/vfs server shell",
+	"internal/bench": ". cluster/client db/state embedded internal/cli internal/ports remote " +
+		"server verify/files",
 	"cmd/juno": everything,
 	"chaos":    everything,
 }
