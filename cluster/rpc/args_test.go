@@ -79,7 +79,7 @@ func TestQueryHash(t *testing.T) {
 		"value":  changed(func(q *Query) { q.Args = juno.Args(juno.IntegerValue(2)) }),
 		"kind":   changed(func(q *Query) { q.Args = juno.Args(juno.IndexValue(1)) }),
 		"text 1": changed(func(q *Query) { q.Args = juno.Args(juno.TextValue("1")) }),
-		"name":   changed(func(q *Query) { q.Args = []juno.Arg{juno.Named("a", base.Args[0].Value)} }),
+		"name":   changed(func(q *Query) { q.Args = []juno.Arg{juno.Named("a", q.Args[0].Value)} }),
 		"none":   changed(func(q *Query) { q.Args = nil }),
 		"more":   changed(func(q *Query) { q.Args = append(base.Args, juno.Arg{}) }),
 		"plain":  changed(func(q *Query) { q.Args, q.Plain = nil, true }),

@@ -118,8 +118,8 @@ func (c *Cancel) appendTo(b []byte) []byte { return juno.AppendUvarint(b, c.Of) 
 //
 // Body: place in the stream (uvarint), columns (count, then name (text), kind (1) each; none
 // unless the place is 0), cells of a row (uvarint), rows (count, then the cells of each). A cell is
-// its kind (1), at most juno.Blob, then for integers eight bytes in two's complement, for floats the
-// eight bytes of IEEE 754, for texts, exact amounts and blobs their bytes.
+// its kind (1), at most juno.Blob, then for integers eight bytes in two's complement, for floats
+// the eight bytes of IEEE 754, for texts, exact amounts and blobs their bytes.
 type Rows struct {
 	Place   int
 	Columns []juno.Column

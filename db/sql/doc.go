@@ -8,12 +8,13 @@
 // # How a statement is executed
 //
 // A statement is divided into tokens (lex.go), parsed (parse*.go) and walked (rewrite*.go). Each
-// expression gets a kind, each name is looked up, each parameter gets its argument (params.go), AS OF
-// becomes the hidden argument of its table, and calculations that would be done in floating point
-// are rewritten or refused. SQLite receives the original text with a few insertions (edits.go), so
-// strings and comments stay as they are and errors refer to places in the original. The statement is
-// then bound to one log index (run.go), and the arguments to their parameters (bind.go). Virtual
-// tables (vtab.go, scan.go) read views of the source and return columns one by one (table*.go).
+// expression gets a kind, each name is looked up, each parameter gets its argument (params.go),
+// AS OF becomes the hidden argument of its table, and calculations that would be done in floating
+// point are rewritten or refused. SQLite receives the original text with a few insertions
+// (edits.go), so strings and comments stay as they are and errors refer to places in the original.
+// The statement is then bound to one log index (run.go), and its parameters to the arguments
+// (bind.go). Virtual tables (vtab.go, scan.go) read views of the source and return columns one by
+// one (table*.go).
 //
 // # Time
 //
