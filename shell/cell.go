@@ -65,6 +65,7 @@ func floatText(f float64) string {
 
 // numeric says whether values of a kind are numbers, and stand to the right.
 func numeric(k juno.ValueKind) bool {
+	k = k.Cells()
 	return k == juno.Integer || k == juno.Exact || k == juno.Float
 }
 

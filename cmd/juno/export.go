@@ -153,7 +153,7 @@ func writeSQL(w io.Writer, table string, rows juno.Rows) error {
 	names := make([]string, len(rows.Columns()))
 	for i, c := range rows.Columns() {
 		kind := "TEXT"
-		if c.Kind == juno.Integer {
+		if c.Kind.Cells() == juno.Integer {
 			kind = "BIGINT"
 		}
 		names[i] = fmt.Sprintf("%q %s", c.Name, kind)

@@ -73,11 +73,11 @@ func parquetSchema(columns []juno.Column, scale int) ([]parquetField, *parquet.S
 		})
 	}
 	for i, c := range columns {
-		switch c.Kind {
+		switch kind := c.Kind.Cells(); kind {
 		case juno.Integer:
-			add(parquetField{source: i, kind: c.Kind}, c.Name, "", int64(0))
+			add(parquetField{source: i, kind: kind}, c.Name, "", int64(0))
 		case juno.Float:
-			add(parquetField{source: i, kind: c.Kind}, c.Name, "", float64(0))
+			add(parquetField{source: i, kind: kind}, c.Name, "", float64(0))
 		default: // blobs are hexadecimal, as in csv
 			add(parquetField{source: i, kind: juno.Text}, c.Name, "", "")
 		}

@@ -120,7 +120,7 @@ var clockFuncs = strings.Fields(
 
 // floatFiles may mention floating point in a pure room, with the reason.
 var floatFiles = map[string]string{
-	"query.go": "a cell of an answer may come from a SQL function that is inexact by name",
+	"value.go": "a cell of an answer may come from a SQL function that is inexact by name",
 }
 
 // Limits of shape.
