@@ -217,3 +217,39 @@ func TestCertificateOfTooFew(t *testing.T) {
 		}
 	}
 }
+
+// TestDetach wants every certificate to stand alone once it is detached, with no more links than
+// its votes need.
+func TestDetach(t *testing.T) {
+	s := newScene(t, 4)
+	for far := Index(3); far <= 6; far++ {
+		c := s.certificate(Commit, 3)
+		c.Votes[1] = s.vote(2, 0, Commit, far)
+		// A position beyond the prepared one is nothing that a commit needs.
+		beyond := s.pos(6)
+		vote := c.Votes[2].Vote
+		vote.Accepted = &beyond
+		c.Votes[2] = SignVote(nodeKey(3), s.cluster, vote)
+		d, err := c.Detach(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Verify(&s.configs[0], s.rings[0], nil); err != nil {
+			t.Errorf("votes up to %d: %v", far, err)
+		}
+		if got, want := len(d.Headers), int(far-3); got != want {
+			t.Errorf("votes up to %d: %d links, want %d", far, got, want)
+		}
+		if again, err := d.Detach(nil); err != nil || again != d {
+			t.Errorf("a detached certificate is detached again: %v", err)
+		}
+	}
+	c := s.certificate(Commit, 3)
+	far := Pos{Index: 3 + certificateHeadersMax + 1}
+	vote := c.Votes[0].Vote
+	vote.Prepared, vote.Accepted = &far, &far
+	c.Votes[0] = SignVote(nodeKey(1), s.cluster, vote)
+	if _, err := c.Detach(s); err == nil {
+		t.Error("more links than are allowed")
+	}
+}

@@ -1,11 +1,6 @@
 package juno
 
-// Next checks the proof that the epoch of present has ended, and returns the membership of the
-// next one: the certificate of the epoch's own quorum at the entry, the approvals and the proofs
-// of possession in it.
-func (e *EpochChange) Next(present *EpochConfig, cluster ClusterID) (*EpochConfig, error) {
-	return e.verify(present, cluster)
-}
+import "fmt"
 
 // AppendEpochChange appends the canonical bytes of e: the chain hash before its entry (32), the
 // entry (AppendEntry), the certificate (AppendCertificate).
@@ -19,4 +14,38 @@ func (d *Decoder) EpochChange() (e EpochChange) {
 	e.Prev, e.Entry = d.Hash(), d.Entry()
 	e.Certificate = d.Certificate()
 	return e
+}
+
+const (
+	epochChangesVersion = 1
+	epochChangesMax     = 1 << 16
+)
+
+// AppendEpochChanges appends the canonical bytes of a list of ends of epochs: version (1), count
+// (uvarint), then each change (AppendEpochChange).
+func AppendEpochChanges(b []byte, all []EpochChange) []byte {
+	b = AppendUvarint(append(b, epochChangesVersion), uint64(len(all)))
+	for i := range all {
+		b = AppendEpochChange(b, &all[i])
+	}
+	return b
+}
+
+// ParseEpochChanges reads what AppendEpochChanges wrote. It checks the form only: package verify
+// checks what the changes prove.
+func ParseEpochChanges(b []byte) ([]EpochChange, error) {
+	d := NewDecoder(b)
+	d.Version(epochChangesVersion, "ends of epochs")
+	var all []EpochChange
+	for range d.Count(epochChangesMax) {
+		e := d.EpochChange()
+		if d.Err() != nil {
+			break
+		}
+		all = append(all, e)
+	}
+	if err := d.Done(); err != nil {
+		return nil, fmt.Errorf("ends of epochs: %w", err)
+	}
+	return all, nil
 }

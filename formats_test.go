@@ -103,7 +103,9 @@ func formats(t testing.TB) []format {
 		Until: 300, IntroducedBy: testKey(1).Public().ID(), RevokedBy: testKey(2).Public().ID(),
 	}
 	record.ID = record.Public.ID()
-	epoch := scene.epochEnd()
+	epoch := EpochChange{
+		Prev: scene.hashes[7], Entry: *scene.entry(8), Certificate: scene.detached(Commit, 8, 8),
+	}
 	all := []format{
 		{"command", scene.entries[1].Payload, commandAgain},
 		{"command batched", scene.entries[4].Payload, commandAgain},

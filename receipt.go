@@ -13,8 +13,8 @@ const (
 	// receiptHeadersMax bounds the entries between the one that is proven and the certificate. A
 	// ledger keeps a certificate for every batch, so a handful is normal.
 	receiptHeadersMax = certificateHeadersMax
-	// receiptEpochsMax bounds the membership changes that a receipt can go through.
-	receiptEpochsMax = 4096
+	// ReceiptEpochsMax bounds the membership changes that a receipt can go through.
+	ReceiptEpochsMax = 4096
 )
 
 // EpochChange proves that an epoch ended, and with it who the members of the next one are: the
@@ -105,7 +105,7 @@ func (r *Receipt) AddBatch(head BatchHead, payloads [][]byte) error {
 	if err := head.CheckBatch(payloads); err != nil {
 		return receiptError("%w", err)
 	}
-	i, ok := head.place(&c)
+	i, ok := head.Place(&c)
 	if !ok || string(payloads[i]) != string(r.Entry.Payload) {
 		return receiptError("entry %d is not in the batch of %s from %d", r.Entry.Index, head.Key,
 			head.FirstRequest)
@@ -118,8 +118,8 @@ func (r *Receipt) AddBatch(head BatchHead, payloads [][]byte) error {
 	return nil
 }
 
-// place returns the place of a command in the batch, from 0, if it can be in it.
-func (h *BatchHead) place(c *Command) (int, bool) {
+// Place returns the place of a command in the batch, from 0, if it can be in it.
+func (h *BatchHead) Place(c *Command) (int, bool) {
 	if !c.Batched || c.Key != h.Key || c.Request < h.FirstRequest ||
 		uint64(c.Request-h.FirstRequest) >= uint64(h.Count) {
 		return 0, false

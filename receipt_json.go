@@ -151,7 +151,7 @@ func describeBatch(r *Receipt) *receiptBatch {
 		Head: hex.EncodeToString(r.Batch.Head.Payload()),
 	}
 	if c, err := ParseCommand(r.Entry.Payload); err == nil {
-		d.Place, _ = r.Batch.Head.place(&c)
+		d.Place, _ = r.Batch.Head.Place(&c)
 	}
 	for i, h := range r.Batch.Path {
 		d.Path[i] = h.String()
@@ -221,10 +221,10 @@ func firstDifference(a, b []byte) string {
 
 // read makes the receipt from the fields that hold bytes.
 func (w *receiptJSON) read() (*Receipt, error) {
-	if len(w.Epochs) > receiptEpochsMax || len(w.Links) > receiptHeadersMax ||
+	if len(w.Epochs) > ReceiptEpochsMax || len(w.Links) > receiptHeadersMax ||
 		len(w.Answers) > VotersMax {
 		return nil, fmt.Errorf("%d epochs, %d links, %d answers; at most %d, %d, %d", len(w.Epochs),
-			len(w.Links), len(w.Answers), receiptEpochsMax, receiptHeadersMax, VotersMax)
+			len(w.Links), len(w.Answers), ReceiptEpochsMax, receiptHeadersMax, VotersMax)
 	}
 	var f hexFields
 	r := &Receipt{

@@ -3,6 +3,7 @@ package juno
 import (
 	"crypto/sha256"
 	"fmt"
+	"strings"
 )
 
 // Status says what became of a command.
@@ -37,6 +38,24 @@ type Result struct {
 
 // Code names a refusal, "E-FUNDS". Codes are part of what nodes agree on.
 type Code string
+
+// wellFormed reports whether c is empty or of the form E-WORD-WORD, in capitals. People see codes
+// as they are, so nothing else may be in one.
+func (c Code) wellFormed() bool {
+	if c == "" {
+		return true
+	}
+	words, found := strings.CutPrefix(string(c), "E-")
+	if !found || len(c) > codeBytesMax {
+		return false
+	}
+	for _, word := range strings.Split(words, "-") {
+		if word == "" || strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+			return false
+		}
+	}
+	return true
+}
 
 // The refusals of the ledger's own commands.
 const (
@@ -89,7 +108,7 @@ func (d *Decoder) Result() (r Result) {
 	}
 	r.Code, r.Value = Code(d.Text(codeBytesMax)), d.Text(ResultTextBytesMax)
 	r.Message = d.Text(ResultTextBytesMax)
-	if d.err == nil && (r.Status == StatusOK) != (r.Code == "") {
+	if d.err == nil && ((r.Status == StatusOK) != (r.Code == "") || !r.Code.wellFormed()) {
 		d.fail("status %s with code %q", r.Status, r.Code)
 	}
 	return r

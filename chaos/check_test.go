@@ -11,14 +11,15 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/embedded"
+	"juno/verify/files"
 )
 
 // checkNode verifies a stopped node's directory, and looks for every acknowledged outcome in it.
 func checkNode(t *testing.T, n *node, l *load) {
 	t.Helper()
 	ctx := t.Context()
-	v, err := embedded.VerifyDirectory(ctx, n.path, embedded.VerifyOptions{})
-	if err != nil || !v.OK() {
+	v, err := files.Directory(ctx, n.path, files.Options{})
+	if err != nil || !v.Verified() {
 		t.Errorf("verify %s: %+v, %v", n.path, v, err)
 		return
 	}

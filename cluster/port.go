@@ -82,8 +82,9 @@ type States interface {
 	Certified(k *juno.CheckpointCertificate)
 	// Elements yields the state at a certified checkpoint in the order of its keys.
 	Elements(index juno.Index) (iter.Seq2[Element, error], error)
-	// Receive begins to take in the state of a checkpoint that others have certified.
-	Receive(k *juno.CheckpointCertificate) (Incoming, error)
+	// Receive begins to take in the state of a checkpoint that others have certified, which it
+	// proves anew from the genesis on.
+	Receive(wanted *consensus.SnapshotRequest) (Incoming, error)
 	// Install makes a received state the one that Machine goes on from. The log begins behind it
 	// already. It is called by the goroutine that calls Machine.Apply.
 	Install(at juno.Pos) error

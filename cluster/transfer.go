@@ -212,7 +212,7 @@ func (f *fetcher) run(ctx context.Context) (Validator, error) {
 func (f *fetcher) attempt(
 	ctx context.Context, peers []juno.NodeID, rounds int,
 ) (_ Validator, err error) {
-	in, err := f.node.cfg.States.Receive(f.wanted.Checkpoint)
+	in, err := f.node.cfg.States.Receive(f.wanted)
 	if err != nil {
 		return nil, err
 	}

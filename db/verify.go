@@ -56,7 +56,7 @@ func (l *Ledger) Verify(
 // point before the range; all else begins with what the history begins with.
 func (l *Ledger) Audit(
 	ctx context.Context, r sql.VerifyRequest, progress func(done, total juno.Index),
-) ([]audit.Finding, error) {
+) ([]juno.Finding, error) {
 	if progress == nil {
 		progress = func(_, _ juno.Index) {}
 	}
@@ -87,7 +87,7 @@ func (l *Ledger) Audit(
 		sql.VerifyBalances: audit.CheckBalances,
 	}
 	if name := wanted[r.Kind]; name != "" {
-		findings = slices.DeleteFunc(findings, func(f audit.Finding) bool {
+		findings = slices.DeleteFunc(findings, func(f juno.Finding) bool {
 			return f.Check != name && f.OK
 		})
 	}
@@ -213,7 +213,7 @@ func (l *Ledger) recorded(ctx context.Context, to juno.Index) ([]audit.RecordedS
 // audit feeds an auditor.
 func (l *Ledger) audit(
 	ctx context.Context, o *audit.Options, progress func(done, total juno.Index),
-) ([]audit.Finding, error) {
+) ([]juno.Finding, error) {
 	a, err := audit.New(*o)
 	if err != nil {
 		return nil, err
@@ -272,7 +272,7 @@ func (l *Ledger) feedProofs(a *audit.Auditor, from, to juno.Index) error {
 // auditChain checks the chain on all cores.
 func (l *Ledger) auditChain(
 	ctx context.Context, from, to juno.Index, progress func(done, total juno.Index),
-) ([]audit.Finding, error) {
+) ([]juno.Finding, error) {
 	log := l.options.Log
 	start, err := log.Pos(from - 1)
 	if err != nil {
@@ -317,7 +317,7 @@ func (l *Ledger) auditChain(
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return []audit.Finding{chain.Finish()}, nil
+	return []juno.Finding{chain.Finish()}, nil
 }
 
 // chainStretch is how many entries one goroutine reads at a time.
@@ -326,15 +326,15 @@ const chainStretch = 8192
 // auditSnapshot checks a snapshot, and that the log leads to its state.
 func (l *Ledger) auditSnapshot(
 	ctx context.Context, index juno.Index, progress func(done, total juno.Index),
-) ([]audit.Finding, error) {
+) ([]juno.Finding, error) {
 	if l.options.Tables.Snapshot == nil {
 		return nil, fmt.Errorf("db: this ledger has no snapshots")
 	}
-	finding := audit.Finding{Check: "snapshot", From: index, To: index + 1, FirstBad: index}
+	finding := juno.Finding{Check: "snapshot", From: index, To: index + 1, FirstBad: index}
 	record, err := l.options.Tables.Snapshot(ctx, index)
 	if err != nil {
 		finding.Expected, finding.Actual, finding.Detail = "a valid snapshot", "damage", err.Error()
-		return []audit.Finding{finding}, ctx.Err()
+		return []juno.Finding{finding}, ctx.Err()
 	}
 	o := &audit.Options{
 		Genesis: l.options.Genesis, To: index + 1, Replay: true, Known: []juno.Pos{record.Pos},
@@ -351,5 +351,5 @@ func (l *Ledger) auditSnapshot(
 		return nil, err
 	}
 	finding.OK, finding.FirstBad, finding.Items = true, 0, 1
-	return append([]audit.Finding{finding}, findings...), nil
+	return append([]juno.Finding{finding}, findings...), nil
 }

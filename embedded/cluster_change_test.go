@@ -8,6 +8,7 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/consensus"
+	"juno/verify/files"
 )
 
 // admins returns the keys of all administrators, which are kept with the first node.
@@ -142,8 +143,8 @@ func TestNodeKeyIsRotated(t *testing.T) {
 	}
 	for i := range w.nodes {
 		w.close(juno.NodeID(i + 1))
-		v, err := VerifyDirectory(w.context(), w.places[i].Path, VerifyOptions{})
-		if err != nil || !v.OK() {
+		v, err := files.Directory(w.context(), w.places[i].Path, files.Options{})
+		if err != nil || !v.Verified() {
 			t.Errorf("verify node%d: %v, %+v", i+1, err, v)
 		}
 	}
@@ -185,8 +186,8 @@ func TestLostDiskIsReplacedByState(t *testing.T) {
 	w.openWithout(id)
 	w.settle()
 	w.close(id)
-	v, err := VerifyDirectory(w.context(), w.places[id-1].Path, VerifyOptions{})
-	if err != nil || !v.OK() {
+	v, err := files.Directory(w.context(), w.places[id-1].Path, files.Options{})
+	if err != nil || !v.Verified() {
 		t.Errorf("verify node%d: %v, %+v", id, err, v)
 	}
 }

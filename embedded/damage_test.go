@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 
+	"juno/verify/files"
+
 	"juno"
 )
 
@@ -184,7 +186,7 @@ func flipSomewhere(t *testing.T, path string, random *rand.Rand) string {
 // afterDamage opens a damaged ledger and says what became of it.
 func afterDamage(t *testing.T, path string, want []string) string {
 	t.Helper()
-	verdict, errVerify := VerifyDirectory(context.Background(), path, VerifyOptions{})
+	verdict, errVerify := files.Directory(context.Background(), path, files.Options{})
 	var warnings []string
 	l, err := Open(path, Options{Warn: func(s string) { warnings = append(warnings, s) }})
 	if err != nil {
@@ -197,7 +199,7 @@ func afterDamage(t *testing.T, path string, want []string) string {
 	switch {
 	case len(warnings) > 0:
 		outcome = "warned and healed"
-	case errVerify != nil || !verdict.OK():
+	case errVerify != nil || !verdict.Verified():
 		outcome = "found by verify"
 	}
 	for i, q := range damageQueries {

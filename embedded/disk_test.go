@@ -9,6 +9,7 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/internal/vfs"
+	"juno/verify/files"
 )
 
 // payUntilFailure pays one batch after the other, and returns the places of those that were
@@ -68,8 +69,8 @@ func afterFailure(
 	if err := l.Close(); !errors.Is(err, why) {
 		t.Errorf("Close: got %v, want %v", err, why)
 	}
-	v, err := VerifyDirectory(context.Background(), path, VerifyOptions{})
-	if err != nil || !v.OK() {
+	v, err := files.Directory(context.Background(), path, files.Options{})
+	if err != nil || !v.Verified() {
 		t.Errorf("verify what is left: %+v, %v", v, err)
 	}
 	l = open(t, path)

@@ -10,6 +10,8 @@ import (
 
 	"juno"
 	"juno/internal/vfs"
+	"juno/verify"
+	"juno/verify/files"
 )
 
 func fixedEntropy() func() ([juno.SeedBytes]byte, error) {
@@ -286,12 +288,12 @@ func TestSnapshotExportImport(t *testing.T) {
 		{whole, path},
 	} {
 		to := filepath.Join(t.TempDir(), "copy")
-		got, err := Import(ctx, c.carrier, to, c.keys, nil)
+		got, err := Import(ctx, c.carrier, to, ImportOptions{Keys: c.keys})
 		if err != nil {
 			t.Fatalf("import %s: %v", c.carrier, err)
 		}
-		v, err := VerifyDirectory(ctx, to, VerifyOptions{})
-		if err != nil || !v.OK() {
+		v, err := files.Directory(ctx, to, files.Options{})
+		if err != nil || !v.Verified() {
 			t.Errorf("verify the import of %s: %+v, %v", c.carrier, v, err)
 		}
 		l := open(t, to)
@@ -336,7 +338,7 @@ func TestReceipts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report, err := juno.VerifyReceipt(back, l.Directory().Genesis.ID())
+		report, err := verify.Receipt(back, l.Directory().Genesis.ID())
 		if err != nil {
 			t.Fatalf("receipt of %d: %v", index, err)
 		}

@@ -10,6 +10,7 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/internal/vfs"
+	"juno/verify"
 )
 
 // The file "epochs" holds the proofs of all changes of the membership, so that whoever reads the
@@ -20,9 +21,7 @@ import (
 // the log, and be missing as long as the log has dropped nothing. A client's directory has it, too.
 const (
 	epochsName     = "epochs"
-	epochsVersion  = 1
 	epochsBytesMax = 64 << 20
-	epochsMax      = 1 << 16
 )
 
 // Epochs returns the proofs of the ends of all epochs from one on, in order.
@@ -51,19 +50,13 @@ func (l *clusterLog) epochs() ([]juno.EpochChange, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := e.Certificate
-		all = append(all, juno.EpochChange{
-			Prev: c.PrevHash, Certificate: c, Entry: juno.Entry{
-				Index: c.Pos.Index, Term: c.Head.Term, Time: c.Head.Time,
-				Type: juno.EntryConfig, Payload: e.Payload,
-			},
-		})
+		all = append(all, e.Change())
 	}
 	start := l.wal().Start().Index
 	if start == 0 {
 		return all, nil
 	}
-	dropped, _, err := l.dir.epochs()
+	dropped, err := l.dir.Epochs()
 	if err != nil {
 		return nil, err
 	}
@@ -96,18 +89,17 @@ func (d *Directory) NoteEpochs(all []juno.EpochChange) error {
 	if there, err := d.Epochs(); err == nil && len(there) >= len(all) {
 		return nil
 	}
-	b := juno.AppendUvarint([]byte{epochsVersion}, uint64(len(all)))
-	for i := range all {
-		b = juno.AppendEpochChange(b, &all[i])
-	}
-	return vfs.WriteFile(d.fsys, filepath.Join(d.Path, epochsName), b)
+	return vfs.WriteFile(d.fsys, filepath.Join(d.Path, epochsName),
+		juno.AppendEpochChanges(nil, all))
 }
 
 // Epochs returns what is in the file of epochs: checked, from the genesis on, and perhaps not up to
 // date.
 func (d *Directory) Epochs() ([]juno.EpochChange, error) {
-	all, _, err := d.epochs()
-	return all, err
+	if _, err := d.Memberships(juno.ClusterID{}); err != nil {
+		return nil, err
+	}
+	return d.readEpochs()
 }
 
 // entered is told that another membership is in force.
@@ -134,41 +126,37 @@ func (l *Ledger) follow(ctx context.Context) error {
 	return l.adoptNodeKey()
 }
 
-// memberships returns all memberships that the directory knows, each proven by those before it.
-func (d *Directory) memberships() ([]*juno.EpochConfig, error) {
-	_, configs, err := d.epochs()
-	return configs, err
+// Memberships returns what the directory's file of epochs proves, from its genesis on.
+func (d *Directory) Memberships(pinned juno.ClusterID) (*verify.Memberships, error) {
+	m, err := verify.FromGenesis(d.Genesis, pinned)
+	if err != nil {
+		return nil, err
+	}
+	all, err := d.readEpochs()
+	if err != nil {
+		return nil, err
+	}
+	if err := m.ExtendAll(all); err != nil {
+		return nil, badEpochs(filepath.Join(d.Path, epochsName), err)
+	}
+	return m, nil
 }
 
-// epochs returns what is in the file of epochs, and all memberships with that of the genesis.
-func (d *Directory) epochs() ([]juno.EpochChange, []*juno.EpochConfig, error) {
-	configs := []*juno.EpochConfig{&d.Genesis.Config}
+// readEpochs returns what is in the file of epochs, not checked.
+func (d *Directory) readEpochs() ([]juno.EpochChange, error) {
 	file := filepath.Join(d.Path, epochsName)
 	b, err := vfs.ReadFile(d.fsys, file, epochsBytesMax)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, configs, nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("read epochs: %w", err)
+		return nil, fmt.Errorf("read epochs: %w", err)
 	}
-	var changes []juno.EpochChange
-	decoder := juno.NewDecoder(b)
-	decoder.Version(epochsVersion, "epochs")
-	for range decoder.Count(epochsMax) {
-		change := decoder.EpochChange()
-		if decoder.Err() != nil {
-			break
-		}
-		next, err := change.Next(configs[len(configs)-1], d.Genesis.ID())
-		if err != nil {
-			return nil, nil, badEpochs(file, err)
-		}
-		changes, configs = append(changes, change), append(configs, next)
+	all, err := juno.ParseEpochChanges(b)
+	if err != nil {
+		return nil, badEpochs(file, err)
 	}
-	if err := decoder.Done(); err != nil {
-		return nil, nil, badEpochs(file, err)
-	}
-	return changes, configs, nil
+	return all, nil
 }
 
 func badEpochs(file string, err error) error {
@@ -178,23 +166,9 @@ func badEpochs(file string, err error) error {
 
 // nodeKeys returns the keys that may sign snapshots: those of all nodes that ever were.
 func (d *Directory) nodeKeys() (*juno.Keyring, error) {
-	configs, err := d.memberships()
+	m, err := d.Memberships(juno.ClusterID{})
 	if err != nil {
 		return nil, err
 	}
-	var records []juno.KeyRecord
-	known := make(map[juno.KeyID]bool)
-	for _, c := range configs {
-		ring, err := c.Keyring(d.Genesis.ID())
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range ring.Records() {
-			if !known[r.ID] {
-				known[r.ID] = true
-				records = append(records, r)
-			}
-		}
-	}
-	return juno.NewKeyring(d.Genesis.ID(), records)
+	return m.NodeKeys()
 }

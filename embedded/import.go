@@ -14,33 +14,48 @@ import (
 	"juno/db/state"
 	"juno/internal/vfs"
 	"juno/snapshot"
+	"juno/verify"
+	"juno/verify/files"
 	"juno/wal"
 )
+
+// ErrNotProven is returned by Import for an export that does not prove what it holds.
+var ErrNotProven = errors.New("not proven")
 
 // ImportInfo says what an imported ledger holds.
 type ImportInfo struct {
 	Cluster juno.ClusterID
 	State   juno.Index // history up to here is not held, but for the state at it
 	Tip     juno.Pos
+	// Verdict says what the export proves.
+	Verdict *verify.Verdict
 	// CanWrite says that the node's key was given, so that the ledger goes on from here.
 	CanWrite bool
 }
 
-// Import makes a ledger of a carrier in path, which must be empty or absent. Everything is checked
-// on the way: the snapshot's signature and state hash, the chain, and that a commit certificate
-// covers the last entry. Client signatures are what VerifyDirectory checks.
-//
-// keys, if not empty, is a ledger's directory whose keys come along. With the node's key among
-// them the new ledger goes on where the carrier ends: then the old one must never be written to
-// again, or the two histories part. Without it the new ledger is for reading.
+// ImportOptions say what an import wants and is given.
+type ImportOptions struct {
+	// Pinned is the ledger that the export must be of; zero stands for any.
+	Pinned juno.ClusterID
+	// Keys, if not empty, is a ledger's directory whose keys come along. With the node's key among
+	// them the new ledger goes on where the export ends: then the old one must never be written to
+	// again, or the two histories part. Without it the new ledger is for reading.
+	Keys string
+	// Progress, which may be nil, is told how many elements and entries were taken in.
+	Progress func(n uint64)
+}
+
+// Import makes a ledger of an export in path, which must be empty or absent. Everything is verified
+// on the way, by the rules of verify/files, but for the client signatures and the execution, which
+// opening the ledger and juno verify check. What is not proven is refused, and nothing is left.
 func Import(
-	ctx context.Context, carrier, path, keys string, progress func(n uint64),
+	ctx context.Context, export, path string, o ImportOptions,
 ) (info ImportInfo, err error) {
 	fsys := vfs.OS{}
 	if names, err := fsys.List(path); err == nil && len(names) > 0 {
 		return info, fmt.Errorf("import into %s: %w", path, ErrLedgerExists)
 	}
-	f, err := os.Open(carrier)
+	f, err := os.Open(export)
 	if err != nil {
 		return info, fmt.Errorf("import: %w", err)
 	}
@@ -48,29 +63,38 @@ func Import(
 	if err := vfs.MkdirAllSync(fsys, filepath.Join(path, keysName)); err != nil {
 		return info, fmt.Errorf("import: %w", err)
 	}
-	i := &importer{ctx: ctx, fsys: fsys, path: path, keys: keys}
-	err = snapshot.Import(ctx, bufio.NewReaderSize(f, 1<<20), i, progress)
+	i := &importer{
+		ctx: ctx, fsys: fsys, path: path, keys: o.Keys, dir: &Directory{Path: path, fsys: fsys},
+		audit: files.NewExportAudit(files.Options{
+			Pinned: o.Pinned, SkipSignatures: true, SkipReplay: true,
+		}),
+	}
+	err = snapshot.Import(ctx, bufio.NewReaderSize(f, 1<<20), i, o.Progress)
+	i.info.Verdict, err = i.audit.Verdict(err)
+	if err == nil {
+		err = i.finish()
+	}
 	if err = errors.Join(err, i.close()); err != nil {
 		return info, errors.Join(err, os.RemoveAll(path))
 	}
 	return i.info, nil
 }
 
-// importer takes in a carrier. The genesis file is written last: a directory with one is complete.
+// importer takes in an export, and shows all of it to an audit. The genesis file is written last,
+// when the verdict is known: a directory with one is complete.
 type importer struct {
-	ctx   context.Context
-	fsys  vfs.FS
-	path  string
-	keys  string
-	dir   *Directory
-	log   *wal.Log
-	info  ImportInfo
-	state *stateFiller
-	start juno.Pos
-	proof *juno.QuorumCertificate
-	// epochs are the memberships met so far; config is the newest one.
-	epochs map[uint32]*juno.EpochConfig
-	config *juno.EpochConfig
+	ctx    context.Context
+	fsys   vfs.FS
+	path   string
+	keys   string
+	audit  *files.ExportAudit
+	dir    *Directory
+	log    *wal.Log
+	info   ImportInfo
+	state  *stateFiller
+	start  juno.Pos
+	proof  *juno.QuorumCertificate // the newest
+	epochs []juno.EpochChange
 	batch  wal.Batch
 	size   int
 }
@@ -80,24 +104,22 @@ const importBatchBytes = 4 << 20
 
 // Genesis implements snapshot.Receiver.
 func (i *importer) Genesis(g *juno.Genesis) error {
-	i.dir = &Directory{Path: i.path, Genesis: g, fsys: i.fsys}
-	i.info.Cluster = g.ID()
-	i.start = juno.Pos{Hash: g.ID()}
-	i.epochs = make(map[uint32]*juno.EpochConfig)
-	i.join(&g.Config)
+	if err := i.audit.Genesis(g); err != nil {
+		return err
+	}
+	i.dir.Genesis, i.info.Cluster, i.start = g, g.ID(), juno.Pos{Hash: g.ID()}
 	return vfs.WriteFile(i.fsys, filepath.Join(i.path, settingsName), []byte(settingsText))
 }
 
-// join notes a membership.
-func (i *importer) join(c *juno.EpochConfig) { i.epochs[c.Epoch], i.config = c, c }
+// Epoch implements snapshot.Receiver.
+func (i *importer) Epoch(e *juno.EpochChange) error {
+	i.epochs = append(i.epochs, *e)
+	return i.audit.Epoch(e)
+}
 
 // Manifest implements snapshot.Receiver.
 func (i *importer) Manifest(m *snapshot.Manifest) error {
-	ring, err := i.dir.nodeKeys()
-	if err != nil {
-		return err
-	}
-	if err := m.Check(ring); err != nil {
+	if err := i.audit.Manifest(m); err != nil {
 		return err
 	}
 	i.start, i.info.State = m.Pos, m.Pos.Index
@@ -107,51 +129,27 @@ func (i *importer) Manifest(m *snapshot.Manifest) error {
 
 // Element implements snapshot.Receiver.
 func (i *importer) Element(e snapshot.Element) error {
-	if bytes.Equal(e.Key, state.ConfigKey()) {
-		config, err := state.ParseConfig(bytes.Clone(e.Value))
-		if err != nil {
-			return err
-		}
-		i.join(config)
-	}
-	return i.state.put(e)
+	return errors.Join(i.audit.Element(e), i.state.put(e))
 }
 
 // ManifestEnd implements snapshot.Receiver.
-func (i *importer) ManifestEnd() error { return i.state.end() }
+func (i *importer) ManifestEnd() error {
+	return errors.Join(i.audit.ManifestEnd(), i.state.end())
+}
 
 // Entries implements snapshot.Receiver.
 func (i *importer) Entries(all []juno.Entry) error {
-	if err := i.openLog(); err != nil {
+	if err := errors.Join(i.audit.Entries(all), i.openLog()); err != nil {
 		return err
 	}
 	for n := range all {
 		i.size += juno.EntryBytes(&all[n])
-		if err := i.change(&all[n]); err != nil {
-			return err
-		}
 	}
 	i.batch.Entries = append(i.batch.Entries, all...)
 	if i.size < importBatchBytes {
 		return nil
 	}
 	return i.flush()
-}
-
-// change follows a change of membership: the certificates behind it are those of other voters.
-func (i *importer) change(e *juno.Entry) error {
-	if e.Type != juno.EntryConfig {
-		return nil
-	}
-	c, err := juno.ParseConfigChange(e.Payload)
-	if err == nil {
-		err = c.Verify(i.config, i.info.Cluster)
-	}
-	if err != nil {
-		return fmt.Errorf("entry %d: %w", e.Index, err)
-	}
-	i.join(&c.Next)
-	return nil
 }
 
 func (i *importer) openLog() (err error) {
@@ -180,36 +178,41 @@ func (i *importer) flush() error {
 
 // Record implements snapshot.Receiver.
 func (i *importer) Record(r juno.Record) error {
-	if err := i.openLog(); err != nil {
+	if err := errors.Join(i.audit.Record(r), i.openLog()); err != nil {
 		return err
 	}
-	if r.Kind == juno.RecordProof {
+	switch r.Kind {
+	case juno.RecordProof:
 		c, err := juno.ParseProof(r.Bytes)
 		if err != nil {
 			return err
 		}
 		i.proof = c
+	case juno.RecordEpoch:
+	default:
+		return fmt.Errorf("%s record of entry %d: an export holds proofs and ends of epochs", r.Kind,
+			r.Index)
 	}
 	i.batch.Records = append(i.batch.Records, r)
 	return nil
 }
 
 // End implements snapshot.Receiver.
-func (i *importer) End() error {
-	if err := i.openLog(); err != nil {
-		return err
+func (i *importer) End() error { return errors.Join(i.audit.End(), i.openLog()) }
+
+// finish completes the directory, if everything in the export is proven.
+func (i *importer) finish() error {
+	if problem := i.info.Verdict.Problem(); problem != "" {
+		return fmt.Errorf("import: %w: %s", ErrNotProven, problem)
 	}
 	if err := i.flush(); err != nil {
 		return err
 	}
 	i.info.Tip = i.log.Tip()
-	if err := i.checkProof(); err != nil {
-		return err
-	}
 	if err := i.takeKeys(); err != nil {
 		return err
 	}
-	if i.info.CanWrite && i.info.Tip.Index > 0 {
+	if i.info.CanWrite && i.info.Tip.Index > 0 && i.proof != nil {
 		i.batch.Records = append(i.batch.Records, consensus.AloneRecords(i.proof)...)
 		if err := i.flush(); err != nil {
 			return err
@@ -219,28 +222,13 @@ func (i *importer) End() error {
 		return err
 	}
 	i.log = nil
+	if len(i.epochs) > 0 {
+		if err := i.dir.NoteEpochs(i.epochs); err != nil {
+			return err
+		}
+	}
 	b := juno.AppendGenesis(nil, i.dir.Genesis)
 	return vfs.WriteFile(i.fsys, filepath.Join(i.path, genesisName), b)
-}
-
-// checkProof wants the newest certificate to cover the last entry.
-func (i *importer) checkProof() error {
-	if i.proof == nil || i.proof.Pos != i.info.Tip {
-		return fmt.Errorf("the last entry %s is not covered by a commit certificate", i.info.Tip)
-	}
-	config := i.epochs[i.proof.Term.Epoch()]
-	if config == nil {
-		return fmt.Errorf(
-			"the last entry %s: certificate of term %s, and no membership of that epoch",
-			i.info.Tip,
-			i.proof.Term,
-		)
-	}
-	ring, err := config.Keyring(i.info.Cluster)
-	if err != nil {
-		return err
-	}
-	return i.proof.Verify(config, ring, &clusterLog{log: i.log, fatal: func(error) {}})
 }
 
 // takeKeys copies the keys of another directory of the same ledger.

@@ -51,7 +51,7 @@ func TestImportRefusesCertificateOfUnknownEpoch(t *testing.T) {
 		t.Fatal(err)
 	}
 	to := filepath.Join(t.TempDir(), "taken")
-	info, err := Import(context.Background(), carrier, to, "", nil)
+	info, err := Import(context.Background(), carrier, to, ImportOptions{})
 	if err == nil {
 		t.Fatalf("a forged carrier was imported: %+v", info)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"juno/verify/files"
+
 	"juno"
 )
 
@@ -57,8 +59,8 @@ func TestKillNine(t *testing.T) {
 	acknowledged := make(map[juno.Index]juno.Hash)
 	for round := range rounds {
 		killOne(t, path, r.IntN(400), acknowledged)
-		v, err := VerifyDirectory(context.Background(), path, VerifyOptions{})
-		if err != nil || !v.OK() {
+		v, err := files.Directory(context.Background(), path, files.Options{})
+		if err != nil || !v.Verified() {
 			t.Fatalf("round %d: verify: %+v, %v", round, v, err)
 		}
 		l := open(t, path)

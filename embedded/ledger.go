@@ -230,10 +230,11 @@ func (l *Ledger) startNode(o *Options) error {
 	if err != nil {
 		return err
 	}
-	_, known, err := l.dir.epochs()
-	if err != nil {
+	known := stored.Genesis
+	if m, err := l.dir.Memberships(l.cluster); err == nil {
+		known = m.Newest().Config()
+	} else {
 		l.warn(err.Error())
-		known = []*juno.EpochConfig{stored.Genesis}
 	}
 	l.node, err = cluster.Start(cluster.Config{
 		ID: l.id, Key: l.key, Keys: l.spareKeys, Cluster: l.cluster,
@@ -246,7 +247,7 @@ func (l *Ledger) startNode(o *Options) error {
 			}
 		},
 		Quarantine: l.quarantine, Entered: l.entered, FindKey: l.findNodeKey,
-		Known: known[len(known)-1],
+		Known: known,
 		Clock: func() juno.Millis { return juno.Millis(time.Now().UnixMilli()) },
 		Rand:  rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 	})

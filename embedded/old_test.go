@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"juno/verify/files"
+
 	"juno"
 )
 
@@ -74,8 +76,8 @@ func TestDirectoryFromBeforeThereWereClusters(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	v, err := VerifyDirectory(context.Background(), path, VerifyOptions{})
-	if err != nil || !v.OK() {
+	v, err := files.Directory(context.Background(), path, files.Options{})
+	if err != nil || !v.Verified() {
 		t.Errorf("verify: %v, %+v", err, v)
 	}
 }

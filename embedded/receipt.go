@@ -10,7 +10,9 @@ import (
 )
 
 // Receipt returns the self-contained proof of an entry: anyone can check it offline, see
-// juno.VerifyReceipt. For a command it holds the result, with this node's signed word on it.
+// verify.Receipt. For a command it holds the result, with this node's signed word on it if it votes
+// today: then the receipt goes on to today's membership, whose voters' answers count, however old
+// the entry is.
 func (l *Ledger) Receipt(ctx context.Context, index juno.Index) (*juno.Receipt, error) {
 	e, err := l.log.wal().Entry(index)
 	if err != nil {
@@ -40,7 +42,9 @@ func (l *Ledger) Receipt(ctx context.Context, index juno.Index) (*juno.Receipt, 
 	if err != nil {
 		return nil, err
 	}
-	epochs = epochs[:min(len(epochs), int(c.Term.Epoch()))]
+	if e.Type != juno.EntryCommand || !l.votes() {
+		epochs = epochs[:min(len(epochs), int(c.Term.Epoch()))]
+	}
 	r, err := juno.NewReceipt(l.dir.Genesis, epochs, l.log, e, c, signer.Public)
 	if err != nil {
 		return nil, err
@@ -49,6 +53,15 @@ func (l *Ledger) Receipt(ctx context.Context, index juno.Index) (*juno.Receipt, 
 		return r, nil
 	}
 	return r, l.fillReceipt(ctx, r, signer.Subject)
+}
+
+// votes reports whether this node votes today.
+func (l *Ledger) votes() bool {
+	if l.readOnly || l.node == nil {
+		return false
+	}
+	_, votes := l.Membership().Voter(l.node.Status().ID)
+	return votes
 }
 
 // signerOf returns the key that signed an entry; zero for one that no client signed.
@@ -96,8 +109,8 @@ func (l *Ledger) fillReceipt(ctx context.Context, r *juno.Receipt, client string
 		return err
 	}
 	r.Result = &result
-	if l.readOnly || r.Certificate.Term.Epoch() != l.Membership().Epoch {
-		return nil // the members of that epoch know no key that we sign with today
+	if int(l.Membership().Epoch) != len(r.Epochs) || !l.votes() {
+		return nil // the last epoch that the receipt proves knows no key of this node
 	}
 	pos, err := l.log.wal().Pos(r.Entry.Index)
 	if err != nil {

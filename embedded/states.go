@@ -11,10 +11,12 @@ import (
 
 	"juno"
 	"juno/cluster"
+	"juno/cluster/consensus"
 	"juno/db"
 	"juno/db/audit"
 	"juno/db/state"
 	"juno/snapshot"
+	"juno/verify"
 )
 
 // states is the ledger as its node sees it where states are concerned.
@@ -69,8 +71,11 @@ func (s *states) Elements(index juno.Index) (iter.Seq2[cluster.Element, error], 
 }
 
 // Receive implements cluster.States.
-func (s *states) Receive(k *juno.CheckpointCertificate) (cluster.Incoming, error) {
-	l := (*Ledger)(s)
+func (s *states) Receive(wanted *consensus.SnapshotRequest) (cluster.Incoming, error) {
+	l, k := (*Ledger)(s), wanted.Checkpoint
+	if err := l.proves(wanted); err != nil {
+		return nil, err
+	}
 	m := snapshot.Manifest{
 		Cluster: l.cluster, Pos: k.Pos(), StateHash: k.StateRoot, Node: l.id,
 		Checkpoint: juno.AppendCheckpointCertificate(nil, k),
@@ -81,6 +86,25 @@ func (s *states) Receive(k *juno.CheckpointCertificate) (cluster.Incoming, error
 	}
 	go r.write()
 	return r, nil
+}
+
+// proves wants the state that the core asks for to be proven, from the genesis on.
+func (l *Ledger) proves(wanted *consensus.SnapshotRequest) error {
+	all, err := l.log.epochs()
+	if err != nil {
+		return err
+	}
+	for _, e := range wanted.Epochs {
+		all = append(all, e.Change())
+	}
+	m, err := verify.FromGenesis(l.dir.Genesis, l.cluster)
+	if err == nil {
+		err = m.ExtendAll(all)
+	}
+	if err == nil {
+		_, err = m.Checkpoint(wanted.Checkpoint)
+	}
+	return err
 }
 
 // receiving is a state that comes from others. It becomes a snapshot of this node, whose hash is

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"juno/verify/files"
 )
 
 // TestFilesOfANewerVersion shows each file with the version behind ours to this program: what
@@ -62,7 +64,7 @@ func TestFilesOfANewerVersion(t *testing.T) {
 			return all[0].Err
 		}, "version 2, this program knows 1"},
 		{carrier, "juno carrier 1", "juno carrier 2", func() error {
-			_, err := VerifyCarrier(ctx, carrier, VerifyOptions{})
+			_, err := files.Export(ctx, carrier, files.Options{})
 			return err
 		}, "not a Juno carrier: it begins with"},
 	} {

@@ -29,9 +29,11 @@ type received struct {
 	entries  []juno.Entry
 	records  []juno.Record
 	steps    []string
+	epochs   int
 }
 
 func (r *received) Genesis(g *juno.Genesis) error { r.genesis = g; return nil }
+func (r *received) Epoch(*juno.EpochChange) error { r.epochs++; return nil }
 func (r *received) Manifest(m *Manifest) error    { r.manifest = m; return nil }
 func (r *received) Element(e Element) error {
 	r.elements = append(r.elements, string(e.Key)+"="+string(e.Value))
@@ -171,11 +173,16 @@ func handmade(t testing.TB, elements, entries uint64, frames ...[]byte) []byte {
 	return packed(t, append(contents, frame(frameEnd, append(end, sum[:]...))...))
 }
 
+// older makes a carrier of version 1 of one of version 2.
+func older(carrier []byte) []byte {
+	return append([]byte("juno carrier 1\n\x00"), carrier[len("juno carrier 1\n\x00"):]...)
+}
+
 // packed compresses the frames of a carrier.
 func packed(t testing.TB, contents []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	b.WriteString("juno carrier 1\n\x00")
+	b.WriteString("juno carrier 2\n\x00")
 	z, err := zstd.NewWriter(&b)
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +199,7 @@ func packed(t testing.TB, contents []byte) []byte {
 // contents returns the frames of a carrier, unpacked.
 func contents(t testing.TB, carrier []byte) []byte {
 	t.Helper()
-	rest, ok := bytes.CutPrefix(carrier, []byte("juno carrier 1\n\x00"))
+	rest, ok := bytes.CutPrefix(carrier, []byte("juno carrier 2\n\x00"))
 	if !ok {
 		t.Fatalf("a carrier begins with %q", carrier[:16])
 	}
@@ -258,7 +265,10 @@ func TestCarrierOrder(t *testing.T) {
 		return juno.AppendEntry(nil, &juno.Entry{Index: index, Type: juno.EntryNoop})
 	}
 	one := func(index juno.Index) []byte { return frame(frameEntries, entry(index)) }
-	record := frame(frameRecord, append(make([]byte, 9), "proof"...))
+	recordOf := func(index juno.Index) []byte {
+		return frame(frameRecord, append(juno.AppendU64([]byte{0x20}, uint64(index)), "proof"...))
+	}
+	record := recordOf(0)
 	for name, c := range map[string]struct {
 		elements, entries uint64
 		frames            [][]byte
@@ -322,7 +332,27 @@ func TestCarrierOrder(t *testing.T) {
 			[][]byte{genesis, manifest, both, one(52)},
 			"entry 52, want 51",
 		},
-		"entries after records": {0, 1, [][]byte{genesis, record, one(1)}, "entries after record"},
+		"entries after records": {0, 1, [][]byte{genesis, record, one(1)}, ""},
+		"a record before its entry": {
+			0, 1,
+			[][]byte{genesis, recordOf(1), one(1)},
+			"record of entry 1 before the entry",
+		},
+		"a record of no entry": {
+			0, 1,
+			[][]byte{genesis, one(1), recordOf(2)},
+			"record of entry 2 before the entry",
+		},
+		"half an epoch": {
+			0, 0,
+			[][]byte{genesis, frame(frameEpoch, []byte{1})},
+			"end of an epoch",
+		},
+		"an epoch after entries": {
+			0, 1,
+			[][]byte{genesis, one(1), frame(frameEpoch, []byte{1})},
+			"epoch after entries",
+		},
 		"a short record": {
 			0, 0,
 			[][]byte{genesis, frame(5, make([]byte, 8))},
@@ -363,6 +393,29 @@ func TestCarrierOrder(t *testing.T) {
 			t.Errorf("%s: error %v, ended %t", name, err, ended)
 		case !strings.Contains(err.Error(), c.want):
 			t.Errorf("%s: error %q, want %q", name, err, c.want)
+		}
+	}
+}
+
+// TestCarrierVersion1 reads what earlier versions wrote: all records behind all entries, no epochs.
+func TestCarrierVersion1(t *testing.T) {
+	genesis := frame(frameGenesis, juno.AppendGenesis(nil, testGenesis()))
+	entry := frame(frameEntries, juno.AppendEntry(nil, &juno.Entry{Index: 1, Type: juno.EntryNoop}))
+	record := frame(frameRecord, append(juno.AppendU64([]byte{0x20}, 9), "proof"...))
+	epoch := frame(frameEpoch, []byte{1})
+	for want, frames := range map[string][][]byte{
+		"":                     {genesis, entry, record},
+		"entries after record": {genesis, record, entry},
+		"epoch after genesis":  {genesis, epoch},
+	} {
+		entries := uint64(1)
+		if want == "epoch after genesis" {
+			entries = 0
+		}
+		b := older(handmade(t, 0, entries, frames...))
+		err := Import(context.Background(), bytes.NewReader(b), &received{}, nil)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
 		}
 	}
 }
@@ -488,13 +541,14 @@ func (r *stopping) step() error {
 	return nil
 }
 
-func (r *stopping) Genesis(*juno.Genesis) error { return r.step() }
-func (r *stopping) Manifest(*Manifest) error    { return r.step() }
-func (r *stopping) Element(Element) error       { return r.step() }
-func (r *stopping) ManifestEnd() error          { return r.step() }
-func (r *stopping) Entries([]juno.Entry) error  { return r.step() }
-func (r *stopping) Record(juno.Record) error    { return r.step() }
-func (r *stopping) End() error                  { return r.step() }
+func (r *stopping) Genesis(*juno.Genesis) error   { return r.step() }
+func (r *stopping) Manifest(*Manifest) error      { return r.step() }
+func (r *stopping) Element(Element) error         { return r.step() }
+func (r *stopping) Epoch(*juno.EpochChange) error { return r.step() }
+func (r *stopping) ManifestEnd() error            { return r.step() }
+func (r *stopping) Entries([]juno.Entry) error    { return r.step() }
+func (r *stopping) Record(juno.Record) error      { return r.step() }
+func (r *stopping) End() error                    { return r.step() }
 
 // TestReceiverMayStop wants the error of any call to end the import.
 func TestReceiverMayStop(t *testing.T) {

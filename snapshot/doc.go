@@ -45,16 +45,21 @@
 //
 // # Carrier, to the byte
 //
-// The 16 bytes "juno carrier 1\n\x00", then one zstd stream of frames. A frame is type (1), length
+// The 16 bytes "juno carrier 2\n\x00", then one zstd stream of frames. A frame is type (1), length
 // of the body (4, big-endian), body, CRC-32C over all that (4). In this order:
 //
 //	type  body
 //	1     genesis (juno.AppendGenesis)
+//	7     end of an epoch (juno.AppendEpochChange); one frame for each, in order
 //	2     manifest; only where the entries do not begin with 1
 //	3     elements: each uvarint length and key, uvarint length and value; many frames
 //	4     entries: juno.AppendEntry, one after the other; many frames
-//	5     record: kind (1), index (8), bytes; commit certificates and epochs
+//	5     record: kind (1), index (8), bytes; commit certificates and epochs, among the entries, each
+//	      behind the entry that it speaks of
 //	6     end: number of elements (8), of entries (8), SHA-256 over all frames before it (32)
+//
+// Version 1, "juno carrier 1\n\x00", is still read: it has no frames of type 7, and all records stand
+// behind all entries.
 //
 // No frame is empty. Elements ascend by key, across frames too, and are as many as the manifest
 // says; entries begin right after the manifest's position, or with 1, and leave none out. Nothing

@@ -16,10 +16,14 @@ const recordBytesMax = certificateBytesMax
 // Cargo is what goes into a carrier.
 type Cargo struct {
 	Genesis *juno.Genesis
+	// Epochs are the ends of all epochs up to the last entry, in order: with them whoever reads the
+	// carrier knows whose signatures count, without believing the state in it.
+	Epochs []juno.EpochChange
 	// Snapshot is the state that the entries continue; nil if they begin with entry 1.
 	Snapshot *Snapshot
 	Entries  iter.Seq2[juno.Entry, error]
-	Records  iter.Seq2[juno.Record, error]
+	// Records are in the order of their indexes.
+	Records iter.Seq2[juno.Record, error]
 }
 
 // Export writes a carrier to w. It writes much and in small pieces; the caller brings the buffer
@@ -38,14 +42,16 @@ func Export(ctx context.Context, w io.Writer, c Cargo) error {
 	if err == nil {
 		err = f.write(frameGenesis, juno.AppendGenesis(nil, c.Genesis))
 	}
+	for i := 0; err == nil && i < len(c.Epochs); i++ {
+		err = f.write(frameEpoch, juno.AppendEpochChange(nil, &c.Epochs[i]))
+	}
 	if err == nil && c.Snapshot != nil {
 		err = e.snapshot(c.Snapshot)
 	}
 	if err == nil {
-		err = e.entries(c.Entries)
-	}
-	if err == nil {
-		err = e.records(c.Records)
+		next, stop := iter.Pull2(c.Records)
+		err = e.entries(c.Entries, next)
+		stop()
 	}
 	if err == nil {
 		err = f.end(e.elementCount, e.entryCount)
@@ -94,7 +100,19 @@ func (e *exporter) snapshot(s *Snapshot) error {
 	return e.flush(frameElements, true)
 }
 
-func (e *exporter) entries(all iter.Seq2[juno.Entry, error]) error {
+// entries writes entries, and behind each piece of them the records that speak of it.
+func (e *exporter) entries(
+	all iter.Seq2[juno.Entry, error], record func() (juno.Record, error, bool),
+) error {
+	r, err, more := record()
+	records := func() error {
+		for ; more && err == nil && r.Index < e.next; r, err, more = record() {
+			if err := e.record(r); err != nil {
+				return err
+			}
+		}
+		return err
+	}
 	for entry, err := range all {
 		if err != nil {
 			return err
@@ -108,23 +126,29 @@ func (e *exporter) entries(all iter.Seq2[juno.Entry, error]) error {
 		if err := e.flush(frameEntries, false); err != nil {
 			return err
 		}
+		if len(e.buffer) == 0 {
+			if err := records(); err != nil {
+				return err
+			}
+		}
 	}
-	return e.flush(frameEntries, true)
-}
-
-func (e *exporter) records(all iter.Seq2[juno.Record, error]) error {
-	for r, err := range all {
-		if err != nil {
-			return err
-		}
-		if len(r.Bytes) > recordBytesMax {
-			return fmt.Errorf("record %#x at %d: %d bytes, at most %d", r.Kind, r.Index,
-				len(r.Bytes), recordBytesMax)
-		}
-		b := juno.AppendU64([]byte{byte(r.Kind)}, uint64(r.Index))
-		if err := e.frames.write(frameRecord, append(b, r.Bytes...)); err != nil {
-			return err
-		}
+	if err := e.flush(frameEntries, true); err != nil {
+		return err
+	}
+	if err := records(); err != nil {
+		return err
+	}
+	if more {
+		return fmt.Errorf("%s record of entry %d, the last entry is %d", r.Kind, r.Index, e.next-1)
 	}
 	return nil
+}
+
+func (e *exporter) record(r juno.Record) error {
+	if len(r.Bytes) > recordBytesMax {
+		return fmt.Errorf("%s record at %d: %d bytes, at most %d", r.Kind, r.Index, len(r.Bytes),
+			recordBytesMax)
+	}
+	b := juno.AppendU64([]byte{byte(r.Kind)}, uint64(r.Index))
+	return e.frames.write(frameRecord, append(b, r.Bytes...))
 }

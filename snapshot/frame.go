@@ -15,8 +15,12 @@ import (
 	"juno"
 )
 
-// carrierMagic begins every carrier; the digit is the version of the format.
-const carrierMagic = "juno carrier 1\n\x00"
+// carrierMagic begins every carrier; the digit is the version of the format. Version 1, which is
+// still read, has no frames of epochs, and all records behind all entries.
+const (
+	carrierMagic  = "juno carrier 2\n\x00"
+	carrierMagic1 = "juno carrier 1\n\x00"
+)
 
 type frameType uint8
 
@@ -27,11 +31,12 @@ const (
 	frameEntries  frameType = 4
 	frameRecord   frameType = 5
 	frameEnd      frameType = 6
+	frameEpoch    frameType = 7 // between genesis and manifest
 )
 
 var frameNames = [...]string{
 	frameGenesis: "genesis", frameManifest: "manifest",
-	frameElements: "elements", frameEntries: "entries", frameRecord: "record", frameEnd: "end",
+	frameElements: "elements", frameEntries: "entries", frameRecord: "record", frameEnd: "end", frameEpoch: "epoch",
 }
 
 // String names the frame in errors.
@@ -110,11 +115,19 @@ type frameReader struct {
 	offset int64  // of the frame that was read last, in the uncompressed stream
 	length int64  // of that frame
 	before []byte // the sum over all frames before the one that was read last
+	// version is that of the format.
+	version int
 }
 
 func newFrameReader(r io.Reader) (*frameReader, error) {
 	magic := make([]byte, len(carrierMagic))
-	if _, err := io.ReadFull(r, magic); err != nil || string(magic) != carrierMagic {
+	_, err := io.ReadFull(r, magic)
+	version := 2
+	switch {
+	case err == nil && string(magic) == carrierMagic:
+	case err == nil && string(magic) == carrierMagic1:
+		version = 1
+	default:
 		return nil, fmt.Errorf("%w: not a Juno carrier: it begins with %q, want %q", ErrCorrupt,
 			magic, carrierMagic)
 	}
@@ -123,7 +136,9 @@ func newFrameReader(r io.Reader) (*frameReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &frameReader{r: bufio.NewReaderSize(z, 1<<16), zstd: z, sum: sha256.New()}, nil
+	return &frameReader{
+		r: bufio.NewReaderSize(z, 1<<16), zstd: z, sum: sha256.New(), version: version,
+	}, nil
 }
 
 func (r *frameReader) close() { r.zstd.Close() }
@@ -142,7 +157,7 @@ func (r *frameReader) next() (frameType, []byte, error) {
 		return 0, nil, r.corrupt("it ends without an end frame: %w", err)
 	}
 	t, size := frameType(head[0]), binary.BigEndian.Uint32(head[1:])
-	if t < frameGenesis || t > frameEnd || size > frameBytesMax {
+	if t < frameGenesis || t > frameEpoch || size > frameBytesMax {
 		return 0, nil, r.corrupt("%s of %d bytes, at most %d", t, size, frameBytesMax)
 	}
 	body := make([]byte, size+4)

@@ -16,6 +16,9 @@ import (
 type Receiver interface {
 	// Genesis comes first.
 	Genesis(g *juno.Genesis) error
+	// Epoch comes for the end of every epoch, in order. Its proof was not checked. Carriers of
+	// version 1 have none: there it is in the records, as far as it is there.
+	Epoch(e *juno.EpochChange) error
 	// Manifest comes next, if the entries do not begin with 1. Its signature was not checked.
 	Manifest(m *Manifest) error
 	// Element comes for every element of the state, in the order of their keys. Key and value may
@@ -26,7 +29,8 @@ type Receiver interface {
 	ManifestEnd() error
 	// Entries come in order, each one the next, some at a time. They may be kept.
 	Entries(all []juno.Entry) error
-	// Record comes for every record, after all entries.
+	// Record comes for every record, after the entry that it speaks of; in carriers of version 1
+	// after all entries.
 	Record(r juno.Record) error
 	// End comes when the carrier was complete and its hash right.
 	End() error
@@ -67,14 +71,29 @@ type importer struct {
 	done     bool
 }
 
-// step takes one frame. Frames come in the order of their types.
+// rank is the place of a type of frame in the order in which frames come.
+func (i *importer) rank(t frameType) int {
+	switch {
+	case t == frameEpoch && i.frames.version == 1:
+		return -1 // version 1 does not know it
+	case t == frameEpoch:
+		return 2*int(frameGenesis) + 1
+	case t == frameRecord && i.frames.version > 1:
+		return 2 * int(frameEntries)
+	}
+	return 2 * int(t)
+}
+
+// step takes one frame. Frames come in the order of their types, epochs before the manifest, and
+// records among the entries.
 func (i *importer) step() error {
 	t, body, err := i.frames.next()
 	if err != nil {
 		return err
 	}
-	many := t == frameElements || t == frameEntries || t == frameRecord
-	if t < i.last || (t == i.last && !many) || (i.last == 0) != (t == frameGenesis) {
+	many := t == frameElements || t == frameEntries || t == frameRecord || t == frameEpoch
+	if i.rank(t) < i.rank(i.last) || (t == i.last && !many) ||
+		(i.last == 0) != (t == frameGenesis) {
 		return i.frames.corrupt("%s after %s", t, i.last)
 	}
 	if t == frameElements && i.manifest == nil {
@@ -84,7 +103,7 @@ func (i *importer) step() error {
 		return i.frames.corrupt("%s frame with nothing in it", t)
 	}
 	i.last = t
-	if i.manifest != nil && t > frameElements {
+	if i.manifest != nil && i.rank(t) > i.rank(frameElements) {
 		if want := i.manifest.Elements; i.elements != want {
 			return i.frames.corrupt("%d elements came, the manifest says %d", i.elements, want)
 		}
@@ -111,6 +130,8 @@ func (i *importer) take(t frameType, body []byte) error {
 		}
 		i.next, i.cluster = 1, g.ID()
 		return i.to.Genesis(g)
+	case frameEpoch:
+		return i.takeEpoch(body)
 	case frameManifest:
 		m, err := ParseManifest(body)
 		if err != nil {
@@ -133,6 +154,15 @@ func (i *importer) take(t frameType, body []byte) error {
 	}
 	i.done = true
 	return i.to.End()
+}
+
+func (i *importer) takeEpoch(body []byte) error {
+	d := juno.NewDecoder(body)
+	e := d.EpochChange()
+	if err := d.Done(); err != nil {
+		return i.frames.corrupt("end of an epoch: %w", err)
+	}
+	return i.to.Epoch(&e)
 }
 
 func (i *importer) takeElements(body []byte) error {
@@ -181,6 +211,9 @@ func (i *importer) takeRecord(body []byte) error {
 	r.Bytes = d.Fixed(d.Rest())
 	if err := d.Done(); err != nil || len(r.Bytes) > recordBytesMax {
 		return i.frames.corrupt("record of %d bytes, want 9 to %d", len(body), 9+recordBytesMax)
+	}
+	if i.frames.version > 1 && r.Index >= i.next {
+		return i.frames.corrupt("%s record of entry %d before the entry", r.Kind, r.Index)
 	}
 	return i.to.Record(r)
 }

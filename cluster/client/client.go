@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"juno/verify"
+
 	"juno"
 )
 
@@ -96,16 +98,14 @@ func (c *Client) dialFirst() error {
 		named[n.ID] = true
 	}
 	if g := c.cfg.Genesis; g != nil {
-		at, err := newMembers(c.cfg.Cluster, &g.Config, nil)
+		all, err := verify.FromGenesis(g, c.cfg.Cluster)
+		if err == nil {
+			err = all.ExtendAll(c.cfg.Epochs)
+		}
 		if err != nil {
 			return err
 		}
-		for i := range c.cfg.Epochs {
-			if at, err = at.after(&c.cfg.Epochs[i], c.cfg.Cluster); err != nil {
-				return err
-			}
-		}
-		c.members, c.epochs = at, slices.Clone(c.cfg.Epochs)
+		c.members, c.epochs = newMembers(all), slices.Clone(c.cfg.Epochs)
 		c.relink()
 		return nil
 	}
@@ -243,7 +243,7 @@ func (c *Client) Name() string {
 		if l.info == nil || l.info.Client == "" {
 			continue
 		}
-		if said[l.info.Client]++; said[l.info.Client] >= c.members.need() {
+		if said[l.info.Client]++; said[l.info.Client] >= c.members.CorrectMin() {
 			return l.info.Client
 		}
 	}

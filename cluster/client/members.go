@@ -3,61 +3,28 @@ package client
 import (
 	"juno"
 	"juno/cluster/rpc"
+	"juno/verify"
 )
 
 // members is what the client knows of the membership. A value never changes.
 type members struct {
-	config *juno.EpochConfig
-	ring   *juno.Keyring // of the epoch
-	before *members      // of the epoch before; nil in the first, and in before itself
+	*verify.ProvenMembership                     // of the newest epoch that is proven
+	all                      *verify.Memberships // from the genesis on
+	config                   *juno.EpochConfig
 }
 
-// verify checks a detached certificate of this epoch or of the one before, whose last certificate
-// is all there is until this one has its first.
-func (m *members) verify(c *juno.QuorumCertificate) error {
-	of := m
-	if m.before != nil && c.Term.Epoch() == m.before.config.Epoch {
-		of = m.before
-	}
-	return c.Verify(of.config, of.ring, nil) // fails unless it is detached
-}
-
-// need is how many equal answers one believes: one of them is a correct voter's.
-func (m *members) need() int { return m.config.Faulty() + 1 }
-
-// opens returns who signed a statement, if that is a node of this epoch and its own signature.
-func (m *members) opens(batch *juno.BatchVerifier, node juno.NodeID, e juno.Envelope) error {
-	opened := m.ring.OpenAllWith(batch, []juno.Envelope{e}, 0)[0]
-	if opened.Err != nil {
-		return opened.Err
-	}
-	if s := opened.Verified.Signer(); s.Role != juno.RoleNode || s.Subject != node.String() {
-		return juno.ErrBadSignature
-	}
-	return nil
-}
-
-func newMembers(
-	cluster juno.ClusterID, cfg *juno.EpochConfig, before *members,
-) (*members, error) {
-	ring, err := cfg.Keyring(cluster)
-	if err != nil {
-		return nil, err
-	}
-	m := &members{config: cfg, ring: ring}
-	if before != nil {
-		m.before = &members{config: before.config, ring: before.ring}
-	}
-	return m, nil
+func newMembers(all *verify.Memberships) *members {
+	newest := all.Newest()
+	return &members{ProvenMembership: newest, all: all, config: newest.Config()}
 }
 
 // after returns the members of the next epoch, if e proves them.
-func (m *members) after(e *juno.EpochChange, cluster juno.ClusterID) (*members, error) {
-	next, err := e.Next(m.config, cluster)
-	if err != nil {
+func (m *members) after(e *juno.EpochChange) (*members, error) {
+	all := m.all.Clone()
+	if err := all.Extend(e); err != nil {
 		return nil, err
 	}
-	return newMembers(cluster, next, m)
+	return newMembers(all), nil
 }
 
 // learn follows the membership as far as an Info proves it. It returns whether the client should
@@ -71,22 +38,12 @@ func (c *Client) learn(l *link, i *rpc.Info, frame []byte) (more, changed bool) 
 		if i.Genesis == nil {
 			return true, false
 		}
-		if id := i.Genesis.ID(); id != c.cfg.Cluster {
-			c.accuse(
-				l.node.ID,
-				BadProof,
-				[][]byte{frame},
-				"its genesis is of ledger %s, want %s",
-				id,
-				c.cfg.Cluster,
-			)
-			return false, false
-		}
-		var err error
-		if at, err = newMembers(c.cfg.Cluster, &i.Genesis.Config, nil); err != nil {
+		all, err := verify.FromGenesis(i.Genesis, c.cfg.Cluster)
+		if err != nil {
 			c.accuse(l.node.ID, BadProof, [][]byte{frame}, "its genesis: %v", err)
 			return false, false
 		}
+		at = newMembers(all)
 	}
 	first := int(at.config.Epoch)
 	var proven []juno.EpochChange // from the end of epoch first on
@@ -95,7 +52,7 @@ func (c *Client) learn(l *link, i *rpc.Info, frame []byte) (more, changed bool) 
 		if e.Certificate.Term.Epoch() != at.config.Epoch {
 			continue // of an epoch that we know already, or a gap: the next Hello asks again
 		}
-		next, err := at.after(e, c.cfg.Cluster)
+		next, err := at.after(e)
 		if err != nil {
 			c.accuse(l.node.ID, BadProof, [][]byte{frame}, "its end of epoch %d: %v",
 				at.config.Epoch, err)
@@ -151,7 +108,7 @@ func (c *Client) leader() juno.NodeID {
 				same++
 			}
 		}
-		if same >= c.members.need() {
+		if c.members.Correct(same) {
 			best = l.term
 		}
 	}

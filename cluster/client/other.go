@@ -8,6 +8,7 @@ import (
 
 	"juno"
 	"juno/cluster/rpc"
+	"juno/verify"
 )
 
 // ask sends a request to one node and waits for its one answer.
@@ -170,7 +171,7 @@ func (c *Client) Receipt(ctx context.Context, index juno.Index) ([]byte, error) 
 
 // proven reports whether a receipt needs no more answers.
 func (c *Client) proven(r *juno.Receipt) bool {
-	report, err := juno.VerifyReceipt(r, c.cfg.Cluster)
+	report, err := verify.Receipt(r, c.cfg.Cluster)
 	return err == nil && (r.Result == nil || report.ResultProven())
 }
 
@@ -179,7 +180,7 @@ func (c *Client) mergeAnswers(to, from *juno.Receipt) {
 	for _, a := range from.Answers {
 		more := *to
 		more.Answers = append(slices.Clone(to.Answers), a)
-		if _, err := juno.VerifyReceipt(&more, c.cfg.Cluster); err == nil {
+		if _, err := verify.Receipt(&more, c.cfg.Cluster); err == nil {
 			to.Answers = more.Answers
 		}
 	}
@@ -226,8 +227,8 @@ const requestTimeout = 30 * time.Second
 func (c *Client) checkReceipt(l *link, index juno.Index, text []byte) error {
 	r, err := juno.ParseReceipt(text)
 	if err == nil {
-		var report *juno.ReceiptReport
-		report, err = juno.VerifyReceipt(r, c.cfg.Cluster)
+		var report *verify.Report
+		report, err = verify.Receipt(r, c.cfg.Cluster)
 		if err == nil && report.Pos.Index != index {
 			err = fmt.Errorf("it is of entry %d, want %d", report.Pos.Index, index)
 		}
@@ -258,10 +259,10 @@ func (c *Client) Admin(ctx context.Context, kind juno.Kind, payload []byte) erro
 		})
 	}
 	took, last := 0, error(nil)
-	for left := len(voters); took+left >= m.need() && left > 0; left-- {
+	for left := len(voters); took+left >= m.CorrectMin() && left > 0; left-- {
 		if err := <-results; err != nil {
 			last = err
-		} else if took++; took >= m.need() {
+		} else if took++; took >= m.CorrectMin() {
 			return nil
 		}
 	}
@@ -269,7 +270,7 @@ func (c *Client) Admin(ctx context.Context, kind juno.Kind, payload []byte) erro
 		"%w: %d voters have taken it, want %d (%w)",
 		ErrNoQuorum,
 		took,
-		m.need(),
+		m.CorrectMin(),
 		last,
 	)
 }

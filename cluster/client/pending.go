@@ -118,7 +118,7 @@ func (c *Client) onAnswers(l *link, s *juno.AnswerSheet, frame []byte) {
 		return
 	}
 	l.verifyMu.Lock()
-	err := m.opens(l.verify, s.Node, s.Envelope())
+	err := m.Opens(l.verify, s.Node, s.Envelope())
 	l.verifyMu.Unlock()
 	if err != nil {
 		c.accuse(l.node.ID, BadSignature, [][]byte{frame}, "answers: %v", err)
@@ -200,7 +200,7 @@ func (c *Client) hear(m *members, k *command, voter int, a *juno.AnswerItem, s *
 		var alone voterSet
 		alone.add(voter)
 		faults = contradictions(m, k, mine, alone)
-	case !k.settled && k.groups[mine].nodes.count() >= m.need():
+	case !k.settled && k.groups[mine].nodes.count() >= m.CorrectMin():
 		// What is believed comes first from now on.
 		k.groups[0], k.groups[mine] = k.groups[mine], k.groups[0]
 		for i := 1; i < len(k.groups); i++ {
@@ -394,7 +394,7 @@ func (c *Client) judge(k *command, voter int, x *rpc.Verdict, upto juno.Index) {
 			u.refusals[x.Code] = &voterSet{}
 		}
 		u.refusals[x.Code].add(voter)
-		want := m.need()
+		want := m.CorrectMin()
 		if x.Code == rpc.CodeHalted {
 			// Some may not have heard of the halt. What a quorum neither has nor takes is not
 			// final, and will not be while the halt lasts.

@@ -159,7 +159,7 @@ func (c *Client) highestProven(m *members, told []position) juno.Index {
 		if p.certificate == nil {
 			break
 		}
-		err := m.verify(p.certificate)
+		err := m.all.Certified(p.certificate)
 		if err == nil {
 			return p.index
 		}
@@ -193,7 +193,7 @@ func (c *Client) queryAgreed(ctx context.Context, q rpc.Query) (*Rows, error) {
 		question.EndOnly = endOnly
 		c.spawn(func() { answers <- c.gather(ctx, l, question) })
 	}
-	asked := min(m.need(), len(voters))
+	asked := min(m.CorrectMin(), len(voters))
 	for i, l := range voters[:asked] {
 		ask(l, i > 0)
 	}
@@ -280,7 +280,7 @@ func (c *Client) agreed(m *members, all []said) *Proof {
 				p.Disagree = append(p.Disagree, o.link.node.ID)
 			}
 		}
-		if len(p.Nodes) >= m.need() {
+		if len(p.Nodes) >= m.CorrectMin() {
 			return &p
 		}
 	}
@@ -322,7 +322,7 @@ func refusedBy(m *members, all []said) error {
 	refused := 0
 	for i := range all {
 		if isQueryError(all[i].err) {
-			if refused++; refused >= m.need() {
+			if refused++; refused >= m.CorrectMin() {
 				return all[i].err
 			}
 		}

@@ -275,7 +275,7 @@ func (c *Client) checkReading(node juno.NodeID, r *juno.Reading, asked juno.Hash
 		return fmt.Errorf("%s: answers in epoch %d, proven is epoch %d", node, r.Term.Epoch(),
 			m.config.Epoch)
 	}
-	err := m.opens(juno.NewBatchVerifier(1), r.Node, r.Envelope())
+	err := m.Opens(juno.NewBatchVerifier(1), r.Node, r.Envelope())
 	if err == nil && (r.Node != node || r.Asked != asked) {
 		err = errors.New("of another node, or of another question")
 	}
@@ -295,12 +295,13 @@ func (c *Client) VerifyHead(p juno.Pos, proof *juno.QuorumCertificate) error {
 	switch {
 	case proof == nil || m == nil:
 		return errors.New("there is no certificate")
-	case proof.Kind != juno.Commit || !proof.Detached:
-		return fmt.Errorf("a %s certificate proves nothing by itself", proof.Kind)
+	case !proof.Detached:
+		return errors.New("the certificate needs a log")
 	case proof.Pos != p && (proof.Pos.Index != p.Index+1 || proof.PrevHash != p.Hash):
 		return fmt.Errorf("the certificate is for %s, not %s", proof.Pos, p)
 	}
-	return m.verify(proof)
+	_, err := m.all.Position(proof, nil)
+	return err
 }
 
 // queryLocal asks one node, and another one if it does not answer.

@@ -213,7 +213,7 @@ func (c *Client) findNext() bool {
 	}
 	slices.Sort(told)
 	slices.SortFunc(heads, func(a, b juno.Head) int { return cmp.Compare(a.Index, b.Index) })
-	at := len(told) - c.members.need() // a correct voter has at least what is there
+	at := len(told) - c.members.CorrectMin() // a correct voter has at least what is there
 	if heads[at].Index > c.head.Index {
 		c.head = heads[at]
 	}

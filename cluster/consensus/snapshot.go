@@ -29,6 +29,8 @@ type SnapshotOffer struct {
 type SnapshotRequest struct {
 	From       juno.NodeID // who offered it; others may have it, too
 	Checkpoint *juno.CheckpointCertificate
+	// Epochs are the ends of the epochs that the offer bridges, in order.
+	Epochs []*juno.EpochRecord
 	// Config is the membership in force behind the checkpoint.
 	Config *juno.EpochConfig
 }
@@ -132,7 +134,7 @@ func (c *Core) stepOffer(m *SyncReply) error {
 	}
 	c.sync.offered = o
 	c.out.ready.Snapshot = &SnapshotRequest{
-		From: m.Node, Checkpoint: o.Checkpoint, Config: config,
+		From: m.Node, Checkpoint: o.Checkpoint, Epochs: o.Epochs, Config: config,
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 
 	"juno"
 	"juno/db/state"
-	"juno/embedded"
+	"juno/verify/files"
 )
 
 // query measures reading on the large ledger.
@@ -115,26 +115,26 @@ func (b *bench) verify() error {
 	if err != nil {
 		return err
 	}
-	verify := func(name, note string, o embedded.VerifyOptions) *gauge {
+	verify := func(name, note string, o files.Options) *gauge {
 		r := benchResult{Name: name, Unit: "entries/s", Note: note}
 		return b.whole(r, func(int, *pairs) (int, error) {
-			v, err := embedded.VerifyDirectory(b.ctx, path, o)
-			if err == nil && !v.OK() {
+			v, err := files.Directory(b.ctx, path, o)
+			if err == nil && !v.Verified() {
 				err = fmt.Errorf("%s is not sound: %+v", path, v.Findings)
 			}
 			if err != nil {
 				return 0, err
 			}
-			return int(v.Tip.Index - v.Start.Index), nil
+			return int(v.Held.Index - v.Start.Index), nil
 		})
 	}
 	return b.rounds(
 		b.verifying(),
 		verify("juno/verify-hash", "juno verify --hash-only",
-			embedded.VerifyOptions{HashOnly: true}),
+			files.Options{HashOnly: true}),
 		verify("juno/verify-signatures", "chain, proofs and every signature, all individual: "+
-			"juno verify --replay=false", embedded.VerifyOptions{SkipReplay: true}),
+			"juno verify --replay=false", files.Options{SkipReplay: true}),
 		verify("juno/verify-all", "the same, and everything executed again: juno verify",
-			embedded.VerifyOptions{}),
+			files.Options{}),
 	)
 }

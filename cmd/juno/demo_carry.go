@@ -28,7 +28,7 @@ func (d *demo) carry(ctx context.Context) error {
 	if err := d.close(); err != nil {
 		return err
 	}
-	imported, err := embedded.Import(ctx, file, elsewhere, "", nil)
+	imported, err := embedded.Import(ctx, file, elsewhere, embedded.ImportOptions{})
 	if err != nil {
 		return err
 	}

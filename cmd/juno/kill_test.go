@@ -18,6 +18,7 @@ import (
 
 	"juno"
 	"juno/embedded"
+	"juno/verify/files"
 )
 
 var (
@@ -167,8 +168,8 @@ type killing struct {
 // round kills one payer, and looks at what it left.
 func (k *killing) round(n int) {
 	k.acknowledged = append(k.acknowledged, k.killPayer(n)...)
-	v, err := embedded.VerifyDirectory(context.Background(), k.path, embedded.VerifyOptions{})
-	if err != nil || !v.OK() {
+	v, err := files.Directory(context.Background(), k.path, files.Options{})
+	if err != nil || !v.Verified() {
 		k.t.Errorf("verify what the kill left: %+v, %v", v, err)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"juno/embedded"
+	"juno/verify"
 )
 
 var snapshotVerb = verb{
@@ -25,6 +26,7 @@ func init() { snapshotVerb.run = runSnapshot }
 func runSnapshot(ctx context.Context, c console, args []string) error {
 	set := flags(c, &snapshotVerb)
 	whole := set.Bool("whole", false, "export: all history, from the first entry")
+	ledger := set.String("ledger", "", "import: the `hash` of the ledger that it must be of")
 	keys := set.String("keys", "", "import: take the keys of this `directory`, to go on writing")
 	keep := set.Int("keep", 1, "prune: how many stay, the newest ones")
 	words, err := parse(set, args, 2, 3)
@@ -45,7 +47,12 @@ func runSnapshot(ctx context.Context, c console, args []string) error {
 	case "export":
 		return exportLedger(ctx, c, rest[0], rest[1], *whole)
 	case "import":
-		return importLedger(ctx, c, rest[0], rest[1], *keys)
+		pinned, err := parsePin(*ledger)
+		if err != nil {
+			return err
+		}
+		return importLedger(ctx, c, rest[0], rest[1],
+			embedded.ImportOptions{Pinned: pinned, Keys: *keys})
 	case "verify":
 		return runVerify(ctx, c, rest)
 	case "prune":
@@ -134,10 +141,16 @@ func printExport(c console, file string, info embedded.ExportInfo) {
 	fmt.Fprintf(c.out, "%s holds %s, %d bytes\n", file, what, info.Bytes)
 }
 
-func importLedger(ctx context.Context, c console, file, path, keys string) error {
+func importLedger(
+	ctx context.Context, c console, file, path string, o embedded.ImportOptions,
+) error {
 	bar := progressLine(c.err, "importing")
-	info, err := embedded.Import(ctx, file, path, keys, func(n uint64) { bar.update(int(n), 0) })
+	o.Progress = func(n uint64) { bar.update(int(n), 0) }
+	info, err := embedded.Import(ctx, file, path, o)
 	bar.end()
+	if errors.Is(err, embedded.ErrNotProven) || errors.Is(err, verify.ErrPin) {
+		return refuse(c, file, err, "text")
+	}
 	if err != nil {
 		return err
 	}
@@ -146,7 +159,12 @@ func importLedger(ctx context.Context, c console, file, path, keys string) error
 }
 
 func printImport(c console, path string, info embedded.ImportInfo) {
-	fmt.Fprintf(c.out, "ledger %s in %s, up to %s\n", info.Cluster.Short(), path, info.Tip)
+	pinned := ""
+	if !info.Verdict.Pinned {
+		pinned = " (not pinned)"
+	}
+	fmt.Fprintf(c.out, "ledger %s%s in %s, up to %d/%s\n", info.Cluster, pinned, path,
+		info.Tip.Index, info.Tip.Hash)
 	if info.State > 0 {
 		fmt.Fprintf(c.out, "it holds no history before %d: AS OF an earlier index is an error\n",
 			info.State)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +12,9 @@ import (
 	"time"
 
 	"juno"
-	"juno/embedded"
 	"juno/snapshot"
+	"juno/verify"
+	"juno/verify/files"
 	"juno/wal"
 )
 
@@ -24,8 +26,9 @@ var verifyVerb = verb{
   juno verify books/snapshots/00000000000000001000.manifest
   juno verify receipt.json --ledger 3fa0…   the ledger that it must be of
 
-Exit code 0: everything is as it was written and signed. 3: it is not; the first bad entry is
-named, with what was expected and what was found. 1: it could not be read.
+Exit code 0: verified, up to the head that is named; what is held behind it is counted, and what
+was not checked is named. 3: something is wrong, or is no more than somebody's word; the first bad
+entry is named, with what was expected and found, or who claims what. 1: it could not be read.
 `,
 }
 
@@ -35,45 +38,76 @@ func runVerify(ctx context.Context, c console, args []string) error {
 	set := flags(c, &verifyVerb)
 	from := set.Uint64("from", 0, "first index to report on; 0 is the first that is held")
 	to := set.Uint64("to", 0, "index after the last; 0 is the end")
-	hashOnly := set.Bool("hash-only", false, "the hash chain and nothing else: fast")
+	hashOnly := set.Bool("hash-only", false, "only the hash chain, the members and the newest "+
+		"certificate: fast")
 	signatures := set.Bool("signatures", true, "check every client signature")
 	replay := set.Bool("replay", true, "execute the log again and compare states and balances")
 	ledger := set.String("ledger", "", "the `hash` of the ledger that it must be of")
+	format := set.String("format", "text", "text, or json: one record for each check")
 	words, err := parse(set, args, 1, 1)
 	if err != nil {
 		return err
 	}
-	var pinned juno.ClusterID
-	if *ledger != "" {
-		if pinned, err = juno.ParseHash(*ledger); err != nil || pinned == (juno.ClusterID{}) {
-			return usagef("--ledger %q: want the hash that juno status shows (%v)", *ledger, err)
-		}
+	pinned, err := parsePin(*ledger)
+	if err != nil {
+		return err
 	}
-	bar := progressLine(c.err, "verifying")
-	options := embedded.VerifyOptions{
-		HashOnly: *hashOnly, SkipSignatures: !*signatures,
-		SkipReplay: !*replay, From: juno.Index(*from), To: juno.Index(*to),
-		Progress: func(done, total int64) { bar.update(int(done>>10), int(total>>10)) },
+	if *format != "text" && *format != "json" {
+		return usagef("--format %q: want text or json", *format)
 	}
-	started := time.Now()
 	kind, err := kindOf(words[0])
 	if err != nil {
 		return err
 	}
 	if kind == kindReceipt {
-		return verifyReceipt(c, words[0], pinned)
+		return verifyReceipt(c, words[0], pinned, *format)
 	}
-	v, err := verifyPath(ctx, kind, words[0], options)
+	bar := progressLine(c.err, "verifying")
+	started := time.Now()
+	v, err := verifyPath(ctx, kind, words[0], files.Options{
+		Pinned: pinned, HashOnly: *hashOnly, SkipSignatures: !*signatures,
+		SkipReplay: !*replay, From: juno.Index(*from), To: juno.Index(*to),
+		Progress: func(done, total int64) { bar.update(int(done>>10), int(total>>10)) },
+	})
 	bar.end()
 	if errors.Is(err, snapshot.ErrCorrupt) || errors.Is(err, juno.ErrMalformed) ||
-		errors.Is(err, wal.ErrCluster) {
-		fmt.Fprintf(c.out, "BAD  %s: %v\n", words[0], err)
-		return &exitError{exitVerify}
+		errors.Is(err, wal.ErrCluster) || errors.Is(err, verify.ErrPin) ||
+		errors.Is(err, verify.ErrEvidence) {
+		return refuse(c, words[0], err, *format)
 	}
 	if err != nil {
 		return err
 	}
-	return report(c, words[0], v, pinned, time.Since(started))
+	return report(c, words[0], v, *format, time.Since(started))
+}
+
+// parsePin reads the hash of the ledger that somebody expects; empty stands for any.
+func parsePin(text string) (pinned juno.ClusterID, err error) {
+	if text == "" {
+		return pinned, nil
+	}
+	if pinned, err = juno.ParseHash(text); err != nil || pinned == (juno.ClusterID{}) {
+		return pinned, usagef("--ledger %q: want the hash that juno status shows (%v)", text, err)
+	}
+	return pinned, nil
+}
+
+// refuse prints why nothing could be verified of a path: it is of another ledger, or its bytes are
+// no ledger's.
+func refuse(c console, path string, err error, format string) error {
+	if format == "json" {
+		_ = printJSON(c.out, map[string]any{"verified": false, "problem": juno.Clean(err.Error())})
+	} else {
+		fmt.Fprintf(c.out, "BAD  %s: %s\n", path, juno.Clean(err.Error()))
+	}
+	return &exitError{exitVerify}
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 type pathKind int
@@ -114,45 +148,44 @@ func kindOf(path string) (pathKind, error) {
 }
 
 func verifyPath(
-	ctx context.Context, kind pathKind, path string, o embedded.VerifyOptions,
-) (*embedded.Verdict, error) {
+	ctx context.Context, kind pathKind, path string, o files.Options,
+) (*verify.Verdict, error) {
 	switch kind {
 	case kindDirectory:
-		return embedded.VerifyDirectory(ctx, path, o)
+		return files.Directory(ctx, path, o)
 	case kindSnapshot:
-		return embedded.VerifySnapshot(ctx, path)
+		return files.Snapshot(ctx, path, o)
 	}
-	return embedded.VerifyCarrier(ctx, path, o)
+	return files.Export(ctx, path, o)
 }
 
 // report prints the findings and turns them into an exit code.
-func report(
-	c console, path string, v *embedded.Verdict, pinned juno.ClusterID, took time.Duration,
-) error {
-	if pinned != (juno.ClusterID{}) && pinned != v.Cluster {
-		fmt.Fprintf(c.out, "BAD  %s is of ledger %s, want %s\n", path, v.Cluster, pinned)
+func report(c console, path string, v *verify.Verdict, format string, took time.Duration) error {
+	switch {
+	case format == "json":
+		if err := printJSON(c.out, v.Record()); err != nil {
+			return err
+		}
+	default:
+		wrong := printFindings(c.out, v.Findings)
+		if v.Missing != nil {
+			fmt.Fprintf(c.out, "BAD claimed    %s\n", juno.Clean(v.Missing.Error()))
+		}
+		took = took.Round(time.Millisecond)
+		if wrong {
+			fmt.Fprintf(c.out, "%s: NOT what was written and signed, ledger %s (%s)\n", path, v.Ledger,
+				took)
+		} else {
+			fmt.Fprintf(c.out, "%s: %s, in %s\n", path, v.Summary(), took)
+		}
+	}
+	if !v.Verified() {
 		return &exitError{exitVerify}
 	}
-	entries := printFindings(c.out, v)
-	took = took.Round(time.Millisecond)
-	if !v.OK() {
-		fmt.Fprintf(c.out, "%s: NOT what was written and signed (%s)\n", path, took)
-		return &exitError{exitVerify}
-	}
-	noun := "entries"
-	if entries == 1 {
-		noun = "entry"
-	}
-	tail := ""
-	if v.Unproven > 0 {
-		tail = fmt.Sprintf(", of which the last %d are not proven final yet", v.Unproven)
-	}
-	fmt.Fprintf(c.out, "%s: verified, ledger %s, %d %s to %s%s, in %s\n", path,
-		v.Cluster.Short(), entries, noun, v.Tip, tail, took)
 	return nil
 }
 
-func verifyReceipt(c console, path string, pinned juno.ClusterID) error {
+func verifyReceipt(c console, path string, pinned juno.ClusterID, format string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -164,13 +197,14 @@ func verifyReceipt(c console, path string, pinned juno.ClusterID) error {
 	}
 	r, err := juno.ParseReceipt(text)
 	if err != nil {
-		fmt.Fprintf(c.out, "BAD  %s: %v\n", path, err)
-		return &exitError{exitVerify}
+		return refuse(c, path, err, format)
 	}
-	proven, err := juno.VerifyReceipt(r, pinned)
+	proven, err := verify.Receipt(r, pinned)
 	if err != nil {
-		fmt.Fprintf(c.out, "BAD  %s: %v\n", path, err)
-		return &exitError{exitVerify}
+		return refuse(c, path, err, format)
+	}
+	if format == "json" {
+		return printJSON(c.out, proven.Record())
 	}
 	fmt.Fprintln(c.out, proven)
 	return nil

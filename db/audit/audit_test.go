@@ -8,6 +8,7 @@ import (
 
 	"juno"
 	"juno/db/state"
+	"juno/verify"
 )
 
 // ledger is a log of one node, with its certificates.
@@ -138,10 +139,21 @@ func (l *ledger) replayed(t *testing.T) *Memory {
 	return a.replay.state
 }
 
+// members returns the membership of epoch 0.
+func (l *ledger) members(t testing.TB) *verify.Memberships {
+	t.Helper()
+	m, err := verify.FromGenesis(l.genesis, l.genesis.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func (l *ledger) options(t *testing.T) Options {
 	end := l.replayed(t)
 	return Options{
 		Genesis: l.genesis, Start: l.start(), Signatures: true, Proofs: true, Replay: true,
+		Members: l.members(t),
 		Balances: func(yield func(account, currency string, amount juno.Amount) bool) error {
 			return end.Scan([]byte{byte(state.KindBalance)}, func(key, value []byte) bool {
 				k, _ := state.ParseKey(key)
@@ -153,7 +165,7 @@ func (l *ledger) options(t *testing.T) Options {
 }
 
 // audit runs an auditor over the log in stretches.
-func (l *ledger) audit(t *testing.T, o Options, stretch int) map[string]Finding {
+func (l *ledger) audit(t *testing.T, o Options, stretch int) map[string]juno.Finding {
 	t.Helper()
 	a, err := New(o)
 	if err != nil {
@@ -176,7 +188,7 @@ func (l *ledger) audit(t *testing.T, o Options, stretch int) map[string]Finding 
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := make(map[string]Finding)
+	all := make(map[string]juno.Finding)
 	for _, f := range findings {
 		all[f.Check] = f
 	}
@@ -361,7 +373,7 @@ func TestRangesBeginAtAnyState(t *testing.T) {
 func TestChainOfStretches(t *testing.T) {
 	l := newLedger().fill()
 	n := juno.Index(len(l.entries))
-	run := func(entries []juno.Chained, order []int, known ...juno.Pos) Finding {
+	run := func(entries []juno.Chained, order []int, known ...juno.Pos) juno.Finding {
 		c := NewChain(l.start(), n+1, known...)
 		size := (len(entries) + len(order) - 1) / len(order)
 		for _, i := range order {

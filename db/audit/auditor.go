@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"juno"
 	"juno/db/state"
+	"juno/verify"
 )
 
 // Options says what is verified, and against what.
@@ -14,9 +16,14 @@ type Options struct {
 	Genesis *juno.Genesis
 	// Start is the position before the first entry that will come.
 	Start juno.Pos
-	// State is the state at Start, which the caller trusts. Where Start is the beginning it may be
-	// nil: then it is the genesis.
+	// Members are the memberships that are proven so far; Proofs needs them, and extends them.
+	Members *verify.Memberships
+	// State is the state at StateAt, which the caller has proven or reports as a claim. Where the
+	// log begins with entry 1 it may be nil: then it is the genesis.
 	State state.View
+	// StateAt is where the state is of; zero stands for Start. Of the entries up to there only the
+	// chain and the certificates are verified.
+	StateAt juno.Pos
 	// From and To bound what is reported: [From, To). Entries before From are needed to know what
 	// is valid there; of them only the chain is verified. 0 stands for the first entry, and for the
 	// end of what will come.
@@ -49,7 +56,7 @@ type RecordedState struct {
 type Auditor struct {
 	options Options
 	cluster juno.ClusterID
-	chain   Finding
+	chain   juno.Finding
 	at      juno.Pos // last entry of the chain
 	valid   *validity
 	proofs  *proofs
@@ -63,33 +70,44 @@ func New(o Options) (*Auditor, error) {
 	if o.From = max(o.From, o.Start.Index+1); o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	view, err := o.view()
-	if err != nil {
-		return nil, err
+	if o.StateAt == (juno.Pos{}) {
+		o.StateAt = o.Start
+	} else if o.StateAt != o.Start {
+		o.Known = append(slices.Clip(o.Known), o.StateAt)
 	}
-	a := &Auditor{options: o, cluster: o.Genesis.ID(), at: o.Start}
-	a.chain = Finding{Check: CheckChain, From: o.From, OK: true}
-	if o.Signatures || o.Proofs {
-		prefix, err := o.prefix(view)
-		if err != nil {
+	if o.Proofs && o.Members == nil {
+		return nil, errNoMembers
+	}
+	var view state.View
+	if o.Signatures || o.Replay || o.Balances != nil {
+		var err error
+		if view, err = o.view(); err != nil {
 			return nil, err
 		}
+	}
+	a := &Auditor{options: o, cluster: o.Genesis.ID(), at: o.Start}
+	a.chain = juno.Finding{Check: CheckChain, From: o.From, OK: true}
+	if o.Signatures || o.Proofs {
 		a.pool = newPool(o.Workers)
-		if o.Signatures {
-			a.valid = newValidity(prefix, a.pool, &o)
+	}
+	if o.Proofs {
+		a.proofs = newProofs(a.pool, &o)
+	}
+	if o.Signatures {
+		prefix, err := o.prefix(view)
+		if err != nil {
+			return nil, errors.Join(err, a.stop())
 		}
-		if o.Proofs {
-			a.proofs = newProofs(prefix, a.pool, &o)
-		}
+		a.valid = newValidity(prefix, a.pool, &o)
 	}
 	if o.Replay || o.Balances != nil {
 		if o.Results == nil && !o.Replay {
 			a.stop()
 			return nil, errors.New("audit: postings need the results of the commands, or a replay")
 		}
+		var err error
 		if a.replay, err = newReplay(view, &o); err != nil {
-			a.stop()
-			return nil, err
+			return nil, errors.Join(err, a.stop())
 		}
 	}
 	return a, nil
@@ -101,8 +119,8 @@ func (o *Options) view() (state.View, error) {
 		return o.State, nil
 	}
 	if o.Start.Index != 0 {
-		return nil, fmt.Errorf("audit: the log begins behind entry %d; without the state there, a "+
-			"snapshot, only its chain can be checked", o.Start.Index)
+		return nil, fmt.Errorf("audit: the log begins behind entry %d; without a state there, a "+
+			"snapshot, only its chain and certificates can be checked", o.Start.Index)
 	}
 	elements, err := state.Genesis(o.Genesis)
 	if err != nil {
@@ -121,9 +139,9 @@ func (o *Options) prefix(view state.View) (*state.Prefix, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit: state at the start: %w", err)
 	}
-	if cluster := p.Keyring().Cluster(); p.Last() != o.Start.Index || cluster != o.Genesis.ID() {
+	if cluster := p.Keyring().Cluster(); p.Last() != o.StateAt.Index || cluster != o.Genesis.ID() {
 		return nil, fmt.Errorf("audit: state of entry %d in cluster %s, want that of entry %d in "+
-			"cluster %s", p.Last(), cluster.Short(), o.Start.Index, o.Genesis.ID().Short())
+			"cluster %s", p.Last(), cluster.Short(), o.StateAt.Index, o.Genesis.ID().Short())
 	}
 	if err := p.Recalled(); err != nil {
 		return nil, fmt.Errorf("audit: state at the start: %w", err)
@@ -144,7 +162,7 @@ func (a *Auditor) Entries(entries []juno.Chained) {
 		e := &entries[i]
 		link := e.Header()
 		a.link(e, &link)
-		if a.valid != nil {
+		if a.valid != nil && e.Index > a.options.StateAt.Index {
 			a.valid.entry(&e.Entry)
 		}
 		if a.proofs != nil {
@@ -155,7 +173,11 @@ func (a *Auditor) Entries(entries []juno.Chained) {
 		a.valid.forget()
 	}
 	if a.replay != nil {
-		a.execute(entries)
+		from := 0
+		for from < len(entries) && entries[from].Index <= a.options.StateAt.Index {
+			from++
+		}
+		a.execute(entries[from:])
 	}
 	for _, p := range a.options.Known {
 		for i := range entries {
@@ -186,12 +208,12 @@ func (a *Auditor) link(e *juno.Chained, link *juno.EntryHeader) {
 	if a.chain.OK {
 		switch hash := link.Chain(a.at.Hash, e.Index); {
 		case e.Index != a.at.Index+1:
-			a.chain.keep(fault{
+			keep(&a.chain, fault{
 				a.at.Index + 1, fmt.Sprintf("entry %d", a.at.Index+1),
 				fmt.Sprintf("entry %d", e.Index), detailMissing,
 			})
 		case hash != e.Hash:
-			a.chain.keep(fault{e.Index, e.Hash.String(), hash.String(), detailHash})
+			keep(&a.chain, fault{e.Index, e.Hash.String(), hash.String(), detailHash})
 		case e.Index >= a.chain.From:
 			a.chain.Items++
 		}
@@ -201,7 +223,7 @@ func (a *Auditor) link(e *juno.Chained, link *juno.EntryHeader) {
 
 func (a *Auditor) known(p juno.Pos, hash juno.Hash) {
 	if p.Hash != hash {
-		a.chain.keep(fault{p.Index, p.Hash.String(), hash.String(), detailKnown})
+		keep(&a.chain, fault{p.Index, p.Hash.String(), hash.String(), detailKnown})
 	}
 }
 
@@ -212,17 +234,32 @@ func (a *Auditor) Certificate(c *juno.QuorumCertificate) {
 	}
 }
 
+// Epoch checks the proof that an epoch ended. Proofs come in the order of their epochs.
+func (a *Auditor) Epoch(e *juno.EpochChange) {
+	if a.proofs != nil {
+		a.proofs.epoch(e)
+	}
+}
+
+// Proven returns the newest position that a certificate proves, after Finish; nil if none does.
+func (a *Auditor) Proven() *verify.ProvenPosition {
+	if a.proofs == nil {
+		return nil
+	}
+	return a.proofs.newest
+}
+
 // Damage notes that the log could not be read at an entry. Nothing can follow it.
 func (a *Auditor) Damage(index juno.Index, err error) {
-	a.chain.keep(fault{index, "an entry that can be read", "damage", err.Error()})
+	keep(&a.chain, fault{index, "an entry that can be read", "damage", err.Error()})
 }
 
 // Finish ends the auditor and returns one finding per check. The error says that a check could not
 // be carried out; what was found is returned all the same.
-func (a *Auditor) Finish() ([]Finding, error) {
+func (a *Auditor) Finish() ([]juno.Finding, error) {
 	end := a.at.Index + 1
 	if to := a.options.To; to != 0 && end != to && a.chain.OK {
-		a.chain.keep(fault{end, fmt.Sprintf("entry %d", end), "", detailMissing})
+		keep(&a.chain, fault{end, fmt.Sprintf("entry %d", end), "", detailMissing})
 	}
 	if a.proofs != nil {
 		a.proofs.finish()
@@ -231,7 +268,7 @@ func (a *Auditor) Finish() ([]Finding, error) {
 	if err == nil {
 		err = a.failed
 	}
-	var all []*Finding
+	var all []*juno.Finding
 	all = append(all, &a.chain)
 	if a.valid != nil {
 		all = append(all, &a.valid.finding)
@@ -251,7 +288,7 @@ func (a *Auditor) Finish() ([]Finding, error) {
 			all = append(all, &books.finding)
 		}
 	}
-	findings := make([]Finding, len(all))
+	findings := make([]juno.Finding, len(all))
 	for i, f := range all {
 		f.To = end
 		findings[i] = *f
@@ -262,11 +299,11 @@ func (a *Auditor) Finish() ([]Finding, error) {
 // compareBooks compares the balances, if the postings are those of all entries before To.
 func (a *Auditor) compareBooks(b *books, end juno.Index) error {
 	if to := a.options.To; to != 0 && end != to {
-		b.finding.keep(fault{end, "the postings of all entries", "", detailMissing})
+		keep(&b.finding, fault{end, "the postings of all entries", "", detailMissing})
 		return nil
 	}
 	if a.replay.broken {
-		b.finding.keep(fault{
+		keep(&b.finding, fault{
 			a.replay.finding.FirstBad, "the postings of all entries", "",
 			"the entry cannot be executed",
 		})

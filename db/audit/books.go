@@ -17,7 +17,7 @@ type balancesFunc = func(yield func(account, currency string, amount juno.Amount
 
 // books adds up the postings of every account.
 type books struct {
-	finding Finding
+	finding juno.Finding
 	below   state.View
 	// posted holds, under the key of a balance, what the account holds by its postings, and the
 	// entry of the last one: amount, index (uvarint).
@@ -28,8 +28,9 @@ type books struct {
 
 func newBooks(below state.View, o *Options) *books {
 	return &books{
-		finding: Finding{Check: CheckBalances, From: o.Start.Index + 1, OK: true}, below: below,
-		posted: NewMemory(),
+		finding: juno.Finding{Check: CheckBalances, From: o.StateAt.Index + 1, OK: true},
+		below:   below,
+		posted:  NewMemory(),
 	}
 }
 
@@ -63,7 +64,7 @@ func (b *books) post(name, currency string, amount juno.Amount, index juno.Index
 	}
 	after, err := before.Add(amount)
 	if err != nil {
-		b.finding.keep(fault{index, "a balance of at most 512 bits", "more", "account " + name})
+		keep(&b.finding, fault{index, "a balance of at most 512 bits", "more", "account " + name})
 	}
 	b.value = juno.AppendUvarint(juno.AppendAmount(b.value[:0], after), uint64(index))
 	b.posted.Put(b.key, b.value)
@@ -120,7 +121,7 @@ func (b *books) compare(all balancesFunc) error {
 	}
 	for _, currency := range slices.Sorted(maps.Keys(sums)) {
 		if sum := sums[currency]; sum.Sign() != 0 && b.finding.OK {
-			b.finding.keep(fault{
+			keep(&b.finding, fault{
 				b.finding.From, "0", sum.String(),
 				"the balances in " + currency + " do not add up to zero",
 			})
@@ -150,7 +151,7 @@ func (b *books) missing(all balancesFunc) error {
 }
 
 func (b *books) wrong(name, currency string, last juno.Index, expected, actual string) {
-	b.finding.keep(fault{
+	keep(&b.finding, fault{
 		max(last, b.finding.From), expected, actual,
 		fmt.Sprintf("balance of %s in %s is not what its postings give", name, currency),
 	})

@@ -22,7 +22,7 @@ const (
 // goroutines at once. It takes two hashes per entry, half a microsecond.
 type Chain struct {
 	mu      sync.Mutex
-	finding Finding
+	finding juno.Finding
 	start   juno.Pos
 	known   []juno.Pos
 	joints  []joint
@@ -39,7 +39,7 @@ type joint struct {
 // must go through the known positions.
 func NewChain(start juno.Pos, to juno.Index, known ...juno.Pos) *Chain {
 	return &Chain{
-		finding: Finding{Check: CheckChain, From: start.Index + 1, To: to, OK: true},
+		finding: juno.Finding{Check: CheckChain, From: start.Index + 1, To: to, OK: true},
 		start:   start, known: known,
 	}
 }
@@ -57,7 +57,7 @@ func (c *Chain) Stretch(entries []juno.Chained) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if bad != nil {
-		c.finding.keep(*bad)
+		keep(&c.finding, *bad)
 	}
 	c.finding.Items += uint64(len(entries))
 	c.joints = append(c.joints, j)
@@ -87,7 +87,7 @@ func follows(before juno.Pos, e *juno.Chained) *fault {
 // compare compares a known position with the hash that the log has there.
 func (c *Chain) compare(known juno.Pos, hash juno.Hash) {
 	if known.Hash != hash {
-		c.finding.keep(fault{known.Index, known.Hash.String(), hash.String(), detailKnown})
+		keep(&c.finding, fault{known.Index, known.Hash.String(), hash.String(), detailKnown})
 	}
 }
 
@@ -95,11 +95,11 @@ func (c *Chain) compare(known juno.Pos, hash juno.Hash) {
 func (c *Chain) Damage(index juno.Index, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.finding.keep(fault{index, "an entry that can be read", "damage", err.Error()})
+	keep(&c.finding, fault{index, "an entry that can be read", "damage", err.Error()})
 }
 
 // Finish joins the stretches and returns the outcome.
-func (c *Chain) Finish() Finding {
+func (c *Chain) Finish() juno.Finding {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	slices.SortFunc(c.joints, func(a, b joint) int {
@@ -111,12 +111,15 @@ func (c *Chain) Finish() Finding {
 			break
 		}
 		if hash := j.link.Chain(at.Hash, j.first.Index); hash != j.first.Hash {
-			c.finding.keep(fault{j.first.Index, j.first.Hash.String(), hash.String(), detailHash})
+			keep(&c.finding, fault{j.first.Index, j.first.Hash.String(), hash.String(), detailHash})
 		}
 		at = j.last
 	}
 	if at.Index+1 != c.finding.To {
-		c.finding.keep(fault{at.Index + 1, fmt.Sprintf("entry %d", at.Index+1), "", detailMissing})
+		keep(&c.finding, fault{
+			at.Index + 1, fmt.Sprintf("entry %d", at.Index+1), "",
+			detailMissing,
+		})
 	}
 	return c.finding
 }

@@ -1,39 +1,6 @@
 package audit
 
-import (
-	"fmt"
-
-	"juno"
-)
-
-// Finding is the outcome of one check over the entries [From, To).
-type Finding struct {
-	Check    string // "chain", "signatures", "proofs", "state", "balances"
-	From, To juno.Index
-	Items    uint64 // how many things were checked
-	OK       bool
-	FirstBad juno.Index // the first entry that is wrong; 0 if OK
-	Expected string
-	Actual   string
-	Detail   string
-}
-
-// String is one line for people.
-func (f *Finding) String() string {
-	if f.OK {
-		return fmt.Sprintf("%s of entries %d to %d: %d checked, ok. %s", f.Check, f.From, f.To-1,
-			f.Items, f.Detail)
-	}
-	return fmt.Sprintf("%s: entry %d: %s (expected %s, found %s)", f.Check, f.FirstBad, f.Detail,
-		orNothing(f.Expected), orNothing(f.Actual))
-}
-
-func orNothing(s string) string {
-	if s == "" {
-		return "nothing"
-	}
-	return s
-}
+import "juno"
 
 // fault is what is wrong with an entry.
 type fault struct {
@@ -43,10 +10,4 @@ type fault struct {
 }
 
 // keep notes a fault unless there is one at an earlier entry.
-func (f *Finding) keep(bad fault) {
-	if !f.OK && f.FirstBad <= bad.index {
-		return
-	}
-	f.OK, f.FirstBad = false, bad.index
-	f.Expected, f.Actual, f.Detail = bad.expected, bad.actual, bad.detail
-}
+func keep(f *juno.Finding, bad fault) { f.Fail(bad.index, bad.expected, bad.actual, bad.detail) }

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"juno"
+	"juno/verify"
 )
 
 const (
@@ -28,6 +29,9 @@ type pool struct {
 type job struct {
 	items    []item
 	messages []byte
+	// attestations, if there are any, are all that the job is: certificates to be proven.
+	attestations []*verify.Attestation
+	proofs       *proofs
 }
 
 // item is one signature.
@@ -36,7 +40,7 @@ type item struct {
 	signature  juno.Signature
 	start, end int // of the message
 	index      juno.Index
-	finding    *Finding
+	finding    *juno.Finding
 	what       string // whose signature, for people
 }
 
@@ -53,6 +57,10 @@ func (p *pool) work() {
 	defer p.group.Done()
 	batch := juno.NewBatchVerifier(jobSignatures)
 	for j := range p.jobs {
+		if len(j.attestations) > 0 {
+			j.proofs.proven(verify.Prove(batch, j.attestations), j.attestations)
+			continue
+		}
 		for i := range j.items {
 			s := &j.items[i]
 			batch.Add(s.public, j.messages[s.start:s.end], s.signature)
@@ -74,17 +82,17 @@ func (p *pool) work() {
 func (p *pool) bad(s *item) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.finding.keep(fault{
+	keep(s.finding, fault{
 		s.index, "a valid signature of " + s.what, "one that is not",
 		"bad signature",
 	})
 }
 
 // keep notes a fault in a finding that jobs may write to as well.
-func (p *pool) keep(f *Finding, bad fault) {
+func (p *pool) keep(f *juno.Finding, bad fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f.keep(bad)
+	keep(f, bad)
 }
 
 // add queues a signature over an envelope. It waits while all workers are busy.

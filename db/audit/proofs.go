@@ -1,100 +1,94 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"juno"
-	"juno/db/state"
+	"juno/verify"
 )
 
-// CheckProofs is the name of the check of commit certificates.
+// CheckProofs is the name of the check of commit certificates and ends of epochs.
 const CheckProofs = "proofs"
 
-// windowEntries is how far behind the newest entry a certificate may speak of entries: twice as
-// many as can be in flight (docs/SPECIFICATION.md, N1). 81 bytes each.
-const windowEntries = 128 << 10
+const (
+	// windowEntries is how far behind the newest entry a certificate may speak of entries: twice as
+	// many as can be in flight. 81 bytes each.
+	windowEntries = 128 << 10
+	// waitingMax bounds the certificates that wait for entries or for a membership. A node has a few
+	// of them behind its newest entry; whoever writes files may have written millions.
+	waitingMax = 64 << 10
+	// jobAttestations is how many certificates are proven in one batch.
+	jobAttestations = 256
+)
 
-// proofs checks commit certificates against the entries.
+// proofs checks commit certificates against the entries, under memberships that package verify has
+// proven. The entries say where epochs end, but never who votes in the next one.
 type proofs struct {
-	finding Finding
-	cluster juno.ClusterID
+	finding juno.Finding
 	pool    *pool
-	// epochs are the memberships met so far.
-	epochs map[uint32]*membership
+	members *verify.Memberships
+	window  *window
+	// ends are the Config entries on the chain, by the epoch that they end.
+	ends    map[uint32]juno.Pos
+	changes []juno.EpochChange        // of epochs that are not proven yet
+	waiting []*juno.QuorumCertificate // for entries or epochs that are not there yet
+	dropped int                       // certificates that found no room to wait
+	filling []*verify.Attestation     // certificates whose signatures are to be checked
+	unknown map[uint32]*unprovenEpoch // epochs whose membership is not proven, at the end
 
-	start  juno.Pos
-	last   juno.Index
-	hashes []juno.Hash // of the newest windowEntries entries, at index modulo windowEntries
-	links  []juno.EntryHeader
-
-	waiting []*juno.QuorumCertificate // for entries that are not there yet
-	covered juno.Index                // newest entry that a certificate commits
+	// Of the pool's mutex:
+	newest *verify.ProvenPosition
 }
 
-type membership struct {
-	config *juno.EpochConfig
-	ring   *juno.Keyring
+// unprovenEpoch is what came under the name of an epoch that nobody has proven.
+type unprovenEpoch struct {
+	certificates int
+	first        juno.Index
+	nodes        map[juno.NodeID]bool
 }
 
-func newProofs(prefix *state.Prefix, pool *pool, o *Options) *proofs {
-	p := &proofs{
-		finding: Finding{Check: CheckProofs, From: o.From, OK: true}, cluster: o.Genesis.ID(),
-		pool: pool, epochs: make(map[uint32]*membership), start: o.Start, last: o.Start.Index,
-		hashes: make([]juno.Hash, windowEntries), links: make([]juno.EntryHeader, windowEntries),
+func newProofs(pool *pool, o *Options) *proofs {
+	return &proofs{
+		finding: juno.Finding{Check: CheckProofs, From: o.From, OK: true}, pool: pool,
+		members: o.Members, window: newWindow(o.Start), ends: make(map[uint32]juno.Pos),
+		unknown: make(map[uint32]*unprovenEpoch),
 	}
-	p.join(prefix.Config())
-	return p
 }
 
-// join notes a membership.
-func (p *proofs) join(c *juno.EpochConfig) {
-	ring, err := c.Keyring(p.cluster)
-	if err != nil {
-		p.pool.keep(&p.finding, fault{p.last, "a membership", "none", err.Error()})
-		return
-	}
-	p.epochs[c.Epoch] = &membership{c, ring}
+// fail notes a fault. The workers of the pool may do so at the same time.
+func (p *proofs) fail(at juno.Index, expected string, err error) {
+	p.pool.keep(&p.finding, fault{at, expected, "one that is not", err.Error()})
 }
 
 // entry notes the next entry, and checks what waited for it.
-func (p *proofs) entry(e *juno.Chained, link juno.EntryHeader) {
-	p.last = e.Index
-	p.hashes[e.Index%windowEntries], p.links[e.Index%windowEntries] = e.Hash, link
+func (p *proofs) entry(e *juno.Chained, header juno.EntryHeader) {
+	p.window.add(e, header)
 	if e.Type == juno.EntryConfig {
-		// Whether the administrators signed it, the check of signatures says.
-		if c, err := juno.ParseConfigChange(e.Payload); err == nil {
-			p.join(&c.Next)
+		if _, twice := p.ends[e.Term.Epoch()]; !twice {
+			p.ends[e.Term.Epoch()] = e.Pos()
 		}
 	}
-	rest := p.waiting[:0]
-	for _, c := range p.waiting {
-		if furthest(c) <= p.last {
+	if len(p.waiting) > 0 {
+		p.retry()
+	}
+}
+
+// retry checks those of the waiting certificates whose entries and membership are there by now.
+func (p *proofs) retry() {
+	p.waiting = slices.DeleteFunc(p.waiting, func(c *juno.QuorumCertificate) bool {
+		ready := p.ready(c)
+		if ready {
 			p.check(c)
-		} else {
-			rest = append(rest, c)
 		}
-	}
-	clear(p.waiting[len(rest):])
-	p.waiting = rest
+		return ready
+	})
 }
 
-// HashAt returns the chain hash of an entry in the window, or of the start.
-func (p *proofs) HashAt(i juno.Index) (juno.Hash, bool) {
-	if i == p.start.Index {
-		return p.start.Hash, true
-	}
-	if i < p.start.Index || i > p.last || i+windowEntries <= p.last {
-		return juno.Hash{}, false
-	}
-	return p.hashes[i%windowEntries], true
-}
-
-// HeaderAt returns an entry in the window, without its payload.
-func (p *proofs) HeaderAt(i juno.Index) (juno.EntryHeader, bool) {
-	if _, ok := p.HashAt(i); !ok || i == p.start.Index {
-		return juno.EntryHeader{}, false
-	}
-	return p.links[i%windowEntries], true
+func (p *proofs) ready(c *juno.QuorumCertificate) bool {
+	return furthest(c) <= p.window.last && p.members.Of(c.Term.Epoch()) != nil
 }
 
 // furthest returns the newest entry that a certificate speaks of.
@@ -112,68 +106,158 @@ func furthest(c *juno.QuorumCertificate) juno.Index {
 func (p *proofs) certificate(c *juno.QuorumCertificate) {
 	switch {
 	case c.Pos.Index < p.finding.From:
-	case furthest(c) > p.last:
+		// It says less than any later one, and reports begin behind it.
+	case p.ready(c):
+		p.check(c)
+	case len(p.waiting) < waitingMax:
 		p.waiting = append(p.waiting, c)
 	default:
-		p.check(c)
+		p.dropped++
 	}
 }
 
-func (p *proofs) check(c *juno.QuorumCertificate) {
-	m := p.epochs[c.Term.Epoch()]
-	err := error(nil)
-	switch hash, ok := p.HashAt(c.Pos.Index); {
-	case m == nil:
-		err = fmt.Errorf("certificate of term %s: no membership of its epoch", c.Term)
-	case c.Kind != juno.Commit:
-		err = fmt.Errorf("%s certificate, want one of a commit", c.Kind)
-	case !ok || hash != c.Pos.Hash:
-		err = fmt.Errorf("certificate at %s, the log has hash %s there", c.Pos, hash.Short())
-	default:
-		err = c.Check(m.config, p)
-	}
-	if err == nil {
-		err = p.votes(c, m)
-	}
-	if err != nil {
-		p.pool.keep(&p.finding, fault{
-			c.Pos.Index, "a valid commit certificate", "one that is not",
-			err.Error(),
-		})
+// epoch notes the end of an epoch, and proves the membership of the next one if all before are
+// proven.
+func (p *proofs) epoch(e *juno.EpochChange) {
+	if err := p.members.ExtendAll([]juno.EpochChange{*e}); err != nil {
+		p.fail(e.Entry.Index, "the proven end of an epoch", err)
 		return
 	}
-	p.finding.Items++
-	p.covered = max(p.covered, c.Pos.Index)
+	p.retry()
 }
 
-// votes queues the signatures of a certificate's votes.
-func (p *proofs) votes(c *juno.QuorumCertificate, m *membership) error {
-	for i := range c.Votes {
-		v := &c.Votes[i]
-		r, known := m.ring.Lookup(v.Key)
-		if !known || r.Role != juno.RoleNode || r.Subject != v.Node.String() {
-			return fmt.Errorf("certificate at %s: vote of %s under key %s, which is not that "+
-				"node's", c.Pos, v.Node, v.Key)
-		}
-		e := v.Envelope()
-		p.pool.add(item{public: r.Public, index: c.Pos.Index, finding: &p.finding, what: r.Subject},
-			p.cluster, &e)
+// check judges a certificate, and has its signatures checked if nothing is wrong with it.
+func (p *proofs) check(c *juno.QuorumCertificate) {
+	const expected = "a valid commit certificate"
+	if _, held := p.window.HashAt(c.Pos.Index); !held && c.Pos.Index+windowEntries <= p.window.last {
+		return // it came too late to be compared; the newer ones prove what is before them
 	}
-	return nil
+	end, ended := p.ends[c.Term.Epoch()]
+	if ended && c.Pos.Index > end.Index { // rule: chain-epoch-end
+		p.fail(c.Pos.Index, expected, fmt.Errorf("certificate of term %s at %s: epoch %d ended at %d",
+			c.Term, c.Pos, c.Term.Epoch(), end.Index))
+		return
+	}
+	a, err := p.members.Attest(c, p.window)
+	if err != nil {
+		p.fail(c.Pos.Index, expected, err)
+		return
+	}
+	if p.filling = append(p.filling, a); len(p.filling) == jobAttestations {
+		p.send()
+	}
 }
 
-// finish checks what still waits: for entries that never came.
+// send has the signatures of some certificates checked.
+func (p *proofs) send() {
+	if len(p.filling) > 0 {
+		p.pool.jobs <- &job{attestations: p.filling, proofs: p}
+		p.filling = nil
+	}
+}
+
+// proven notes what came of some certificates. A worker calls it.
+func (p *proofs) proven(all []verify.Outcome, of []*verify.Attestation) {
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	for i, o := range all {
+		if o.Err != nil {
+			keep(&p.finding, fault{
+				of[i].Pos().Index, "a valid commit certificate", "one that is not", o.Err.Error(),
+			})
+			continue
+		}
+		p.finding.Items++
+		if p.newest == nil || p.newest.Pos().Index < o.Position.Pos().Index {
+			p.newest = o.Position
+		}
+	}
+}
+
+// finish checks what still waits, and that the chain goes through every end of an epoch.
 func (p *proofs) finish() {
 	for _, c := range p.waiting {
-		p.check(c)
+		if epoch := c.Term.Epoch(); p.members.Of(epoch) == nil {
+			p.claim(epoch, c)
+		} else {
+			p.check(c)
+		}
 	}
 	p.waiting = nil
+	p.send()
+	for epoch := uint32(1); p.members.Of(epoch) != nil; epoch++ {
+		at := p.members.Of(epoch).Begin()
+		if h, held := p.window.HashAt(at.Index); held && h != at.Hash { // rule: epoch-on-chain
+			p.fail(at.Index, "the entry that a quorum of its epoch committed", fmt.Errorf(
+				"epoch %d ended at %s, the log has hash %s there", epoch-1, at, h.Short()))
+		}
+		if on, held := p.ends[epoch-1]; held && on != at { // rule: epoch-entry-on-chain
+			p.fail(on.Index, "the entry that a quorum of its epoch committed", fmt.Errorf(
+				"epoch %d ended at %s, the log has its end at %s", epoch-1, at, on))
+		}
+	}
+}
+
+// claim notes a certificate of an epoch that nobody has proven.
+func (p *proofs) claim(epoch uint32, c *juno.QuorumCertificate) {
+	u := p.unknown[epoch]
+	if u == nil {
+		u = &unprovenEpoch{first: c.Pos.Index, nodes: make(map[juno.NodeID]bool)}
+		p.unknown[epoch] = u
+	}
+	u.certificates++
+	u.first = min(u.first, c.Pos.Index)
+	for i := range c.Votes {
+		u.nodes[c.Votes[i].Node] = true
+	}
 }
 
 // conclude says how far the log is proven, when all signatures are verified.
 func (p *proofs) conclude() {
-	open := p.last - max(p.covered, p.finding.From-1)
-	if p.finding.OK && p.last >= p.finding.From && open > 0 {
+	for _, epoch := range slices.Sorted(maps.Keys(p.unknown)) {
+		u := p.unknown[epoch]
+		at := u.first
+		why := fmt.Sprintf("nothing proves that epoch %d ended", epoch-1)
+		if end, held := p.ends[epoch-1]; held {
+			at = min(at, end.Index+1)
+			why = fmt.Sprintf("no quorum of epoch %d committed entry %d, which names its voters",
+				epoch-1, end.Index)
+		}
+		keep(&p.finding, fault{
+			at, fmt.Sprintf("a proven membership of epoch %d", epoch),
+			fmt.Sprintf("%d certificates that %s claim to be of it", u.certificates,
+				nodeNames(slices.Sorted(maps.Keys(u.nodes)))), why,
+		})
+	}
+	if p.dropped > 0 {
+		keep(&p.finding, fault{
+			p.window.last + 1, fmt.Sprintf("at most %d certificates ahead of the log", waitingMax),
+			fmt.Sprintf("%d more", p.dropped), "they speak of entries that are not held",
+		})
+	}
+	if open := p.open(); p.finding.OK && open > 0 {
 		p.finding.Detail = fmt.Sprintf("the last %d entries are not proven to be committed", open)
 	}
 }
+
+// open returns how many entries at the end no certificate proves.
+func (p *proofs) open() juno.Index {
+	covered := p.finding.From - 1
+	if p.newest != nil {
+		covered = max(covered, p.newest.Pos().Index)
+	}
+	return p.window.last - min(covered, p.window.last)
+}
+
+func nodeNames(ids []juno.NodeID) string {
+	var all string
+	for i, id := range ids {
+		if i > 0 {
+			all += ", "
+		}
+		all += id.String()
+	}
+	return all
+}
+
+var errNoMembers = errors.New("audit: certificates need the memberships that verify proves")

@@ -25,7 +25,7 @@ const kinds = "abcegkmpw"
 // replay executes the entries once more and keeps the books, in a goroutine of its own. If results
 // are given it only keeps the books.
 type replay struct {
-	finding  Finding
+	finding  juno.Finding
 	execute  bool
 	state    *Memory
 	hash     state.SetHash
@@ -50,8 +50,9 @@ type chunk struct {
 
 func newReplay(view state.View, o *Options) (*replay, error) {
 	r := &replay{
-		finding: Finding{Check: CheckState, From: o.Start.Index + 1, OK: true}, execute: o.Replay,
-		chunks: make(chan chunk, chunksAhead), done: make(chan struct{}),
+		finding: juno.Finding{Check: CheckState, From: max(o.From, o.StateAt.Index+1), OK: true},
+		execute: o.Replay,
+		chunks:  make(chan chunk, chunksAhead), done: make(chan struct{}),
 	}
 	if o.Balances != nil {
 		r.books = newBooks(view, o)
@@ -81,7 +82,7 @@ func (r *replay) begin(view state.View, o *Options) error {
 			return fmt.Errorf("audit: state at the start: %w", err)
 		}
 	}
-	r.meet(o.Start.Index)
+	r.meet(o.StateAt.Index)
 	return nil
 }
 
@@ -141,7 +142,7 @@ func (r *replay) entry(e *juno.Entry) {
 	result, err := r.machine.Apply(r.state, e, &r.effects)
 	if err != nil {
 		r.broken = true
-		r.finding.keep(fault{e.Index, "an entry that can be executed", "an error", err.Error()})
+		keep(&r.finding, fault{e.Index, "an entry that can be executed", "an error", err.Error()})
 		return
 	}
 	// Before Put: the values before the entry are in the memory that it writes to.
@@ -170,7 +171,7 @@ func (r *replay) meet(index juno.Index) {
 		}
 		r.changes.Flush(&r.hash)
 		if got := r.hash.Hash(); got != want.Hash {
-			r.finding.keep(fault{
+			keep(&r.finding, fault{
 				index, want.Hash.String(), got.String(),
 				"the entries give another state than the " + want.Where + " says",
 			})

@@ -12,7 +12,7 @@ const CheckSignatures = "signatures"
 
 // validity judges every entry by the log before it, and has its signature verified.
 type validity struct {
-	finding Finding
+	finding juno.Finding
 	prefix  *state.Prefix
 	cluster juno.ClusterID
 	pool    *pool
@@ -21,7 +21,7 @@ type validity struct {
 
 func newValidity(prefix *state.Prefix, pool *pool, o *Options) *validity {
 	return &validity{
-		finding: Finding{Check: CheckSignatures, From: o.From, OK: true},
+		finding: juno.Finding{Check: CheckSignatures, From: max(o.From, o.StateAt.Index+1), OK: true},
 		prefix:  prefix, cluster: o.Genesis.ID(), pool: pool,
 	}
 }

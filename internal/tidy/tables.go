@@ -33,7 +33,7 @@ var arrows = map[string]string{
 	"shell":             ".",
 	"gateway":           ".",
 	"embedded": ". cluster cluster/consensus cluster/wire db db/audit db/sql db/state " +
-		"snapshot wal internal/vfs",
+		"snapshot verify verify/files wal internal/vfs",
 	"server":   ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
 	"remote":   ". cluster/client cluster/rpc cluster/zmq db/state embedded server",
 	"cmd/juno": everything,
@@ -42,7 +42,7 @@ var arrows = map[string]string{
 
 // pure lists the rooms that are functions of their inputs: the same inputs give the same bytes
 // on every node, in every run, on every machine.
-var pure = strings.Fields(". cluster/consensus db/state db/hopper")
+var pure = strings.Fields(". cluster/consensus db/state db/hopper verify")
 
 // tenancy allows a module, and all packages below it, in one room. A third-party module without
 // a line is allowed nowhere; a package of the standard library with a line, nowhere else.
