@@ -234,4 +234,12 @@ func (h *history) pos(i juno.Index) juno.Pos {
 // last returns the index of the last entry.
 func (p *pieces) last() juno.Index { return p.start.Index + juno.Index(len(p.entries)) }
 
+// entryAt returns the entry that stands in the place of an index, or nil.
+func (p *pieces) entryAt(i juno.Index) *juno.Entry {
+	if i <= p.start.Index || i > p.last() {
+		return nil
+	}
+	return &p.entries[i-p.start.Index-1]
+}
+
 func hashOf(b []byte) juno.Hash { return sha256.Sum256(b) }
