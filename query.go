@@ -1,5 +1,7 @@
 package juno
 
+import "fmt"
+
 // Query is one read-only SQL statement and the limits it runs under.
 // Text is a single statement, without the closing semicolon; `AS OF` is part of the text.
 type Query struct {
@@ -24,6 +26,16 @@ const (
 	Float // only from SQL functions that are inexact by name, such as percentile
 	Blob
 )
+
+var valueKindNames = [...]string{"", "integer", "text", "amount", "floating point", "blob"}
+
+// String returns the kind for people; empty for Null.
+func (k ValueKind) String() string {
+	if int(k) < len(valueKindNames) {
+		return valueKindNames[k]
+	}
+	return fmt.Sprintf("kind(%d)", uint8(k))
+}
 
 // Value is one cell of an answer. The zero Value is SQL NULL.
 type Value struct {

@@ -12,7 +12,6 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"juno"
-	"juno/cluster/client"
 )
 
 // model is one account of a plain ledger: a payment adds one, a read tells the sum.
@@ -107,7 +106,7 @@ func TestHistory(t *testing.T) {
 	read := func(from, to, n int) *operation {
 		return &operation{
 			client: 1, read: true, called: at(from), told: at(to),
-			outcome: client.Outcome{Result: juno.Result{Value: observed(0, n)}},
+			outcome: juno.Outcome{Result: juno.Result{Value: observed(0, n)}},
 		}
 	}
 	for _, c := range []struct {

@@ -33,7 +33,7 @@ type operation struct {
 	text    string
 	called  time.Time
 	told    time.Time // when its outcome was known
-	outcome client.Outcome
+	outcome juno.Outcome
 }
 
 // load is clients that pay and read until they are told to stop, and what they were told.
@@ -88,7 +88,7 @@ func (l *load) fail(err error) {
 func (l *load) begin(ctx context.Context) error {
 	for i := range clients {
 		for a := range accounts {
-			l.call(ctx, i, payments(a, 1), client.Single)
+			l.call(ctx, i, payments(a, 1), juno.Single)
 		}
 	}
 	l.mu.Lock()
@@ -115,11 +115,11 @@ func (l *load) run(ctx context.Context, stop <-chan struct{}, seed uint64) {
 				a := rng.IntN(accounts)
 				switch {
 				case rng.IntN(8) == 0:
-					l.call(ctx, i, payments(a, batchSize), client.Batch)
+					l.call(ctx, i, payments(a, batchSize), juno.Batch)
 				case rng.IntN(3) == 0:
-					l.call(ctx, i, []payment{{a, true}}, client.Single)
+					l.call(ctx, i, []payment{{a, true}}, juno.Single)
 				default:
-					l.call(ctx, i, payments(a, 1+rng.IntN(3)), client.Single)
+					l.call(ctx, i, payments(a, 1+rng.IntN(3)), juno.Single)
 				}
 				// A fixed pace keeps histories short enough to be checked.
 				pause(ctx, time.Duration(rng.IntN(30))*time.Millisecond)
@@ -151,13 +151,13 @@ func (p payment) text() string {
 }
 
 // call submits commands of one client and waits until it knows what became of each.
-func (l *load) call(ctx context.Context, who int, commands []payment, mode client.Mode) {
+func (l *load) call(ctx context.Context, who int, commands []payment, mode juno.Mode) {
 	var texts []string
 	for _, p := range commands {
 		texts = append(texts, p.text())
 	}
 	called := time.Now()
-	var outcomes []client.Outcome
+	var outcomes []juno.Outcome
 	for {
 		within, cancel := context.WithTimeout(ctx, callPatience)
 		var err error
@@ -192,14 +192,14 @@ type submission struct {
 	client *client.Client
 	first  juno.RequestID
 	texts  []string
-	mode   client.Mode
+	mode   juno.Mode
 }
 
 // settle asks for an outcome that is unknown until it is not.
 func (l *load) settle(ctx context.Context, op *operation, s *submission) {
 	for asked := 0; op.outcome.Err != nil; asked++ {
-		if !errors.Is(op.outcome.Err, client.ErrUnknown) &&
-			!errors.Is(op.outcome.Err, client.ErrMissing) {
+		if !errors.Is(op.outcome.Err, juno.ErrUnknown) &&
+			!errors.Is(op.outcome.Err, juno.ErrMissing) {
 			l.fail(fmt.Errorf("client %d, request %d: %w", op.client, op.request, op.outcome.Err))
 			return
 		}
@@ -219,7 +219,7 @@ func (l *load) settle(ctx context.Context, op *operation, s *submission) {
 func (s *submission) ask(ctx context.Context, op *operation, asked int) {
 	within, cancel := context.WithTimeout(ctx, callPatience)
 	defer cancel()
-	var again []client.Outcome
+	var again []juno.Outcome
 	var err error
 	if asked%2 == 0 {
 		again, err = s.client.Ask(within, op.request)

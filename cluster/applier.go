@@ -53,7 +53,7 @@ func (a *applier) run() {
 		jobs, ok := a.in.take()
 		if !ok {
 			for _, j := range a.later {
-				j.replay.ticket.finish(nil, ErrUnknown)
+				j.replay.ticket.finish(nil, juno.ErrUnknown)
 			}
 			return
 		}
@@ -69,10 +69,10 @@ func (a *applier) run() {
 // giveUp ends the tickets of a job that the machine did not execute, or not to its end.
 func giveUp(j job, err error) {
 	for _, p := range j.proposals {
-		p.ticket.finish(nil, fmt.Errorf("%w (%w)", ErrUnknown, err))
+		p.ticket.finish(nil, fmt.Errorf("%w (%w)", juno.ErrUnknown, err))
 	}
 	if j.replay != nil {
-		j.replay.ticket.finish(nil, fmt.Errorf("%w (%w)", ErrUnknown, err))
+		j.replay.ticket.finish(nil, fmt.Errorf("%w (%w)", juno.ErrUnknown, err))
 	}
 }
 
@@ -197,37 +197,37 @@ func (a *applier) checkpoint(run []juno.Entry) error {
 func (a *applier) complete(p *Proposal, entries []juno.Entry, results []juno.Result) {
 	n := len(p.commands())
 	first := p.first + juno.Index(len(p.entries)-n)
-	outcomes := make([]Outcome, n)
+	outcomes := make([]juno.Outcome, n)
 	for i := range outcomes {
 		index := first + juno.Index(i)
 		if len(entries) == 0 || index < entries[0].Index {
 			outcome, err := a.outcome(index)
 			if err != nil {
-				p.ticket.finish(nil, fmt.Errorf("%w: %w", ErrUnknown, err))
+				p.ticket.finish(nil, fmt.Errorf("%w: %w", juno.ErrUnknown, err))
 				return
 			}
 			outcomes[i] = outcome
 			continue
 		}
 		k := index - entries[0].Index
-		outcomes[i] = Outcome{Index: index, Time: entries[k].Time, Result: results[k]}
+		outcomes[i] = juno.Outcome{Index: index, Time: entries[k].Time, Result: results[k]}
 	}
 	p.ticket.finish(outcomes, nil)
 }
 
-func (a *applier) outcome(index juno.Index) (Outcome, error) {
+func (a *applier) outcome(index juno.Index) (juno.Outcome, error) {
 	e, err := a.log.Entry(index)
 	if err != nil {
-		return Outcome{}, err
+		return juno.Outcome{}, err
 	}
 	r, err := a.machine.Result(index)
-	return Outcome{Index: index, Time: e.Time, Result: r}, err
+	return juno.Outcome{Index: index, Time: e.Time, Result: r}, err
 }
 
 // replay answers a request that is in the log with its first result, once there is one.
 func (a *applier) replay(j job) {
 	commands := j.replay.commands()
-	outcomes := make([]Outcome, len(commands))
+	outcomes := make([]juno.Outcome, len(commands))
 	missing := -1
 	for i := range commands {
 		if j.at[i] == nowhere {
@@ -248,14 +248,14 @@ func (a *applier) replay(j job) {
 			return
 		}
 		if outcomes[i], err = a.outcome(index); err != nil {
-			j.replay.ticket.finish(nil, fmt.Errorf("%w: %w", ErrUnknown, err))
+			j.replay.ticket.finish(nil, fmt.Errorf("%w: %w", juno.ErrUnknown, err))
 			return
 		}
 		outcomes[i].Replayed = true
 	}
 	if missing >= 0 {
 		j.replay.ticket.finish(nil, fmt.Errorf("%w, by itself: a part of the batch is in the log "+
-			"without request %d, so the batch is not taken", ErrUnknown,
+			"without request %d, so the batch is not taken", juno.ErrUnknown,
 			j.replay.request+juno.RequestID(missing)))
 		return
 	}
@@ -269,15 +269,15 @@ func (a *applier) locate(j job, i int) (juno.Index, error) {
 	request := j.replay.request + juno.RequestID(i)
 	index, ok, err := a.machine.Find(j.client, request)
 	if err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrUnknown, err)
+		return 0, fmt.Errorf("%w: %w", juno.ErrUnknown, err)
 	}
 	if !ok && a.log.First() > 1 {
 		return 0, fmt.Errorf("request %d of %s: %w, or another node: this one does not hold the "+
-			"history of that time", request, j.client, ErrUnknown)
+			"history of that time", request, j.client, juno.ErrUnknown)
 	}
 	if !ok {
 		return 0, fmt.Errorf("request %d of %s: %w, too long ago to find", request, j.client,
-			ErrRequestReused)
+			juno.ErrReused)
 	}
 	return index, nil
 }
@@ -289,18 +289,18 @@ func (a *applier) sameCommand(
 ) error {
 	first, err := a.log.Entry(index)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnknown, err)
+		return fmt.Errorf("%w: %w", juno.ErrUnknown, err)
 	}
 	if juno.SameRequest(&first, again) {
 		return nil
 	}
 	request := j.replay.request + juno.RequestID(i)
 	if ask, ok := juno.AskOf(&first); ok && ask.Key == j.replay.key && ask.Request == request {
-		return fmt.Errorf("%w: it is the one at index %d", ErrRequestReused, index)
+		return fmt.Errorf("%w: it is the one at index %d", juno.ErrReused, index)
 	}
 	if found, ok, err := a.machine.Find(j.client, request); err != nil || !ok || found != index {
 		// Another leader has put something else there since we looked.
-		return fmt.Errorf("%w: it lost its place at index %d", ErrUnknown, index)
+		return fmt.Errorf("%w: it lost its place at index %d", juno.ErrUnknown, index)
 	}
-	return fmt.Errorf("%w: it is the one at index %d", ErrRequestReused, index)
+	return fmt.Errorf("%w: it is the one at index %d", juno.ErrReused, index)
 }

@@ -38,14 +38,14 @@
 // executed. Nothing that promises durability leaves before its sync; the table of
 // docs/SPECIFICATION.md §3.4 is asserted on every message.
 //
-// A node whose log or machine fails stops at once and ends every ticket with ErrUnknown; it never
-// tries again, because after a failed sync nobody knows what is on disk.
+// A node whose log or machine fails stops at once and ends every ticket with juno.ErrUnknown; it
+// never tries again, because after a failed sync nobody knows what is on disk.
 //
 // A request that is in the log already is answered with its first result; nothing is executed
-// twice. The same request number with another command is ErrRequestReused. So it is with what is
+// twice. The same request number with another command is juno.ErrReused. So it is with what is
 // on its way: a command follows itself, also out of a batch. A batch of which a part is in the log
-// or on its way without the rest is never taken, and ErrUnknown: its commands can be asked for, and
-// sent, one by one.
+// or on its way without the rest is never taken, and juno.ErrUnknown: its commands can be asked
+// for, and sent, one by one.
 //
 // # What it does not do
 //

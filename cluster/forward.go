@@ -204,9 +204,9 @@ func (n *Node) misfit(p *Proposal, now *consensus.Status, wrong error) {
 // leader before.
 func (p *Proposal) halted() error {
 	if p.sent > 0 {
-		return fmt.Errorf("%w: %w", ErrUnknown, consensus.ErrHalted)
+		return fmt.Errorf("%w: %w", juno.ErrUnknown, juno.ErrHalted)
 	}
-	return consensus.ErrHalted
+	return juno.ErrHalted
 }
 
 // fits judges a proposal as a leader would that put it behind the last entry.
@@ -216,7 +216,7 @@ func (n *Node) fits(p *Proposal, tip juno.Index) error {
 		e := p.entries[i]
 		e.Index = tip + 1 + juno.Index(i)
 		if err := n.judge.Append(&e); err != nil {
-			return fmt.Errorf("%w: %w", ErrInvalid, err)
+			return fmt.Errorf("%w: %w", juno.ErrRefused, err)
 		}
 	}
 	return nil
@@ -231,5 +231,5 @@ func (n *Node) reject(p *Proposal, reason error) {
 			return
 		}
 	}
-	p.ticket.finish(nil, fmt.Errorf("%w: %w", ErrInvalid, reason))
+	p.ticket.finish(nil, fmt.Errorf("%w: %w", juno.ErrRefused, reason))
 }

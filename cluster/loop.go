@@ -152,9 +152,9 @@ func (n *Node) turnAwayAdmitted() {
 
 func (n *Node) unknown() error {
 	if err := n.Err(); err != nil {
-		return fmt.Errorf("%w (%w)", ErrUnknown, err)
+		return fmt.Errorf("%w (%w)", juno.ErrUnknown, err)
 	}
-	return ErrUnknown
+	return juno.ErrUnknown
 }
 
 func (n *Node) tick() {

@@ -329,7 +329,7 @@ func (n *Node) Submit(p *Proposal) (*Ticket, error) {
 	if n.commands.Add(count) > waitingCommandsMax || n.bytes.Add(size) > waitingBytesMax {
 		n.commands.Add(-count)
 		n.bytes.Add(-size)
-		return nil, ErrBusy
+		return nil, juno.ErrBusy
 	}
 	p.ticket.finished = func() {
 		n.commands.Add(-count)

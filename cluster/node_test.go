@@ -183,7 +183,7 @@ func (v *memValidator) Append(e *juno.Entry) error {
 		k, ok = requestKey{c.Key, c.Request}, true
 	}
 	if ok && v.seen[k] != 0 {
-		return ErrRequestReused
+		return juno.ErrReused
 	}
 	if ok {
 		v.seen[k] = e.Index
@@ -287,7 +287,7 @@ func (h *house) batch(first juno.RequestID, n int) *Proposal {
 	return p
 }
 
-func (h *house) submit(p *Proposal) ([]Outcome, error) {
+func (h *house) submit(p *Proposal) ([]juno.Outcome, error) {
 	ticket, err := h.n.Submit(p)
 	if err != nil {
 		return nil, err
@@ -295,7 +295,7 @@ func (h *house) submit(p *Proposal) ([]Outcome, error) {
 	return ticket.Wait(context.Background())
 }
 
-func (h *house) must(p *Proposal) []Outcome {
+func (h *house) must(p *Proposal) []juno.Outcome {
 	h.t.Helper()
 	out, err := h.submit(p)
 	if err != nil {
@@ -374,8 +374,8 @@ func TestReplayGivesTheFirstResultAndRunsNothing(t *testing.T) {
 func TestSameRequestForAnotherCommandIsRefused(t *testing.T) {
 	h := newHouse(t)
 	h.must(h.command(1, "pay a"))
-	if _, err := h.submit(h.command(1, "pay b")); !errors.Is(err, ErrRequestReused) {
-		t.Errorf("got %v, want %v", err, ErrRequestReused)
+	if _, err := h.submit(h.command(1, "pay b")); !errors.Is(err, juno.ErrReused) {
+		t.Errorf("got %v, want %v", err, juno.ErrReused)
 	}
 }
 
@@ -417,7 +417,7 @@ func TestAFailingLogStopsTheNode(t *testing.T) {
 	broken := errors.New("no space left on device")
 	h.log.breakWith(broken)
 	_, err := h.submit(h.command(2, "y"))
-	if !errors.Is(err, ErrUnknown) && !errors.Is(err, ErrStopped) {
+	if !errors.Is(err, juno.ErrUnknown) && !errors.Is(err, ErrStopped) {
 		t.Errorf("command during the failure: got %v, want unknown or stopped", err)
 	}
 	<-h.n.Failed()
@@ -436,8 +436,8 @@ func TestAFailingMachineStopsTheNode(t *testing.T) {
 	h.machine.mu.Lock()
 	h.machine.fail = errors.New("books do not balance")
 	h.machine.mu.Unlock()
-	if _, err := h.submit(h.command(2, "y")); !errors.Is(err, ErrUnknown) {
-		t.Errorf("got %v, want %v", err, ErrUnknown)
+	if _, err := h.submit(h.command(2, "y")); !errors.Is(err, juno.ErrUnknown) {
+		t.Errorf("got %v, want %v", err, juno.ErrUnknown)
 	}
 	if err := h.n.Stop(); err == nil || !strings.Contains(err.Error(), "balance") {
 		t.Errorf("stop: got %v, want the machine's error", err)

@@ -9,29 +9,8 @@ import (
 	"juno"
 )
 
-// Errors of a proposal. They are about the whole proposal; a command that was committed and then
-// refused by the ledger is no error but a juno.Result.
-var (
-	// ErrBusy: too much is waiting already. Nothing was taken; try again in a moment.
-	ErrBusy = errors.New("busy: too many commands are waiting; try again in a moment")
-	// ErrStopped: the node is shutting down and took nothing.
-	ErrStopped = errors.New("the node is stopping")
-	// ErrUnknown: the node stopped before it knew. The command may be in the log or not; asking
-	// again with the same request number tells, and executes nothing twice.
-	ErrUnknown = errors.New("outcome unknown: ask again with the same request number")
-	// ErrRequestReused: the request number was used before, for another command.
-	ErrRequestReused = errors.New("request number was used for another command")
-	// ErrInvalid: it cannot stand behind what is in the log. It was not taken, and will not be.
-	ErrInvalid = errors.New("not valid")
-)
-
-// Outcome is what became of one command.
-type Outcome struct {
-	Index    juno.Index
-	Time     juno.Millis // of the entry
-	Result   juno.Result
-	Replayed bool // the command was in the log already; this is its first result
-}
+// ErrStopped: the node is shutting down and accepted nothing.
+var ErrStopped = errors.New("the node is stopping")
 
 // Proposal is what one signature covers, on its way into the log: a command, a key change, or a
 // batch head with the commands behind it.
@@ -61,7 +40,7 @@ type Proposal struct {
 // Ticket is the promise of an outcome.
 type Ticket struct {
 	done     chan struct{}
-	outcomes []Outcome
+	outcomes []juno.Outcome
 	err      error
 	finished func()  // called once, before the waiters wake; may be nil
 	others   []share // of retries; they end with this one
@@ -69,7 +48,7 @@ type Ticket struct {
 
 // Wait returns one outcome for each command of the proposal, in their order. If ctx ends first
 // the error wraps ErrUnknown and the context's: the commands may still be committed.
-func (t *Ticket) Wait(ctx context.Context) ([]Outcome, error) {
+func (t *Ticket) Wait(ctx context.Context) ([]juno.Outcome, error) {
 	select {
 	case <-t.done:
 		return t.outcomes, t.err
@@ -79,12 +58,12 @@ func (t *Ticket) Wait(ctx context.Context) ([]Outcome, error) {
 	case <-t.done: // both at once: what is known wins
 		return t.outcomes, t.err
 	default:
-		return nil, fmt.Errorf("%w (%w)", ErrUnknown, ctx.Err())
+		return nil, fmt.Errorf("%w (%w)", juno.ErrUnknown, ctx.Err())
 	}
 }
 
 // finish is called once, by whoever owns the proposal at that time.
-func (t *Ticket) finish(outcomes []Outcome, err error) {
+func (t *Ticket) finish(outcomes []juno.Outcome, err error) {
 	t.outcomes, t.err = outcomes, err
 	if t.finished != nil {
 		t.finished()
@@ -98,7 +77,7 @@ func (t *Ticket) finish(outcomes []Outcome, err error) {
 // follow lets another one end when t does. Only the loop calls it, and only before t can end.
 func (t *Ticket) follow(other share) { t.others = append(t.others, other) }
 
-func replayed(outcomes []Outcome) []Outcome {
+func replayed(outcomes []juno.Outcome) []juno.Outcome {
 	again := slices.Clone(outcomes)
 	for i := range again {
 		again[i].Replayed = true

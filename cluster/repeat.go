@@ -97,13 +97,13 @@ func (n *Node) follow(p, same *Proposal) {
 			continue
 		}
 		if !repeats(&q.commands()[request-q.request], &commands[i]) {
-			p.ticket.finish(nil, fmt.Errorf("%w: it is on its way", ErrRequestReused))
+			p.ticket.finish(nil, fmt.Errorf("%w: it is on its way", juno.ErrReused))
 			return
 		}
 	}
 	if !within {
 		p.ticket.finish(nil, fmt.Errorf("%w: a part of the batch is on its way without the rest, "+
-			"so the batch is not taken", ErrUnknown))
+			"so the batch is not taken", juno.ErrUnknown))
 		return
 	}
 	if p.from == 0 {
@@ -130,13 +130,14 @@ type share struct {
 }
 
 // finish gives the waiting proposal its share.
-func (s *share) finish(outcomes []Outcome, err error) {
+func (s *share) finish(outcomes []juno.Outcome, err error) {
 	switch {
 	case err == nil:
 		s.ticket.finish(replayed(outcomes[s.lo:s.hi]), nil)
 	case s.alike:
 		s.ticket.finish(nil, err)
 	default: // perhaps because of another command
-		s.ticket.finish(nil, fmt.Errorf("%w: it was on its way in a batch (%w)", ErrUnknown, err))
+		s.ticket.finish(nil, fmt.Errorf("%w: it was on its way in a batch (%w)", juno.ErrUnknown,
+			err))
 	}
 }

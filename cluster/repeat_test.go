@@ -48,7 +48,7 @@ func (h *house) one(first juno.RequestID, i int) *Proposal {
 	return h.command(first+juno.RequestID(i), fmt.Sprintf("command %d", i))
 }
 
-func wait(p *Proposal) ([]Outcome, error) { return p.ticket.Wait(context.Background()) }
+func wait(p *Proposal) ([]juno.Outcome, error) { return p.ticket.Wait(context.Background()) }
 
 // commandsInLog counts the entries of commands under each request number.
 func (h *house) commandsInLog() map[juno.RequestID]int {
@@ -85,7 +85,7 @@ func TestAPartOfABatchOnItsWay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		same := func(what string, p *Proposal, want []Outcome) {
+		same := func(what string, p *Proposal, want []juno.Outcome) {
 			got, err := wait(p)
 			if err != nil || len(got) != len(want) {
 				t.Errorf("in the log %v, %s: got %+v, %v, want %+v", inLog, what, got, err, want)
@@ -105,9 +105,9 @@ func TestAPartOfABatchOnItsWay(t *testing.T) {
 		same("the middle", middle, out[3:7])
 		same("the whole", whole, out)
 		for _, p := range []*Proposal{other, otherFirst} {
-			if _, err := wait(p); !errors.Is(err, ErrRequestReused) {
+			if _, err := wait(p); !errors.Is(err, juno.ErrReused) {
 				t.Errorf("in the log %v, another command: got %v, want %v", inLog, err,
-					ErrRequestReused)
+					juno.ErrReused)
 			}
 		}
 		for r, n := range h.commandsInLog() {
@@ -130,15 +130,15 @@ func TestABatchOfCommandsOnTheirWay(t *testing.T) {
 		batch, more, before := h.batch(100, 10), h.part(100, 5, 10), h.batch(90, 12)
 		h.sendAll(inLog, append(append([]*Proposal{}, ones...), batch, more, before)...)
 		for _, p := range []*Proposal{batch, more} {
-			if _, err := wait(p); !errors.Is(err, ErrUnknown) {
-				t.Errorf("in the log %v: got %v, want %v", inLog, err, ErrUnknown)
+			if _, err := wait(p); !errors.Is(err, juno.ErrUnknown) {
+				t.Errorf("in the log %v: got %v, want %v", inLog, err, juno.ErrUnknown)
 			}
 		}
 		// Its commands under 100 and 101 are others.
-		if _, err := wait(before); !errors.Is(err, ErrRequestReused) {
-			t.Errorf("in the log %v: got %v, want %v", inLog, err, ErrRequestReused)
+		if _, err := wait(before); !errors.Is(err, juno.ErrReused) {
+			t.Errorf("in the log %v: got %v, want %v", inLog, err, juno.ErrReused)
 		}
-		var want []Outcome
+		var want []juno.Outcome
 		for _, p := range ones {
 			out, err := wait(p)
 			if err != nil {
@@ -164,16 +164,16 @@ func TestABatchThatIsInTheLogInPart(t *testing.T) {
 	for _, i := range []int{0, 4, 9} {
 		h := newHouse(t)
 		first := h.must(h.one(100, i))
-		if _, err := h.submit(h.batch(100, 10)); !errors.Is(err, ErrUnknown) {
-			t.Errorf("with command %d in the log: got %v, want %v", i, err, ErrUnknown)
+		if _, err := h.submit(h.batch(100, 10)); !errors.Is(err, juno.ErrUnknown) {
+			t.Errorf("with command %d in the log: got %v, want %v", i, err, juno.ErrUnknown)
 		}
 		if again := h.must(h.one(100, i)); again[0].Index != first[0].Index {
 			t.Errorf("command %d: got %+v, want %+v", i, again[0], first[0])
 		}
 		h.must(h.one(100, 5))
 		h.must(h.command(201, "pay"))
-		if _, err := h.submit(h.batch(200, 3)); !errors.Is(err, ErrRequestReused) {
-			t.Errorf("with another command in the log: got %v, want %v", err, ErrRequestReused)
+		if _, err := h.submit(h.batch(200, 3)); !errors.Is(err, juno.ErrReused) {
+			t.Errorf("with another command in the log: got %v, want %v", err, juno.ErrReused)
 		}
 		for r, n := range h.commandsInLog() {
 			if n != 1 {
@@ -189,11 +189,11 @@ func TestARefusedBatchRefusesNoneOfItsCommands(t *testing.T) {
 	h.must(h.command(105, "pay"))
 	batch, one := h.batch(100, 10), h.one(100, 2)
 	h.sendAll(false, batch, one)
-	if _, err := wait(batch); !errors.Is(err, ErrRequestReused) {
-		t.Errorf("the batch: got %v, want %v", err, ErrRequestReused)
+	if _, err := wait(batch); !errors.Is(err, juno.ErrReused) {
+		t.Errorf("the batch: got %v, want %v", err, juno.ErrReused)
 	}
-	if _, err := wait(one); !errors.Is(err, ErrUnknown) {
-		t.Errorf("its command: got %v, want %v", err, ErrUnknown)
+	if _, err := wait(one); !errors.Is(err, juno.ErrUnknown) {
+		t.Errorf("its command: got %v, want %v", err, juno.ErrUnknown)
 	}
 	h.must(h.one(100, 2))
 }
@@ -212,8 +212,8 @@ func TestSweepEndsABatchThatIsInTheLogInPart(t *testing.T) {
 		close(done)
 	}
 	<-done
-	if _, err := wait(batch); !errors.Is(err, ErrUnknown) {
-		t.Errorf("got %v, want %v", err, ErrUnknown)
+	if _, err := wait(batch); !errors.Is(err, juno.ErrUnknown) {
+		t.Errorf("got %v, want %v", err, juno.ErrUnknown)
 	}
 	h.must(h.command(1, "the next one"))
 	if _, err := wait(fresh); err != nil {

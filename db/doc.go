@@ -1,43 +1,44 @@
-// Package db is the ledger: it applies the committed log to the state, keeps the state of every
-// index, and answers for the tables of SQL.
+// Package db applies the committed log to the state, keeps the state at every index, and supplies
+// the rows of the SQL tables.
 //
 // # Concepts
 //
-// The log is the truth. Everything here can be computed from it, and is, if the directory is lost.
+// Everything that this package stores is computed from the log. If its directory is lost it is
+// computed again.
 //
-// The state is a set of elements, keys with values (package state). Applying an entry changes some
-// of them. Session elements, which change with every entry or command, are the progress and the
-// request windows of clients; nobody asks for their past.
+// The state is a set of elements, which are keys with values (package state). Applying an entry
+// changes some of them. Session elements change with every entry or command: they are the progress
+// and the request windows of clients. Their past is not kept.
 //
-// The store is badger in managed mode: an element that entry i changed has a version i+1, and no
-// version ever goes away. What the state was at i is what the store shows at version i+1; before
+// The store is badger in managed mode. An element that entry i changed has version i+1, and no
+// version is ever removed, so the state at index i is what the store shows at version i+1. Before
 // the first entry that is version 1, because badger cannot read version 0 back.
 //
-// Applying and projecting are two things. [Ledger.Apply] executes entries in memory and returns
-// their results; one goroutine, the projector, writes the changes to the store behind it, in
-// order. It may be lagEntriesMax behind, then Apply waits. Whoever reads an index waits until it
-// is projected. What is executed and not projected is held by the cache, which besides holds what
-// was read and written lately.
+// Applying and projecting are separate. [Ledger.Apply] executes entries in memory and returns their
+// results. One goroutine, the projector, writes the changes to the store afterwards, in order. If
+// it is lagEntriesMax entries behind, Apply waits for it. A reader of an index waits until that
+// index is projected. The cache holds what was executed and is not yet projected, and also what was
+// read or written recently.
 //
-// A sync point ([Point]) is an index whose whole state is on the disk: session elements and the
-// lanes of the state hash are written at its version, every file of badger's is synced, and then a
-// record says so. Between sync points nothing is synced. Opening a ledger begins at the newest
-// sync point, and [Ledger.Replay] applies the log from there, through the same Apply.
+// A sync point ([Point]) is an index whose whole state is on the disk. The session elements and the
+// lanes of the state hash are written at its version, every file of badger is synced, and then a
+// record says so. Between sync points nothing is synced. Open begins at the newest sync point, and
+// [Ledger.Replay] applies the log from there, through the same Apply.
 //
 // # What a crash leaves
 //
-// A killed process leaves all that was written; a power failure leaves what was synced, and of the
-// rest any part. Either way the newest record of a sync point stands for what was synced before it
-// was written. Above it, versions may be there or not. Those that are there were made by entries
-// of the log that come again, and come again the same: applying is a function of the log, so
-// writing them once more changes nothing. Only which changes share a run may differ, so what the
-// log held when the store was opened is written without runs, over each of them. Until then nobody
-// reads them, because readers name the version that they want, and Apply reads at the version of
-// the entry before.
+// A killed process leaves everything that was written. A power failure leaves what was synced, and
+// any part of the rest. In both cases everything up to the newest sync point is there. Versions
+// above it may be there or not. Those that are there were written by entries of the log that will
+// be applied again, with the same result: applying is a function of the log, so writing them again
+// changes nothing. Only the division of changes into runs may differ, so the entries that the log
+// held when the store was opened are written without runs, each change over the old one. Until
+// then nothing reads these versions, because a reader names the version that it wants, and Apply
+// reads at the version of the entry before.
 //
-// For this the store must never be ahead of the log. Callers apply only entries that are durable
-// there; before each batch the position that it reaches is noted, and Open compares that note, and
-// the sync point, with the log: ErrDiverged says that one of the two is from a backup.
+// This requires that the store is never ahead of the log. Callers apply only entries that are
+// durable in the log. Before each batch the position that it reaches is noted. Open compares this
+// note and the sync point with the log; ErrDiverged means that one of the two comes from a backup.
 //
 // # Format
 //
@@ -61,27 +62,27 @@
 //	T n(8)           times of the entries 256n to 256n+255: the first (uvarint), and of each other
 //	                 one the milliseconds since the one before (uvarint)
 //
-// A balance that changed often has buckets because badger keeps all versions of a key in one
-// table, which it writes again whenever it compacts it. The change counter in the value that the
-// balance's own key shows tells which bucket to look into: a read costs one look-up, or two. A
-// balance that changed often in what was projected at once has a run: up to 128 changes in one
-// record, at the version of the first.
+// A balance that changes often has buckets, because badger keeps all versions of a key in one
+// table and rewrites that table whenever it compacts it. The change counter in the value under the
+// balance's own key tells which bucket to read, so a read costs one or two look-ups. Changes of one
+// balance that are projected together form a run: up to 128 changes in one record, at the version
+// of the first.
 //
 // Transfers, postings, commands and the log are not stored again: their rows are made from the
-// entries. The index of the transfers of an account is the history of its balances. A transfer is
-// named by its entry and its place in it, "4711.0".
+// entries. The history of an account's balances serves as the index of its transfers. A transfer
+// is identified by its entry and its place in the entry, "4711.0".
 //
 // # Guarantees
 //
-// The results, the state hash and every row are functions of the log: not of how its entries came
-// in batches, of restarts, or of the size of the cache. A failed write, and any error that badger
-// logs, stops the ledger for good (ErrFailed); the process must end. Checksums of all blocks are
-// verified when a ledger is opened, and of each block when it is read.
+// The results, the state hash and every row are functions of the log. They do not depend on how
+// the entries were batched, on restarts, or on the size of the cache. A failed write, or any error
+// that badger logs, stops the ledger for good (ErrFailed); the process must end. The checksums of
+// all blocks are verified when a ledger is opened, and that of a block whenever it is read.
 //
 // # What it does not do
 //
-// It does not know what is committed, and verifies no signature unless it is asked to
-// ([Ledger.Audit]). It does not protect a store that is open against damage to its files: badger
-// reads a block that is damaged as one that is empty. [Ledger.Check] finds out. It never deletes
-// history; a history that begins later is made by importing a snapshot ([Base]).
+// The package does not know what is committed, and verifies no signature unless it is asked to
+// ([Ledger.Audit]). It does not protect an open store against damage to its files, because badger
+// reads a damaged block as an empty one; [Ledger.Check] finds such damage. It never deletes
+// history. A history that begins later is made by importing a snapshot ([Base]).
 package db

@@ -29,6 +29,8 @@ type Log interface {
 	// Certificates yields the commit certificates whose position is in [from, to), ascending by
 	// position.
 	Certificates(from, to juno.Index) iter.Seq2[*juno.QuorumCertificate, error]
+	// Epochs returns the ends of all epochs up to the newest entry, in order.
+	Epochs() ([]juno.EpochChange, error)
 }
 
 // Options is what a ledger is opened with.

@@ -85,6 +85,8 @@ func (m *memoryLog) Entries(from, to juno.Index) iter.Seq2[juno.Entry, error] {
 	}
 }
 
+func (m *memoryLog) Epochs() ([]juno.EpochChange, error) { return nil, nil }
+
 func (m *memoryLog) Certificates(from, to juno.Index) iter.Seq2[*juno.QuorumCertificate, error] {
 	return func(yield func(*juno.QuorumCertificate, error) bool) {
 		for _, c := range m.proofs {

@@ -13,7 +13,7 @@ type Tables struct {
 	// Nodes returns what this node knows of the members now. Only members are shown.
 	Nodes func(context.Context) ([]sql.NodeRow, error)
 	// Snapshots returns the snapshots on this node's disk, in order of index.
-	Snapshots func(context.Context) ([]sql.SnapshotRow, error)
+	Snapshots func(context.Context) ([]juno.SnapshotInfo, error)
 	// Snapshot verifies the file and the signatures of the snapshot at an index, and returns what
 	// it says of itself.
 	Snapshot func(ctx context.Context, index juno.Index) (SnapshotRecord, error)

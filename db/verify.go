@@ -12,6 +12,7 @@ import (
 	"juno/db/audit"
 	"juno/db/sql"
 	"juno/db/state"
+	"juno/verify"
 )
 
 // verifyStretch is how many entries are handed to an auditor at a time.
@@ -26,18 +27,15 @@ type SnapshotRecord struct {
 // Verify returns a cursor that does the check when its first row is asked for.
 func (l *Ledger) Verify(
 	ctx context.Context, request sql.VerifyRequest,
-) (sql.Cursor[sql.CheckRow], error) {
-	var rows []sql.CheckRow
+) (sql.Cursor[juno.Finding], error) {
+	var rows []juno.Finding
 	begun := false
-	return &cursor[sql.CheckRow]{ctx: ctx, next: func() (*sql.CheckRow, error) {
+	return &cursor[juno.Finding]{ctx: ctx, next: func() (*juno.Finding, error) {
 		if !begun {
 			begun = true
-			findings, err := l.Audit(ctx, request, nil)
-			if err != nil {
+			var err error
+			if rows, err = l.Audit(ctx, request, nil); err != nil {
 				return nil, err
-			}
-			for _, f := range findings {
-				rows = append(rows, sql.CheckRow(f))
 			}
 		}
 		if len(rows) == 0 {
@@ -119,7 +117,29 @@ func (l *Ledger) auditOptions(ctx context.Context, r sql.VerifyRequest) (*audit.
 	default:
 		return nil, fmt.Errorf("db: unknown check %d", r.Kind)
 	}
+	if o.Proofs {
+		var err error
+		if o.Members, err = l.members(); err != nil {
+			return nil, err
+		}
+	}
 	return o, l.auditFrom(o, start)
+}
+
+// members proves who voted in every epoch, from the genesis on.
+func (l *Ledger) members() (*verify.Memberships, error) {
+	m, err := verify.FromGenesis(l.options.Genesis, l.cluster)
+	if err != nil {
+		return nil, fmt.Errorf("db: audit: %w", err)
+	}
+	all, err := l.options.Log.Epochs()
+	if err == nil {
+		err = m.ExtendAll(all)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("db: audit: %w", err)
+	}
+	return m, nil
 }
 
 // auditFrom lets an audit begin at a sync point. At the genesis it needs nothing from the store.
@@ -200,10 +220,10 @@ func (l *Ledger) recorded(ctx context.Context, to juno.Index) ([]audit.RecordedS
 	}
 	snapshots, err := l.options.Tables.Snapshots(ctx)
 	for _, s := range snapshots {
-		if s.SnapshotIndex < to {
+		if s.Index < to {
 			all = append(all, audit.RecordedState{
-				Index: s.SnapshotIndex, Hash: s.StateHash,
-				Where: fmt.Sprintf("snapshot %d", s.SnapshotIndex),
+				Index: s.Index, Hash: s.StateHash,
+				Where: fmt.Sprintf("snapshot %d", s.Index),
 			})
 		}
 	}

@@ -43,9 +43,9 @@ func TestVerify(t *testing.T) {
 	w, o := signedLog(t, 300)
 	last := w.log.LastIndex()
 	record := SnapshotRecord{}
-	o.Tables.Snapshots = func(context.Context) ([]sql.SnapshotRow, error) {
-		row := sql.SnapshotRow{SnapshotIndex: record.Pos.Index, StateHash: record.StateHash}
-		return []sql.SnapshotRow{row}, nil
+	o.Tables.Snapshots = func(context.Context) ([]juno.SnapshotInfo, error) {
+		row := juno.SnapshotInfo{Index: record.Pos.Index, StateHash: record.StateHash}
+		return []juno.SnapshotInfo{row}, nil
 	}
 	o.Tables.Snapshot = func(_ context.Context, index juno.Index) (SnapshotRecord, error) {
 		if index != record.Pos.Index {
@@ -89,7 +89,7 @@ func TestVerify(t *testing.T) {
 		},
 	}
 	for _, c := range cases {
-		rows := verify(t, l, c.request)
+		rows := verifyRows(t, l, c.request)
 		if len(rows) != len(c.checks) {
 			t.Fatalf("%+v gave %+v", c.request, rows)
 		}
@@ -99,18 +99,18 @@ func TestVerify(t *testing.T) {
 			}
 		}
 	}
-	rows := verify(t, l, sql.VerifyRequest{Kind: sql.VerifySnapshot, From: 77})
+	rows := verifyRows(t, l, sql.VerifyRequest{Kind: sql.VerifySnapshot, From: 77})
 	if len(rows) != 1 || rows[0].OK || rows[0].FirstBad != 77 {
 		t.Errorf("snapshot that is not there: %+v", rows)
 	}
 	record.StateHash[0] ^= 1
-	rows = verify(t, l, sql.VerifyRequest{Kind: sql.VerifySnapshot, From: 125})
+	rows = verifyRows(t, l, sql.VerifyRequest{Kind: sql.VerifySnapshot, From: 125})
 	if f := rows[len(rows)-1]; f.OK || f.FirstBad != 125 || f.Check != audit.CheckState {
 		t.Errorf("snapshot of another state: %+v", rows)
 	}
 }
 
-func verify(t *testing.T, l *Ledger, r sql.VerifyRequest) []sql.CheckRow {
+func verifyRows(t *testing.T, l *Ledger, r sql.VerifyRequest) []juno.Finding {
 	t.Helper()
 	c, err := l.Verify(t.Context(), r)
 	return all(t, c, err)
@@ -130,7 +130,7 @@ func TestVerifyFindsFaults(t *testing.T) {
 
 	good := w.log.entries[59]
 	w.log.entries[59].Time++
-	if r := verify(t, l, whole(sql.VerifyChain)); r[0].OK || r[0].FirstBad != 60 {
+	if r := verifyRows(t, l, whole(sql.VerifyChain)); r[0].OK || r[0].FirstBad != 60 {
 		t.Errorf("entry changed: %+v", r)
 	}
 	w.log.entries[59] = good
@@ -143,7 +143,7 @@ func TestVerifyFindsFaults(t *testing.T) {
 		kept := *e
 		e.Payload = append([]byte{}, e.Payload...)
 		e.Payload[len(e.Payload)-1] ^= 1
-		r := verify(t, l, whole(sql.VerifySignatures))
+		r := verifyRows(t, l, whole(sql.VerifySignatures))
 		if f := r[len(r)-1]; f.OK || f.FirstBad != e.Index || f.Check != audit.CheckSignatures {
 			t.Errorf("signature of entry %d changed: %+v", e.Index, r)
 		}
@@ -165,7 +165,7 @@ func TestVerifyFindsFaults(t *testing.T) {
 	if err := l.store.write(r); err != nil {
 		t.Fatal(err)
 	}
-	rows := verify(t, l, whole(sql.VerifyBalances))
+	rows := verifyRows(t, l, whole(sql.VerifyBalances))
 	if f := rows[len(rows)-1]; f.OK || f.FirstBad != changed || f.Actual != "123456" {
 		t.Errorf("balance changed in the store: %+v, want entry %d", rows, changed)
 	}

@@ -132,12 +132,12 @@ func (v *view) Settings() (sql.Cursor[sql.SettingRow], error) {
 }
 
 // Snapshots returns the snapshots of states up to the view.
-func (v *view) Snapshots() (sql.Cursor[sql.SnapshotRow], error) {
+func (v *view) Snapshots() (sql.Cursor[juno.SnapshotInfo], error) {
 	if v.l.options.Tables.Snapshots == nil {
-		return rowsOf[sql.SnapshotRow](v, nil, nil)
+		return rowsOf[juno.SnapshotInfo](v, nil, nil)
 	}
 	rows, err := v.l.options.Tables.Snapshots(v.ctx)
-	rows = slices.DeleteFunc(rows, func(r sql.SnapshotRow) bool { return r.SnapshotIndex > v.at })
+	rows = slices.DeleteFunc(rows, func(r juno.SnapshotInfo) bool { return r.Index > v.at })
 	return rowsOf(v, rows, err)
 }
 

@@ -12,30 +12,6 @@ import (
 	"juno/db/state"
 )
 
-// Outcome is what became of one command.
-type Outcome struct {
-	// Err is nil if the command is final, executed or refused. If it wraps cluster.ErrUnknown the
-	// command may be in the log or not; any other error says that it is not and will not be.
-	Err      error
-	Request  juno.RequestID // the number that the command was sent under
-	Index    juno.Index
-	Time     juno.Millis
-	Result   juno.Result
-	Replayed bool // the request was in the log already: this is its first result
-}
-
-// Mode says how commands are signed.
-type Mode uint8
-
-// The modes of Submit.
-const (
-	// Single signs every command by itself; as many as the ledger takes are under way at once.
-	Single Mode = iota
-	// Batch puts one signature over up to juno.BatchCommandsMax commands. Each is still an entry
-	// of its own, executed and answered by itself.
-	Batch
-)
-
 const (
 	// signedAhead is how many single commands are signed before they are submitted: enough to
 	// keep all cores signing, few enough that a cancelled call leaves little behind.
@@ -45,9 +21,6 @@ const (
 	// requestFirstMax keeps a client that chooses its numbers from using them all up.
 	requestFirstMax = 1 << 62
 )
-
-// Progress is told how many commands have an outcome, of how many. It returns at once.
-type Progress func(done, total int)
 
 // Client acts for one client of the ledger: it signs and numbers commands. It is safe for
 // concurrent use; commands of concurrent calls are numbered in an order of their own.
@@ -85,23 +58,24 @@ func (c *Client) numbers(first juno.RequestID, n int) (juno.RequestID, juno.Priv
 // Submit signs commands and waits until each has an outcome; there is one for each text, in the
 // same order, also when ctx ends first. The error is about all of them: nothing was sent.
 func (c *Client) Submit(
-	ctx context.Context, texts []string, mode Mode, progress Progress,
-) ([]Outcome, error) {
+	ctx context.Context, texts []string, mode juno.Mode, progress juno.Progress,
+) ([]juno.Outcome, error) {
 	return c.submit(ctx, 0, texts, mode, progress)
 }
 
 // SubmitAt is Submit under request numbers that the caller chooses: first, which is at least 1,
 // and those behind it. A number that was used before for the same command, also as one of a
 // batch, gives that command's first outcome, Replayed, and executes nothing; for another command it
-// is cluster.ErrRequestReused. So a program that writes its numbers down first can ask again after
-// a crash or a cluster.ErrUnknown, and pays once. A batch of which the log holds a part without the
-// rest stays cluster.ErrUnknown: ask for its commands one by one.
+// is juno.ErrReused. So a program that writes its numbers down first can ask again after
+// a crash or a juno.ErrUnknown, and pays once. A batch of which the log holds a part without the
+// rest stays juno.ErrUnknown: ask for its commands one by one.
 //
 // A client's newest 4096 numbers can be asked for in any order; what is older and was not used
 // can never be.
 func (c *Client) SubmitAt(
-	ctx context.Context, first juno.RequestID, texts []string, mode Mode, progress Progress,
-) ([]Outcome, error) {
+	ctx context.Context, first juno.RequestID, texts []string, mode juno.Mode,
+	progress juno.Progress,
+) ([]juno.Outcome, error) {
 	if first == 0 || first > requestFirstMax {
 		return nil, fmt.Errorf("request number %d: want one from 1 to %d", first,
 			juno.RequestID(requestFirstMax))
@@ -110,8 +84,9 @@ func (c *Client) SubmitAt(
 }
 
 func (c *Client) submit(
-	ctx context.Context, first juno.RequestID, texts []string, mode Mode, progress Progress,
-) ([]Outcome, error) {
+	ctx context.Context, first juno.RequestID, texts []string, mode juno.Mode,
+	progress juno.Progress,
+) ([]juno.Outcome, error) {
 	commands := make([]juno.Command, len(texts))
 	for i, t := range texts {
 		if len(t) > juno.CommandTextBytesMax {
@@ -124,9 +99,9 @@ func (c *Client) submit(
 		progress = func(int, int) {}
 	}
 	s := &submission{
-		client: c, first: first, outcomes: make([]Outcome, len(texts)), progress: progress,
+		client: c, first: first, outcomes: make([]juno.Outcome, len(texts)), progress: progress,
 	}
-	if mode == Batch {
+	if mode == juno.Batch {
 		s.batches(ctx, commands)
 	} else {
 		s.singles(ctx, commands)
@@ -139,8 +114,8 @@ func (c *Client) submit(
 type submission struct {
 	client   *Client
 	first    juno.RequestID // 0: numbers that were never used
-	outcomes []Outcome
-	progress Progress
+	outcomes []juno.Outcome
+	progress juno.Progress
 	waiting  []sent // oldest first
 	underWay int    // commands in waiting
 	done     int
@@ -234,7 +209,7 @@ func (s *submission) send(ctx context.Context, p *cluster.Proposal, err error, f
 			break
 		}
 		ticket, err = s.client.ledger.node.Submit(p)
-		if !errors.Is(err, cluster.ErrBusy) || len(s.waiting) == 0 {
+		if !errors.Is(err, juno.ErrBusy) || len(s.waiting) == 0 {
 			break
 		}
 		s.wait(ctx, s.underWay/2) // somebody else fills the node; make room by our own
@@ -251,7 +226,7 @@ func (s *submission) send(ctx context.Context, p *cluster.Proposal, err error, f
 func (s *submission) fail(from, count int, err error) {
 	for i := range count {
 		o := &s.outcomes[from+i]
-		if o.Err = err; errors.Is(err, cluster.ErrUnknown) {
+		if o.Err = err; errors.Is(err, juno.ErrUnknown) {
 			o.Err = fmt.Errorf("request %d of %s: %w", o.Request, s.client.name, err)
 		}
 	}
@@ -271,7 +246,7 @@ func (s *submission) wait(ctx context.Context, most int) {
 			continue
 		}
 		for i, o := range outcomes {
-			s.outcomes[w.from+i] = Outcome{
+			s.outcomes[w.from+i] = juno.Outcome{
 				Request: s.outcomes[w.from+i].Request, Index: o.Index, Time: o.Time,
 				Result: o.Result, Replayed: o.Replayed,
 			}

@@ -13,12 +13,12 @@ import (
 // its own on the disk, syncs every batch, and verifies every signature.
 
 // BenchmarkClusterMany submits commands that are signed one by one.
-func BenchmarkClusterMany(b *testing.B) { benchmarkCluster(b, Single, 8000) }
+func BenchmarkClusterMany(b *testing.B) { benchmarkCluster(b, juno.Single, 8000) }
 
 // BenchmarkClusterBatch submits client batches of 8000 commands.
-func BenchmarkClusterBatch(b *testing.B) { benchmarkCluster(b, Batch, 8000) }
+func BenchmarkClusterBatch(b *testing.B) { benchmarkCluster(b, juno.Batch, 8000) }
 
-func benchmarkCluster(b *testing.B, mode Mode, size int) {
+func benchmarkCluster(b *testing.B, mode juno.Mode, size int) {
 	w := newTown(b, 4, CreateOptions{})
 	lead := w.leader()
 	w.submit(lead, 100, mode)
@@ -56,11 +56,11 @@ func BenchmarkClusterIdle(b *testing.B) {
 			if c.far {
 				through = through%4 + 1
 			}
-			w.submit(through, 20, Single)
+			w.submit(through, 20, juno.Single)
 			var all []time.Duration
 			for b.Loop() {
 				began := time.Now()
-				w.submit(through, 1, Single)
+				w.submit(through, 1, juno.Single)
 				all = append(all, time.Since(began))
 			}
 			slices.Sort(all)

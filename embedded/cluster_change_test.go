@@ -81,7 +81,7 @@ func (w *town) add() (juno.NodeID, *Directory) {
 
 func TestMembersComeAndGo(t *testing.T) {
 	w := newTown(t, 4, CreateOptions{Admins: []string{"ann", "bob", "cid"}})
-	w.submit(1, 50, Single)
+	w.submit(1, 50, juno.Single)
 	id, dir := w.add()
 	w.openWithout(id)
 	public, err := dir.NodePublic()
@@ -93,12 +93,12 @@ func TestMembersComeAndGo(t *testing.T) {
 	w.settle()
 	w.change(3, Promote(id), nil)
 	w.await(id, "its vote", func(s *cluster.Status) bool { return s.Role == consensus.Follower })
-	w.submit(2, 50, Single)
+	w.submit(2, 50, juno.Single)
 	w.settle()
 	// Five voters decide without one of the old ones, which goes for good.
 	w.close(1)
 	w.change(2, Remove(1), nil)
-	w.submit(4, 50, Batch)
+	w.submit(4, 50, juno.Batch)
 	w.settle()
 	for i, l := range w.nodes {
 		if l != nil {
@@ -112,13 +112,13 @@ func TestMembersComeAndGo(t *testing.T) {
 			w.openWithout(juno.NodeID(i + 1))
 		}
 	}
-	w.submit(2, 50, Single)
+	w.submit(2, 50, juno.Single)
 	w.settle()
 }
 
 func TestNodeKeyIsRotated(t *testing.T) {
 	w := newTown(t, 4, CreateOptions{Admins: []string{"ann"}, CheckpointEvery: 40})
-	w.submit(1, 20, Single)
+	w.submit(1, 20, juno.Single)
 	const id = 2
 	l := w.nodes[id-1]
 	public, err := l.DrawNodeKey()
@@ -128,15 +128,15 @@ func TestNodeKeyIsRotated(t *testing.T) {
 	m, _, _ := l.Membership().Member(id)
 	m.Public = public
 	w.change(3, Replace(m), l.PossessNodeKey)
-	w.submit(id, 200, Single)
+	w.submit(id, 200, juno.Single)
 	// Without its vote under the new key there is no quorum.
 	w.lines.Isolate(4)
-	w.submit(id, 20, Single)
+	w.submit(id, 20, juno.Single)
 	w.lines.Heal()
 	w.settle()
 	w.close(id)
 	w.open(id)
-	w.submit(id, 20, Single)
+	w.submit(id, 20, juno.Single)
 	w.settle()
 	if _, err := w.nodes[id-1].Receipt(w.context(), 10); err != nil {
 		t.Errorf("receipt: %v", err)
@@ -152,12 +152,12 @@ func TestNodeKeyIsRotated(t *testing.T) {
 
 func TestLostDiskIsReplaced(t *testing.T) {
 	w := newTown(t, 4, CreateOptions{Admins: []string{"ann"}})
-	w.submit(1, 50, Single)
+	w.submit(1, 50, juno.Single)
 	const id = 3
 	w.close(id)
 	w.replaceDisk(id)
 	w.lines.Isolate(4) // now it has to vote
-	w.submit(2, 20, Single)
+	w.submit(2, 20, juno.Single)
 	w.lines.Heal()
 	w.settle()
 }
@@ -172,11 +172,11 @@ func TestLostDiskIsReplacedByState(t *testing.T) {
 	const id = 3
 	w.close(id)
 	for range 10 {
-		w.submit(2, 200, Single)
+		w.submit(2, 200, juno.Single)
 	}
 	w.replaceDisk(id)
 	w.lines.Isolate(4)
-	w.submit(2, 20, Single)
+	w.submit(2, 20, juno.Single)
 	w.lines.Heal()
 	w.settle()
 	if first := w.nodes[id-1].log.First(); first < 100 {
@@ -223,7 +223,7 @@ func (w *town) replaceDisk(id juno.NodeID) {
 
 func TestHaltAndResume(t *testing.T) {
 	w := newTown(t, 4, CreateOptions{Admins: []string{"ann", "bob"}})
-	w.submit(1, 20, Single)
+	w.submit(1, 20, juno.Single)
 	halt := &juno.ModeChange{Halted: true, Nonce: 1, Reason: "test"}
 	for _, key := range w.admins() {
 		halt.Approve(key, w.nodes[0].cluster)
@@ -238,7 +238,8 @@ func TestHaltAndResume(t *testing.T) {
 	if err := w.nodes[2].Admin(juno.KindMode, halt.Payload()); err != nil {
 		t.Errorf("the same halt at a node that has heard of it: %v", err)
 	}
-	outcomes, err := w.client[0].Submit(w.context(), []string{"transfer(a->b, 1%1)"}, Single, nil)
+	outcomes, err := w.client[0].Submit(w.context(), []string{"transfer(a->b, 1%1)"}, juno.Single,
+		nil)
 	if err != nil || outcomes[0].Err == nil {
 		t.Fatalf("a command while halted: %+v, %v", outcomes, err)
 	}
@@ -252,7 +253,7 @@ func TestHaltAndResume(t *testing.T) {
 	for i := range w.nodes {
 		w.await(juno.NodeID(i+1), "the resume", func(s *cluster.Status) bool { return !s.Halted })
 	}
-	w.submit(1, 20, Single)
+	w.submit(1, 20, juno.Single)
 	w.settle()
 	pos, high, err := w.nodes[1].Standing()
 	if err != nil || high == nil || pos.Index < 20 {
@@ -268,7 +269,7 @@ func TestRevolution(t *testing.T) {
 	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits()}
 	w.limits.Revolution = true
 	w.build(4, CreateOptions{Admins: []string{"ann"}})
-	w.submit(1, 20, Single)
+	w.submit(1, 20, juno.Single)
 	s := w.nodes[1].Status()
 	r := &consensus.Revolution{Term: s.Term, Leader: s.Leader}
 	key := w.admins()[0]
@@ -280,6 +281,6 @@ func TestRevolution(t *testing.T) {
 	w.await(1, "another leader", func(s *cluster.Status) bool {
 		return s.Convinced && s.Leader != r.Leader
 	})
-	w.submit(1, 20, Single)
+	w.submit(1, 20, juno.Single)
 	w.settle()
 }

@@ -84,7 +84,7 @@ func TestRequestReusedThroughAnotherNode(t *testing.T) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if errors.Is(err, cluster.ErrRequestReused) {
+			if errors.Is(err, juno.ErrReused) {
 				lost++
 			} else if err != nil {
 				t.Error(err)
@@ -101,7 +101,7 @@ func TestRequestReusedThroughAnotherNode(t *testing.T) {
 // TestAllRestart stops every node, and opens them again.
 func TestAllRestart(t *testing.T) {
 	w := newTown(t, 4, CreateOptions{CheckpointEvery: 50})
-	w.submit(1, 200, Single)
+	w.submit(1, 200, juno.Single)
 	w.settle()
 	for round := range 2 {
 		for id := juno.NodeID(1); id <= 4; id++ {
@@ -110,7 +110,7 @@ func TestAllRestart(t *testing.T) {
 		for id := juno.NodeID(1); id <= 4; id++ {
 			w.open(id)
 		}
-		w.submit(juno.NodeID(round+1), 50, Batch)
+		w.submit(juno.NodeID(round+1), 50, juno.Batch)
 		w.settle()
 	}
 }
@@ -121,11 +121,11 @@ func TestStateThatDiffersIsQuarantined(t *testing.T) {
 	const id = 4
 	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), spoiled: id}
 	w.build(4, CreateOptions{CheckpointEvery: 50})
-	w.submit(1, 200, Single)
+	w.submit(1, 200, juno.Single)
 	w.await(id, "quarantine", func(s *cluster.Status) bool {
 		return s.Role == consensus.Quarantined && s.Quarantine != ""
 	})
-	w.submit(2, 50, Single)
+	w.submit(2, 50, juno.Single)
 	w.close(id)
 	reports, err := filepath.Glob(filepath.Join(w.places[id-1].Path, quarantineName, "*",
 		"report.txt"))

@@ -204,7 +204,7 @@ func (w *town) settle() {
 }
 
 // submit sends commands through a node and wants all of them executed.
-func (w *town) submit(id juno.NodeID, n int, mode Mode) {
+func (w *town) submit(id juno.NodeID, n int, mode juno.Mode) {
 	w.t.Helper()
 	texts := make([]string, n)
 	for i := range texts {
@@ -226,8 +226,8 @@ func TestClusterOfFour(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range w.nodes {
 		wg.Go(func() {
-			w.submit(juno.NodeID(i+1), 100, Single)
-			w.submit(juno.NodeID(i+1), 100, Batch)
+			w.submit(juno.NodeID(i+1), 100, juno.Single)
+			w.submit(juno.NodeID(i+1), 100, juno.Batch)
 		})
 	}
 	wg.Wait()
@@ -236,22 +236,22 @@ func TestClusterOfFour(t *testing.T) {
 
 func TestLeaderStopsAndComesBack(t *testing.T) {
 	w := newTown(t, 4, CreateOptions{})
-	w.submit(1, 10, Single)
+	w.submit(1, 10, juno.Single)
 	lead := w.leader()
 	w.close(lead)
 	other := lead%4 + 1
 	began := time.Now()
-	w.submit(other, 10, Single)
+	w.submit(other, 10, juno.Single)
 	t.Logf("first commits %v after node%d had ended", time.Since(began), lead)
 	w.open(lead)
-	w.submit(lead, 10, Single)
+	w.submit(lead, 10, juno.Single)
 	w.settle()
 }
 
 // What no leader takes must not cost a leader its office: followers used to wait for it for ever.
 func TestHopelessProposals(t *testing.T) {
 	w := newTown(t, 4, CreateOptions{})
-	w.submit(1, 10, Single)
+	w.submit(1, 10, juno.Single)
 	id := w.leader()%4 + 1
 	l, client := w.nodes[id-1], w.client[id-1]
 	term := l.Status().Term
@@ -271,7 +271,7 @@ func TestHopelessProposals(t *testing.T) {
 	if !errors.Is(err, state.ErrExpired) {
 		t.Errorf("a command that came too late: %v, want %v", err, state.ErrExpired)
 	}
-	w.submit(id, 10, Single)
+	w.submit(id, 10, juno.Single)
 	if got := l.Status().Term; got != term {
 		t.Errorf("term %s, want %s: a leader was deposed for what nobody can do", got, term)
 	}
@@ -280,15 +280,15 @@ func TestHopelessProposals(t *testing.T) {
 
 func TestPartitionHeals(t *testing.T) {
 	w := newTown(t, 4, CreateOptions{})
-	w.submit(2, 10, Single)
+	w.submit(2, 10, juno.Single)
 	lead := w.leader()
 	w.lines.Isolate(lead)
 	other := lead%4 + 1
 	began := time.Now()
-	w.submit(other, 10, Single)
+	w.submit(other, 10, juno.Single)
 	t.Logf("first commits %v after node%d was cut off", time.Since(began), lead)
 	var wg sync.WaitGroup
-	wg.Go(func() { w.submit(lead, 10, Single) }) // they wait for the line
+	wg.Go(func() { w.submit(lead, 10, juno.Single) }) // they wait for the line
 	w.lines.Heal()
 	wg.Wait()
 	w.settle()
@@ -299,11 +299,11 @@ func TestStateIsFetched(t *testing.T) {
 	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), drops: true}
 	w.limits.CacheEntriesMax = 16
 	w.build(4, CreateOptions{CheckpointEvery: 100})
-	w.submit(1, 10, Single)
+	w.submit(1, 10, juno.Single)
 	const sleeper = 4
 	w.close(sleeper)
 	for range 10 {
-		w.submit(2, 200, Single)
+		w.submit(2, 200, juno.Single)
 	}
 	for id := juno.NodeID(1); id < sleeper; id++ {
 		if first := w.nodes[id-1].log.First(); first < 100 {
@@ -317,10 +317,10 @@ func TestStateIsFetched(t *testing.T) {
 	if first := w.nodes[sleeper-1].log.First(); first < 100 {
 		t.Errorf("the log of node%d begins at %d: nothing was fetched", sleeper, first)
 	}
-	w.submit(sleeper, 100, Single)
+	w.submit(sleeper, 100, juno.Single)
 	w.settle()
 	w.close(sleeper)
-	w.submit(1, 10, Single)
+	w.submit(1, 10, juno.Single)
 	w.open(sleeper)
 	w.settle()
 }
@@ -378,11 +378,11 @@ func TestLeadersAreKilled(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			w.submit(through, each, Single)
+			w.submit(through, each, juno.Single)
 		}()
 		began := time.Now()
 		w.crash(lead)
-		w.submit((through+1)%4+1, 1, Single)
+		w.submit((through+1)%4+1, 1, juno.Single)
 		t.Logf("round %d: first commit %v after node%d was killed", round, time.Since(began), lead)
 		<-done
 		w.open(lead) // takes the place of the one that was killed
@@ -409,7 +409,7 @@ func TestClusterOverZeroMQ(t *testing.T) {
 	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), wired: true}
 	w.build(4, CreateOptions{Admins: []string{"ann"}})
 	for id := range w.nodes {
-		w.submit(juno.NodeID(id+1), 50, Single)
+		w.submit(juno.NodeID(id+1), 50, juno.Single)
 	}
 	w.settle()
 	const id = 3
@@ -422,7 +422,7 @@ func TestClusterOverZeroMQ(t *testing.T) {
 	m.Public = public
 	w.change(1, Replace(m), l.PossessNodeKey)
 	w.close(4) // now the new key has to be heard
-	w.submit(id, 50, Batch)
+	w.submit(id, 50, juno.Batch)
 	w.open(4)
 	w.settle()
 }

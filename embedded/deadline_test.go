@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"juno"
-	"juno/cluster"
 	"juno/internal/vfs"
 )
 
@@ -50,9 +49,9 @@ func TestADeadlineEndsInUnknown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := func(ctx context.Context) Outcome {
+	ask := func(ctx context.Context) juno.Outcome {
 		t.Helper()
-		outcomes, err := c.SubmitAt(ctx, 100, pay(1), Single, nil)
+		outcomes, err := c.SubmitAt(ctx, 100, pay(1), juno.Single, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +59,7 @@ func TestADeadlineEndsInUnknown(t *testing.T) {
 	}
 	over, end := context.WithCancel(context.Background())
 	end()
-	if o := ask(over); errors.Is(o.Err, cluster.ErrUnknown) ||
+	if o := ask(over); errors.Is(o.Err, juno.ErrUnknown) ||
 		!errors.Is(o.Err, context.Canceled) ||
 		!strings.Contains(o.Err.Error(), "not sent") {
 		t.Errorf("too late to be sent: %v", o.Err)
@@ -75,7 +74,7 @@ func TestADeadlineEndsInUnknown(t *testing.T) {
 	o := ask(waiting{soon, sync.OnceFunc(func() { close(sent) })})
 	disk.gate.Unlock()
 	want := "request 100 of operator: outcome unknown: ask again with the same request number"
-	if !errors.Is(o.Err, cluster.ErrUnknown) || !strings.Contains(o.Err.Error(), want) {
+	if !errors.Is(o.Err, juno.ErrUnknown) || !strings.Contains(o.Err.Error(), want) {
 		t.Errorf("not answered in time: %v, want %s", o.Err, want)
 	}
 	if o := ask(context.Background()); o.Err != nil || o.Result.Status != juno.StatusOK {

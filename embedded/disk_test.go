@@ -21,7 +21,7 @@ func payUntilFailure(t *testing.T, l *Ledger) (acknowledged []juno.Pos, err erro
 		t.Fatal(err)
 	}
 	for range 10_000 {
-		outcomes, err := c.Submit(context.Background(), pay(20), Batch, nil)
+		outcomes, err := c.Submit(context.Background(), pay(20), juno.Batch, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func afterFailure(
 	if errClient != nil {
 		t.Fatal(errClient)
 	}
-	outcomes, errSubmit := c.Submit(context.Background(), pay(1), Single, nil)
+	outcomes, errSubmit := c.Submit(context.Background(), pay(1), juno.Single, nil)
 	if errSubmit == nil {
 		errSubmit = outcomes[0].Err
 	}
@@ -148,9 +148,9 @@ func TestRequestNumbers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, mode := range []Mode{Single, Batch} {
+	for _, mode := range []juno.Mode{juno.Single, juno.Batch} {
 		first := juno.RequestID(100 * (1 + int(mode)))
-		var before []Outcome
+		var before []juno.Outcome
 		for try := range 2 {
 			got, err := c.SubmitAt(ctx, first, pay(5), mode, nil)
 			if err != nil {
@@ -171,11 +171,11 @@ func TestRequestNumbers(t *testing.T) {
 	if got, want := query(t, l, balances), "a 990\nb 10\n"; got != want {
 		t.Errorf("paid %q, want %q: nothing twice", got, want)
 	}
-	got, err := c.SubmitAt(ctx, 102, []string{"transfer(a->b, 7%1)"}, Single, nil)
-	if err != nil || !errors.Is(got[0].Err, cluster.ErrRequestReused) {
+	got, err := c.SubmitAt(ctx, 102, []string{"transfer(a->b, 7%1)"}, juno.Single, nil)
+	if err != nil || !errors.Is(got[0].Err, juno.ErrReused) {
 		t.Errorf("another command under a used number: %+v, %v", got, err)
 	}
-	if _, err := c.SubmitAt(ctx, 0, pay(1), Single, nil); err == nil {
+	if _, err := c.SubmitAt(ctx, 0, pay(1), juno.Single, nil); err == nil {
 		t.Error("request number 0 was taken")
 	}
 	if o := must(t, l, "operator", pay(1)...)[0]; o.Request != 205 {

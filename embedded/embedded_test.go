@@ -46,7 +46,9 @@ func open(t testing.TB, path string) *Ledger {
 	return l
 }
 
-func submit(t testing.TB, l *Ledger, client string, mode Mode, texts ...string) []Outcome {
+func submit(
+	t testing.TB, l *Ledger, client string, mode juno.Mode, texts ...string,
+) []juno.Outcome {
 	t.Helper()
 	c, err := l.Client(client)
 	if err != nil {
@@ -65,9 +67,9 @@ func submit(t testing.TB, l *Ledger, client string, mode Mode, texts ...string) 
 }
 
 // must is submit, and wants every command executed.
-func must(t testing.TB, l *Ledger, client string, texts ...string) []Outcome {
+func must(t testing.TB, l *Ledger, client string, texts ...string) []juno.Outcome {
 	t.Helper()
-	outcomes := submit(t, l, client, Single, texts...)
+	outcomes := submit(t, l, client, juno.Single, texts...)
 	for i, o := range outcomes {
 		if o.Result.Status != juno.StatusOK {
 			t.Fatalf("%s: refused: %s %s", texts[i], o.Result.Code, o.Result.Message)
@@ -128,7 +130,7 @@ func TestALedgerFromCreateToReopen(t *testing.T) {
 	l := open(t, path)
 	must(t, l, "operator", "CreateAccount a", "CreateAccount b", "AdjustAccount a 1000%1")
 	must(t, l, "operator", pay(100)...)
-	for _, o := range submit(t, l, "operator", Batch, pay(300)...) {
+	for _, o := range submit(t, l, "operator", juno.Batch, pay(300)...) {
 		if o.Result.Status != juno.StatusOK {
 			t.Fatal(o.Result)
 		}
@@ -200,7 +202,7 @@ func TestOwnersAndOperators(t *testing.T) {
 		{"alice", "nonsense", juno.CodeLanguage},
 	}
 	for _, tt := range tests {
-		o := submit(t, l, tt.client, Single, tt.text)[0]
+		o := submit(t, l, tt.client, juno.Single, tt.text)[0]
 		if o.Result.Status != juno.StatusRefused || o.Result.Code != tt.code {
 			t.Errorf("%s: %s: got %s %s %q, want %s", tt.client, tt.text, o.Result.Status,
 				o.Result.Code, o.Result.Message, tt.code)
@@ -254,7 +256,7 @@ func TestKeysOfClients(t *testing.T) {
 	if _, err := bank.Revoke(ctx, carol.KeyID()); err != nil {
 		t.Fatal(err)
 	}
-	outcomes, err := carol.Submit(ctx, []string{"transfer(b->a, 1%1)"}, Single, nil)
+	outcomes, err := carol.Submit(ctx, []string{"transfer(b->a, 1%1)"}, juno.Single, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +326,7 @@ func TestReceipts(t *testing.T) {
 	l := open(t, newLedger(t, true))
 	must(t, l, "operator", "CreateAccount a", "CreateAccount b", "AdjustAccount a 1000%1")
 	single := must(t, l, "operator", pay(1)...)[0]
-	batched := submit(t, l, "operator", Batch, pay(20)...)[7]
+	batched := submit(t, l, "operator", juno.Batch, pay(20)...)[7]
 	for _, index := range []juno.Index{1, single.Index, batched.Index, batched.Index - 8} {
 		r, err := l.Receipt(ctx, index)
 		if err != nil {

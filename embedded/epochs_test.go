@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"juno"
-
 	"juno/cluster"
 	"juno/cluster/consensus"
 )
@@ -19,7 +18,7 @@ func TestEpochsOutliveTheLog(t *testing.T) {
 	w.change(1, Demote(4), nil)
 	w.change(2, Promote(4), nil)
 	for range 10 {
-		w.submit(2, 200, Single)
+		w.submit(2, 200, juno.Single)
 	}
 	const id = 1
 	if first := w.nodes[id-1].log.First(); first < 100 {
@@ -54,7 +53,7 @@ func TestEpochsOfAnotherNode(t *testing.T) {
 	w.build(5, CreateOptions{Admins: []string{"ann"}, CheckpointEvery: 100})
 	w.change(1, Demote(5), nil)
 	for range 10 {
-		w.submit(2, 200, Single)
+		w.submit(2, 200, juno.Single)
 	}
 	w.settle()
 	const id = 4

@@ -190,7 +190,8 @@ func (i *importer) Record(r juno.Record) error {
 		i.proof = c
 	case juno.RecordEpoch:
 	default:
-		return fmt.Errorf("%s record of entry %d: an export holds proofs and ends of epochs", r.Kind,
+		return fmt.Errorf("%s record of entry %d: an export holds proofs and ends of epochs",
+			r.Kind,
 			r.Index)
 	}
 	i.batch.Records = append(i.batch.Records, r)

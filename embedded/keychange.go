@@ -16,18 +16,18 @@ const nextSuffix = "-next"
 
 // Register makes a new client with a key of its own, which is kept in the directory. Only an
 // operator can.
-func (c *Client) Register(ctx context.Context, name string, role juno.Role) (Outcome, error) {
+func (c *Client) Register(ctx context.Context, name string, role juno.Role) (juno.Outcome, error) {
 	if err := checkClientName(name); err != nil {
-		return Outcome{}, err
+		return juno.Outcome{}, err
 	}
 	l := c.ledger
 	l.changing.Lock()
 	defer l.changing.Unlock()
 	if err := l.settleKey(ctx, name); err != nil {
-		return Outcome{}, fmt.Errorf("register %s: %w", name, err)
+		return juno.Outcome{}, fmt.Errorf("register %s: %w", name, err)
 	}
 	if _, err := l.dir.Key(name); err == nil {
-		return Outcome{}, fmt.Errorf("register %s: there is a key of that name here", name)
+		return juno.Outcome{}, fmt.Errorf("register %s: there is a key of that name here", name)
 	}
 	op := juno.KeyOp{Action: juno.KeyRegister, Subject: name, Role: role}
 	return c.introduce(ctx, op, name)
@@ -35,16 +35,16 @@ func (c *Client) Register(ctx context.Context, name string, role juno.Role) (Out
 
 // Rotate gives the client a new key, which the present one introduces; that one ends. Where an
 // earlier rotation took effect after its caller had stopped waiting, its key is the present one.
-func (c *Client) Rotate(ctx context.Context) (Outcome, error) {
+func (c *Client) Rotate(ctx context.Context) (juno.Outcome, error) {
 	l := c.ledger
 	l.changing.Lock()
 	defer l.changing.Unlock()
 	if err := l.settleKey(ctx, c.name); err != nil {
-		return Outcome{}, fmt.Errorf("rotate key of %s: %w", c.name, err)
+		return juno.Outcome{}, fmt.Errorf("rotate key of %s: %w", c.name, err)
 	}
 	record, known := l.keyRecord(c.KeyID())
 	if !known {
-		return Outcome{}, fmt.Errorf("rotate key of %s: %w", c.name, juno.ErrUnknownKey)
+		return juno.Outcome{}, fmt.Errorf("rotate key of %s: %w", c.name, juno.ErrUnknownKey)
 	}
 	op := juno.KeyOp{Action: juno.KeyRotate, Subject: c.name, Role: record.Role, Ends: c.KeyID()}
 	return c.introduce(ctx, op, c.name)
@@ -53,21 +53,21 @@ func (c *Client) Rotate(ctx context.Context) (Outcome, error) {
 // introduce submits a change that brings a new key of name, and puts the key's file in its place.
 // The caller holds l.changing and has settled the name: a file of the new key that is there
 // already may be the only copy of a key that is in the log.
-func (c *Client) introduce(ctx context.Context, op juno.KeyOp, name string) (Outcome, error) {
+func (c *Client) introduce(ctx context.Context, op juno.KeyOp, name string) (juno.Outcome, error) {
 	l := c.ledger
 	key, fresh, err := l.dir.DrawKey(name)
 	if err != nil {
-		return Outcome{}, err
+		return juno.Outcome{}, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock() // no command may be signed with the old key behind the change
 	ticket, err := c.submitChange(op, &key)
 	if err != nil {
-		return Outcome{}, errors.Join(err, l.dropNextKey(name, fresh))
+		return juno.Outcome{}, errors.Join(err, l.dropNextKey(name, fresh))
 	}
 	outcome, err := await(ctx, ticket)
 	switch {
-	case errors.Is(err, cluster.ErrUnknown):
+	case errors.Is(err, juno.ErrUnknown):
 		l.undecided[name] = ticket // the key may be in the log already, or get there yet
 		return outcome, fmt.Errorf("change the key of %s: %w; repeating the change, or opening "+
 			"the ledger again, finds out first what became of this one", name, err)
@@ -90,7 +90,7 @@ func (c *Client) introduce(ctx context.Context, op juno.KeyOp, name string) (Out
 // caller holds l.changing.
 func (l *Ledger) settleKey(ctx context.Context, name string) error {
 	if ticket := l.undecided[name]; ticket != nil {
-		if _, err := await(ctx, ticket); errors.Is(err, cluster.ErrUnknown) {
+		if _, err := await(ctx, ticket); errors.Is(err, juno.ErrUnknown) {
 			return fmt.Errorf("an earlier change of that key: %w", err)
 		}
 	}
@@ -137,10 +137,10 @@ func (l *Ledger) alone() bool {
 }
 
 // Revoke ends a key for good: the client's own, or for an operator anybody's.
-func (c *Client) Revoke(ctx context.Context, id juno.KeyID) (Outcome, error) {
+func (c *Client) Revoke(ctx context.Context, id juno.KeyID) (juno.Outcome, error) {
 	record, known := c.ledger.keyRecord(id)
 	if !known {
-		return Outcome{}, fmt.Errorf("revoke key %s: %w", id, juno.ErrUnknownKey)
+		return juno.Outcome{}, fmt.Errorf("revoke key %s: %w", id, juno.ErrUnknownKey)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -149,10 +149,12 @@ func (c *Client) Revoke(ctx context.Context, id juno.KeyID) (Outcome, error) {
 }
 
 // change signs and submits a key change, and waits for it. The caller holds c.mu.
-func (c *Client) change(ctx context.Context, op juno.KeyOp, key *juno.PrivateKey) (Outcome, error) {
+func (c *Client) change(
+	ctx context.Context, op juno.KeyOp, key *juno.PrivateKey) (juno.Outcome, error,
+) {
 	ticket, err := c.submitChange(op, key)
 	if err != nil {
-		return Outcome{}, err
+		return juno.Outcome{}, err
 	}
 	return await(ctx, ticket)
 }
@@ -170,13 +172,13 @@ func (c *Client) submitChange(op juno.KeyOp, key *juno.PrivateKey) (*cluster.Tic
 }
 
 // await returns what became of the one request of a ticket.
-func await(ctx context.Context, ticket *cluster.Ticket) (Outcome, error) {
+func await(ctx context.Context, ticket *cluster.Ticket) (juno.Outcome, error) {
 	outcomes, err := ticket.Wait(ctx)
 	if err != nil {
-		return Outcome{}, err
+		return juno.Outcome{}, err
 	}
 	o := outcomes[0]
-	return Outcome{Index: o.Index, Time: o.Time, Result: o.Result, Replayed: o.Replayed}, nil
+	return juno.Outcome{Index: o.Index, Time: o.Time, Result: o.Result, Replayed: o.Replayed}, nil
 }
 
 // keyRecord returns what the ledger knows of a key.

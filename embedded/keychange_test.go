@@ -24,11 +24,11 @@ func TestKeyChangeNobodyWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := bank.KeyID()
-	if _, err := bank.Rotate(gone); err != nil && !errors.Is(err, cluster.ErrUnknown) {
+	if _, err := bank.Rotate(gone); err != nil && !errors.Is(err, juno.ErrUnknown) {
 		t.Fatal(err)
 	}
 	if _, err := bank.Register(gone, "carol", juno.RoleClient); err != nil &&
-		!errors.Is(err, cluster.ErrUnknown) && !errors.Is(err, juno.ErrKeyNotValid) {
+		!errors.Is(err, juno.ErrUnknown) && !errors.Is(err, juno.ErrKeyNotValid) {
 		t.Fatal(err)
 	}
 	if o, err := bank.Rotate(ctx); err != nil || o.Result.Status != juno.StatusOK {
@@ -70,7 +70,7 @@ func TestKeyChangeThatWasRefused(t *testing.T) {
 // comes back: others may have got them into the log meanwhile. It used to remove them.
 func TestDrawnKeysOutliveTheNode(t *testing.T) {
 	w := newTown(t, 4, CreateOptions{Admins: []string{"ann"}})
-	w.submit(1, 20, Single)
+	w.submit(1, 20, juno.Single)
 	const id = 2
 	dir := w.nodes[id-1].dir
 	public, err := dir.DrawNodeKey()
@@ -91,7 +91,7 @@ func TestDrawnKeysOutliveTheNode(t *testing.T) {
 	w.await(id, "its vote under the new key", func(s *cluster.Status) bool {
 		return s.Config.Epoch == 1 && !s.Observing && s.Role == consensus.Follower
 	})
-	w.submit(id, 20, Single)
+	w.submit(id, 20, juno.Single)
 	o, err := w.client[id-1].Rotate(w.context())
 	if err != nil || o.Result.Status != juno.StatusOK {
 		t.Fatalf("rotate: %+v, %v", o, err)
@@ -99,7 +99,7 @@ func TestDrawnKeysOutliveTheNode(t *testing.T) {
 	if got, want := w.client[id-1].KeyID(), key.Public().ID(); got != want {
 		t.Errorf("the client's key is %s, want %s, the one that was drawn", got, want)
 	}
-	w.submit(id, 20, Single)
+	w.submit(id, 20, juno.Single)
 	w.settle()
 }
 
@@ -107,7 +107,7 @@ func TestDrawnKeysOutliveTheNode(t *testing.T) {
 // that was on its way when the node that has it was cut off and heard of the halt.
 func TestKeyChangesWhileHalted(t *testing.T) {
 	w := newTown(t, 4, CreateOptions{Admins: []string{"ann"}})
-	w.submit(1, 20, Single)
+	w.submit(1, 20, juno.Single)
 	id := w.leader()%4 + 1
 	l, client := w.nodes[id-1], w.client[id-1]
 	before := client.KeyID()
@@ -134,8 +134,8 @@ func TestKeyChangesWhileHalted(t *testing.T) {
 	if client.KeyID() == before {
 		t.Error("the client still signs with the old key")
 	}
-	outcomes, err := client.Submit(w.context(), []string{"transfer(a->b, 1%1)"}, Single, nil)
-	if err != nil || !errors.Is(outcomes[0].Err, consensus.ErrHalted) {
+	outcomes, err := client.Submit(w.context(), []string{"transfer(a->b, 1%1)"}, juno.Single, nil)
+	if err != nil || !errors.Is(outcomes[0].Err, juno.ErrHalted) {
 		t.Errorf("a command while halted: %+v, %v", outcomes, err)
 	}
 }

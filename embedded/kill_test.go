@@ -27,16 +27,16 @@ func TestKillWriter(t *testing.T) {
 	}
 	l := open(t, path)
 	for {
-		for _, o := range submit(t, l, "operator", Batch, pay(50)...) {
+		for _, o := range submit(t, l, "operator", juno.Batch, pay(50)...) {
 			acknowledge(t, l, o)
 		}
-		for _, o := range submit(t, l, "operator", Single, pay(20)...) {
+		for _, o := range submit(t, l, "operator", juno.Single, pay(20)...) {
 			acknowledge(t, l, o)
 		}
 	}
 }
 
-func acknowledge(t *testing.T, l *Ledger, o Outcome) {
+func acknowledge(t *testing.T, l *Ledger, o juno.Outcome) {
 	pos, err := l.Position(o.Index)
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ type Options struct {
 	// Lookup reads the environment for settings; nil is os.LookupEnv.
 	Lookup func(string) (string, bool)
 	// Progress, if not nil, is told while entries are executed again.
-	Progress func(done, total int)
+	Progress juno.Progress
 	// Warn, if not nil, is told what an operator should know and that stops nothing.
 	Warn func(text string)
 	// Transport connects the node to the other members; nil: it is alone, and where others vote

@@ -131,11 +131,11 @@ func withoutMember(all []juno.Member, id juno.NodeID) []juno.Member {
 // Propose brings what administrators have signed into the log, and waits until it is final there:
 // a change of the membership, or one of the mode that ends a halt.
 func (l *Ledger) Propose(ctx context.Context, kind juno.EntryType, payload []byte) (
-	Outcome, error,
+	juno.Outcome, error,
 ) {
 	ticket, err := l.submitAdmin(kind, payload)
 	if err != nil {
-		return Outcome{}, err
+		return juno.Outcome{}, err
 	}
 	return await(ctx, ticket)
 }

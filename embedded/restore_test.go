@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"juno"
 	"juno/db"
 	"juno/wal"
 )
@@ -145,7 +146,7 @@ func TestCopyOfAnOpenLedger(t *testing.T) {
 	go func() {
 		defer close(load)
 		for ctx.Err() == nil {
-			_, _ = client.Submit(ctx, pay(200), Single, nil)
+			_, _ = client.Submit(ctx, pay(200), juno.Single, nil)
 		}
 	}()
 	for range 5 {

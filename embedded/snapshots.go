@@ -8,33 +8,24 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"juno"
 	"juno/cluster"
 	"juno/db"
-	"juno/db/sql"
 	"juno/db/state"
 	"juno/snapshot"
 )
 
-// SnapshotInfo names a snapshot.
-type SnapshotInfo struct {
-	Index     juno.Index
-	StateHash juno.Hash
-	Elements  uint64
-	Bytes     int64
-	Path      string
-	Signer    string
-	Time      juno.Millis // of the entry
-	Err       error       // why it is not to be trusted; nil if nothing is wrong
-}
-
-func toInfo(l snapshot.Listed) SnapshotInfo {
-	info := SnapshotInfo{Index: l.Index, Path: l.Path, Err: l.Err}
+func toInfo(l snapshot.Listed) juno.SnapshotInfo {
+	info := juno.SnapshotInfo{Index: l.Index, Path: l.Path, Err: l.Err}
 	if m := l.Manifest; m != nil {
 		info.StateHash, info.Elements, info.Bytes = m.StateHash, m.Elements, int64(m.FileBytes)
-		info.Signer, info.Time = m.Node.String(), m.Time
+		info.Signer, info.Signers, info.Time = m.Node.String(), 1, m.Time
+	}
+	if file, err := os.Stat(l.Path); err == nil {
+		info.Created = juno.Millis(file.ModTime().UnixMilli())
 	}
 	return info
 }
@@ -42,39 +33,39 @@ func toInfo(l snapshot.Listed) SnapshotInfo {
 // Snapshot writes a signed snapshot of the state as it is now, while commands go on, and removes
 // the oldest ones beyond the setting snapshots_kept. progress counts elements; their total is
 // not known.
-func (l *Ledger) Snapshot(ctx context.Context, progress Progress) (SnapshotInfo, error) {
+func (l *Ledger) Snapshot(ctx context.Context, progress juno.Progress) (juno.SnapshotInfo, error) {
 	if l.readOnly {
-		return SnapshotInfo{}, ErrReadOnly
+		return juno.SnapshotInfo{}, ErrReadOnly
 	}
 	l.snapshots.mu.Lock()
 	defer l.snapshots.mu.Unlock()
 	point, err := l.db().Checkpoint(ctx)
 	if err != nil {
-		return SnapshotInfo{}, err
+		return juno.SnapshotInfo{}, err
 	}
 	return l.writeSnapshot(ctx, point, progress)
 }
 
 // writeSnapshot writes a snapshot of the state at a sync point. The caller holds l.snapshots.mu.
 func (l *Ledger) writeSnapshot(
-	ctx context.Context, point db.Point, progress Progress,
-) (SnapshotInfo, error) {
+	ctx context.Context, point db.Point, progress juno.Progress,
+) (juno.SnapshotInfo, error) {
 	if err := l.node.Flush(ctx); err != nil { // so that there is a certificate to go along
-		return SnapshotInfo{}, err
+		return juno.SnapshotInfo{}, err
 	}
 	m, err := l.manifestAt(point)
 	if err != nil {
-		return SnapshotInfo{}, err
+		return juno.SnapshotInfo{}, err
 	}
 	dir := l.dir.SnapshotsPath()
 	elements := l.elementsAt(point.Pos.Index, progress)
 	made, err := snapshot.Create(ctx, dir, m, elements, l.signSnapshot)
 	if err != nil {
-		return SnapshotInfo{}, err
+		return juno.SnapshotInfo{}, err
 	}
 	ring, err := l.nodeKeys()
 	if err != nil {
-		return SnapshotInfo{}, err
+		return juno.SnapshotInfo{}, err
 	}
 	info := toInfo(snapshot.Listed{
 		Index: point.Pos.Index, Manifest: made,
@@ -103,7 +94,7 @@ func (l *Ledger) manifestAt(p db.Point) (snapshot.Manifest, error) {
 }
 
 func (l *Ledger) elementsAt(
-	at juno.Index, progress Progress,
+	at juno.Index, progress juno.Progress,
 ) iter.Seq2[snapshot.Element, error] {
 	return func(yield func(snapshot.Element, error) bool) {
 		n := 0
@@ -151,7 +142,7 @@ func (l *Ledger) nodeKeys() (*juno.Keyring, error) {
 }
 
 // Snapshots returns the snapshots of a directory, oldest first, the damaged ones with the reason.
-func (d *Directory) Snapshots() ([]SnapshotInfo, error) {
+func (d *Directory) Snapshots() ([]juno.SnapshotInfo, error) {
 	ring, err := d.nodeKeys()
 	if err != nil {
 		return nil, err
@@ -160,7 +151,7 @@ func (d *Directory) Snapshots() ([]SnapshotInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	infos := make([]SnapshotInfo, len(all))
+	infos := make([]juno.SnapshotInfo, len(all))
 	for i, s := range all {
 		infos[i] = toInfo(s)
 	}
@@ -183,26 +174,12 @@ func (d *Directory) PruneSnapshots(keep int) (err error) {
 }
 
 // snapshotRows shows the snapshots to SQL.
-func (l *Ledger) snapshotRows(context.Context) ([]sql.SnapshotRow, error) {
+func (l *Ledger) snapshotRows(context.Context) ([]juno.SnapshotInfo, error) {
 	all, err := l.dir.Snapshots()
 	if err != nil {
 		return nil, err
 	}
-	var rows []sql.SnapshotRow
-	for _, s := range all {
-		if s.Err != nil {
-			continue
-		}
-		row := sql.SnapshotRow{
-			SnapshotIndex: s.Index, StateHash: s.StateHash, Bytes: s.Bytes,
-			Signers: s.Signer, Path: s.Path,
-		}
-		if info, err := os.Stat(s.Path); err == nil {
-			row.CreatedAt = juno.Millis(info.ModTime().UnixMilli())
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
+	return slices.DeleteFunc(all, func(s juno.SnapshotInfo) bool { return s.Err != nil }), nil
 }
 
 // newestBase returns the newest sound snapshot that the log continues. Damaged ones are passed

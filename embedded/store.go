@@ -18,9 +18,15 @@ import (
 )
 
 // stateLog is the write-ahead log as the computed state sees it.
-type stateLog struct{ *wal.Log }
+type stateLog struct {
+	*wal.Log
+	epochs func() ([]juno.EpochChange, error)
+}
 
 var _ db.Log = stateLog{}
+
+// Epochs implements db.Log.
+func (l stateLog) Epochs() ([]juno.EpochChange, error) { return l.epochs() }
 
 // Certificates implements db.Log.
 func (l stateLog) Certificates(from, to juno.Index) iter.Seq2[*juno.QuorumCertificate, error] {
@@ -46,7 +52,7 @@ type view struct {
 
 func (l *Ledger) dbOptions() db.Options {
 	return db.Options{
-		Dir: l.dir.StatePath(), Genesis: l.dir.Genesis, Log: stateLog{l.log.wal()},
+		Dir: l.dir.StatePath(), Genesis: l.dir.Genesis, Log: stateLog{l.log.wal(), l.log.epochs},
 		Base: l.newestBase, CacheBytes: int(l.settings.CacheBytes), FreeBytes: l.fsys.FreeBytes,
 		Tables: db.Tables{Nodes: l.nodeRows, Snapshots: l.snapshotRows},
 	}

@@ -10,7 +10,7 @@ import (
 
 // Verify runs all checks over the entries [from, to) of an open ledger; 0 stands for the ends.
 func (l *Ledger) Verify(
-	ctx context.Context, from, to juno.Index, progress Progress,
+	ctx context.Context, from, to juno.Index, progress juno.Progress,
 ) ([]juno.Finding, error) {
 	if to == 0 {
 		to = math.MaxInt64

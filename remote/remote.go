@@ -4,7 +4,7 @@
 //
 //	c, err := remote.Open(ctx, "books", remote.Options{})
 //	defer c.Close()
-//	outcomes, err := c.Submit(ctx, []string{"transfer(a->b, 1%1)"}, client.Single, nil)
+//	outcomes, err := c.Submit(ctx, []string{"transfer(a->b, 1%1)"}, juno.Single, nil)
 //	rows, err := c.Query(ctx, juno.Query{Text: "SELECT * FROM accounts"}, client.Quorum)
 //
 // # Concepts
@@ -55,7 +55,7 @@ type Options struct {
 
 // ErrNotAdmitted is told of a node that does not admit the client's key: it is not in its log yet,
 // or has ended there.
-var ErrNotAdmitted = zmq.ErrStranger
+var ErrNotAdmitted = zmq.ErrNotAdmitted
 
 // ErrWrongKey is told of a node that has another key than the membership that is known here.
 var ErrWrongKey = zmq.ErrWrongKey
@@ -131,7 +131,7 @@ func dialer(cluster juno.ClusterID, key juno.PrivateKey, o *Options) client.Dial
 		c, err := zmq.Dial(zmq.DialConfig{
 			Cluster: cluster, Address: node.Address, Server: node.Key, Key: key,
 			Software: software, Receive: receive, FrameBytesMax: rpc.FrameBytesMax,
-			Changed: func(problem error) {
+			OnChange: func(problem error) {
 				if onChange != nil {
 					onChange(node.ID, problem)
 				}

@@ -11,7 +11,6 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/client"
-	"juno/cluster/rpc"
 	"juno/embedded"
 	"juno/internal/ports"
 	"juno/remote"
@@ -93,7 +92,7 @@ func (w *town) client(ctx context.Context, name string) *client.Client {
 }
 
 // pay submits payments and wants all of them executed.
-func (w *town) pay(ctx context.Context, c *client.Client, n int, mode client.Mode) {
+func (w *town) pay(ctx context.Context, c *client.Client, n int, mode juno.Mode) {
 	w.t.Helper()
 	texts := make([]string, n)
 	for i := range texts {
@@ -134,8 +133,8 @@ func TestTown(t *testing.T) {
 			defer cancel()
 			w := newTown(t, n)
 			c := w.client(ctx, "bank")
-			w.pay(ctx, c, 10, client.Single)
-			w.pay(ctx, c, 3000, client.Batch)
+			w.pay(ctx, c, 10, juno.Single)
+			w.pay(ctx, c, 3000, juno.Batch)
 			if got, want := w.balance(ctx, c, "001"), "3010"; got != want {
 				t.Errorf("balance of 001: %s, want %s", got, want)
 			}
@@ -143,9 +142,9 @@ func TestTown(t *testing.T) {
 				return
 			}
 			w.stop(0) // the first leader
-			w.pay(ctx, c, 10, client.Single)
+			w.pay(ctx, c, 10, juno.Single)
 			w.start(0)
-			w.pay(ctx, c, 10, client.Batch)
+			w.pay(ctx, c, 10, juno.Batch)
 			if got, want := w.balance(ctx, c, "001"), "3030"; got != want {
 				t.Errorf("balance of 001: %s, want %s", got, want)
 			}
@@ -163,7 +162,7 @@ func TestNodeKeyIsRotated(t *testing.T) {
 	defer cancel()
 	w := newTown(t, 4)
 	c := w.client(ctx, "bank")
-	w.pay(ctx, c, 10, client.Single)
+	w.pay(ctx, c, 10, juno.Single)
 	const i = 2
 	dir, err := embedded.Look(nil, w.paths[i])
 	if err != nil {
@@ -187,13 +186,13 @@ func TestNodeKeyIsRotated(t *testing.T) {
 		t.Fatalf("the node does not vote with its new key: %v", err)
 	}
 	w.stop(0) // now it has to
-	w.pay(ctx, c, 10, client.Single)
+	w.pay(ctx, c, 10, juno.Single)
 	w.stop(i)
 	if now, err := dir.NodePublic(); err != nil || now != m.Public || now == before {
 		t.Errorf("the directory's key: %s, %v, want %s", now, err, m.Public)
 	}
 	w.start(i)
-	w.pay(ctx, c, 10, client.Single)
+	w.pay(ctx, c, 10, juno.Single)
 }
 
 // change brings a change of the membership into force.
@@ -226,22 +225,22 @@ func TestHaltedLedgerRefuses(t *testing.T) {
 	defer cancel()
 	w := newTown(t, 4)
 	c := w.client(ctx, "bank")
-	w.pay(ctx, c, 10, client.Single)
+	w.pay(ctx, c, 10, juno.Single)
 	w.mode(ctx, c, &juno.ModeChange{Halted: true, Nonce: 1, Reason: "test"})
-	for _, mode := range []client.Mode{client.Single, client.Batch} {
+	for _, mode := range []juno.Mode{juno.Single, juno.Batch} {
 		texts := []string{"transfer(000->001, 1%1)", "transfer(000->001, 1%1)"}
 		outcomes, err := c.Submit(ctx, texts, mode, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, o := range outcomes {
-			if !errors.Is(o.Err, client.ErrRefused) || !errors.Is(o.Err, rpc.ErrHalted) {
+			if !errors.Is(o.Err, juno.ErrRefused) || !errors.Is(o.Err, juno.ErrHalted) {
 				t.Errorf("a command while the ledger is halted: %v", o.Err)
 			}
 		}
 	}
 	w.mode(ctx, c, &juno.ModeChange{Nonce: 2})
-	w.pay(ctx, c, 10, client.Single)
+	w.pay(ctx, c, 10, juno.Single)
 	if got, want := w.balance(ctx, c, "001"), "20"; got != want {
 		t.Errorf("balance of 001: %s, want %s", got, want)
 	}

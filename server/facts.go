@@ -6,20 +6,17 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/rpc"
-	"juno/embedded"
 )
 
 // facts collects lines of a status.
-type facts []rpc.Fact
+type facts []juno.Fact
 
 func (f *facts) text(name, value string) {
-	*f = append(*f, rpc.Fact{Name: name, Value: juno.Value{Kind: juno.Text, Text: value}})
+	*f = append(*f, juno.TextFact(name, value))
 }
 
 func (f *facts) number(name string, n uint64) {
-	value := juno.Value{Kind: juno.Integer, Integer: int64(n)}
-	*f = append(*f, rpc.Fact{Name: name, Value: value})
+	*f = append(*f, juno.IntegerFact(name, int64(n)))
 }
 
 func (f *facts) yes(name string, is bool) {
@@ -47,7 +44,7 @@ const (
 )
 
 // Facts returns what an operator wants to know of this node first, in the order to be shown.
-func (s *Server) Facts(ctx context.Context) ([]rpc.Fact, error) {
+func (s *Server) Facts(ctx context.Context) ([]juno.Fact, error) {
 	var f facts
 	status := s.Ledger.Status()
 	f.text("node", status.ID.String())
@@ -106,12 +103,6 @@ func (f *facts) peers(s *Server) {
 			line += fmt.Sprintf("; %d of no use, the last one: %s", p.Refused, p.Refusal)
 		}
 		f.text("peer "+p.Node.String(), line)
-	}
-}
-
-func snapshotOf(i *embedded.SnapshotInfo) rpc.Snapshot {
-	return rpc.Snapshot{
-		Index: i.Index, StateHash: i.StateHash, Bytes: uint64(i.Bytes), Signers: 1,
 	}
 }
 

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"juno"
 	"juno/cluster"
-	"juno/cluster/consensus"
 	"juno/cluster/rpc"
 	"juno/embedded"
 )
@@ -45,10 +45,10 @@ func (p *port) State() rpc.State {
 func (p *port) Client(key juno.KeyID) (string, juno.RequestID) { return p.ledger.ClientOf(key) }
 
 // Submit implements rpc.Ledger.
-func (p *port) Submit(s rpc.Submission, done func([]rpc.Outcome, error)) {
+func (p *port) Submit(s rpc.Submission, done func([]juno.Outcome, error)) {
 	proposal, err := proposalOf(&s)
 	if err != nil {
-		done(nil, fmt.Errorf("%w: %w", rpc.ErrRefused, err))
+		done(nil, fmt.Errorf("%w: %w", juno.ErrRefused, err))
 		return
 	}
 	ticket, err := p.ledger.Take(proposal)
@@ -62,11 +62,7 @@ func (p *port) Submit(s rpc.Submission, done func([]rpc.Outcome, error)) {
 			done(nil, codeOf(err))
 			return
 		}
-		all := make([]rpc.Outcome, len(outcomes))
-		for i, o := range outcomes {
-			all[i] = rpc.Outcome(o)
-		}
-		done(all, nil)
+		done(outcomes, nil)
 	}()
 }
 
@@ -77,21 +73,11 @@ func proposalOf(s *rpc.Submission) (*cluster.Proposal, error) {
 	return cluster.NewProposal(s.Type, s.Payload)
 }
 
-// codeOf gives the errors of a node the codes of the protocol.
+// codeOf tells a client of a node that is stopping to go to another one. The other errors of a node
+// have codes of their own.
 func codeOf(err error) error {
-	for _, c := range []struct{ err, code error }{
-		{cluster.ErrBusy, rpc.ErrBusy},
-		{cluster.ErrStopped, rpc.ErrNoLeader},
-		{consensus.ErrHalted, rpc.ErrHalted}, // before ErrUnknown: a client asks a quorum anyway
-		{cluster.ErrUnknown, rpc.ErrUnknown},
-		{cluster.ErrRequestReused, rpc.ErrReused},
-	} {
-		if errors.Is(err, c.err) {
-			return fmt.Errorf("%w: %w", c.code, err)
-		}
-	}
-	if errors.Is(err, cluster.ErrInvalid) {
-		return &rpc.Error{Code: rpc.CodeRefused, Text: err.Error(), Offset: -1}
+	if errors.Is(err, cluster.ErrStopped) {
+		return fmt.Errorf("%w: %w", rpc.ErrNoLeader, err)
 	}
 	return err
 }
@@ -102,7 +88,7 @@ func (p *port) Find(ctx context.Context, key juno.KeyID, request juno.RequestID)
 ) {
 	e, r, found, err := p.ledger.Request(ctx, key, request)
 	if err == nil && !found {
-		err = rpc.ErrMissing
+		err = juno.ErrMissing
 	}
 	return e, r, err
 }
@@ -153,7 +139,7 @@ func (p *port) Receipt(ctx context.Context, index juno.Index) ([]byte, error) {
 }
 
 // Status implements rpc.Ledger.
-func (p *port) Status(ctx context.Context) ([]rpc.Fact, error) { return p.server.Facts(ctx) }
+func (p *port) Status(ctx context.Context) ([]juno.Fact, error) { return p.server.Facts(ctx) }
 
 // Admin implements rpc.Ledger.
 func (p *port) Admin(_ context.Context, kind juno.Kind, payload []byte) error {
@@ -161,16 +147,7 @@ func (p *port) Admin(_ context.Context, kind juno.Kind, payload []byte) error {
 }
 
 // Snapshots implements rpc.Ledger.
-func (p *port) Snapshots(context.Context) ([]rpc.Snapshot, error) {
-	infos, err := p.ledger.Directory().Snapshots()
-	if err != nil {
-		return nil, err
-	}
-	var all []rpc.Snapshot
-	for i := range infos {
-		if infos[i].Err == nil {
-			all = append(all, snapshotOf(&infos[i]))
-		}
-	}
-	return all, nil
+func (p *port) Snapshots(context.Context) ([]juno.SnapshotInfo, error) {
+	all, err := p.ledger.Directory().Snapshots()
+	return slices.DeleteFunc(all, func(s juno.SnapshotInfo) bool { return s.Err != nil }), err
 }

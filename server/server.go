@@ -43,7 +43,7 @@ type Options struct {
 	// from any goroutine.
 	Warn func(text string)
 	// Progress, if not nil, is told while entries are executed again.
-	Progress func(done, total int)
+	Progress juno.Progress
 }
 
 // Server is a running node.

@@ -24,12 +24,12 @@ type tally struct {
 	err                                 error // the first of a command that is not in the log
 }
 
-func (t *tally) add(outcomes []Outcome) {
+func (t *tally) add(outcomes []juno.Outcome) {
 	for i := range outcomes {
 		o := &outcomes[i]
 		t.sent++
 		switch {
-		case errors.Is(o.Err, ErrUnknown):
+		case errors.Is(o.Err, juno.ErrUnknown):
 			t.unknown++
 		case o.Err != nil:
 			t.failed++
@@ -40,7 +40,7 @@ func (t *tally) add(outcomes []Outcome) {
 				t.why[o.Result.Code] = o.Result.Message
 			}
 		}
-		if o.Err != nil && (t.err == nil || errors.Is(o.Err, ErrUnknown)) {
+		if o.Err != nil && (t.err == nil || errors.Is(o.Err, juno.ErrUnknown)) {
 			t.err = o.Err
 		}
 		if o.Replayed {
@@ -64,9 +64,9 @@ func (t *tally) refusals() int {
 // bulk runs `batch test:N` or `many test:N`.
 func (s *session) bulk(ctx context.Context, u unit) error {
 	b := u.bulk
-	how, label := "individually", "many"
+	how, label, mode := "individually", "many", juno.Single
 	if b.batch {
-		how, label = "batched", "batch"
+		how, label, mode = "batched", "batch", juno.Batch
 	}
 	if s.interactive {
 		s.note(fmt.Sprintf("Sending %d '%s' transactions %s", b.count, b.text, how))
@@ -82,10 +82,9 @@ func (s *session) bulk(ctx context.Context, u unit) error {
 	for t.sent < b.count && err == nil && ctx.Err() == nil {
 		sent := t.sent
 		part := texts[:min(len(texts), b.count-sent)]
-		var outcomes []Outcome
-		outcomes, err = s.ledger.Submit(ctx, Submission{
-			Texts: part, Batch: b.batch,
-			Progress: func(done, _ int) { bar.report(sent+done, b.count) },
+		var outcomes []juno.Outcome
+		outcomes, err = s.ledger.Submit(ctx, part, mode, func(done, _ int) {
+			bar.report(sent+done, b.count)
 		})
 		if err == nil && len(outcomes) != len(part) {
 			panic(fmt.Sprintf("shell: %d commands, %d outcomes", len(part), len(outcomes)))

@@ -16,7 +16,7 @@ import (
 func (s *session) command(ctx context.Context, u unit) error {
 	started := s.now()
 	bar := s.bar("waiting for the ledger")
-	outcomes, err := s.ledger.Submit(ctx, Submission{Texts: []string{u.text}})
+	outcomes, err := s.ledger.Submit(ctx, []string{u.text}, juno.Single, nil)
 	bar.stop()
 	if err != nil {
 		return err
@@ -29,7 +29,7 @@ func (s *session) command(ctx context.Context, u unit) error {
 		return err
 	}
 	switch {
-	case errors.Is(o.Err, ErrUnknown):
+	case errors.Is(o.Err, juno.ErrUnknown):
 		return fmt.Errorf("%w; "+
 			"SELECT * FROM commands ORDER BY log_index DESC shows whether it came", o.Err)
 	case o.Err != nil:
@@ -43,7 +43,7 @@ func (s *session) command(ctx context.Context, u unit) error {
 }
 
 // tell prints the outcome of one command: a sentence for people, a row for programs.
-func (s *session) tell(o *Outcome, elapsed time.Duration) error {
+func (s *session) tell(o *juno.Outcome, elapsed time.Duration) error {
 	if !s.format.forPeople() {
 		return s.answer(outcomeRow(o))
 	}
@@ -88,7 +88,7 @@ func observation(value string) *fixedRows {
 }
 
 // sentence is "ok, entry 12 at …" or "refused, entry 13 at …: E-FUNDS …".
-func (s *session) sentence(o *Outcome, st style, elapsed time.Duration) string {
+func (s *session) sentence(o *juno.Outcome, st style, elapsed time.Duration) string {
 	word := st.good("ok")
 	if o.Result.Status != juno.StatusOK {
 		word = st.bad(o.Result.Status.String())
@@ -120,11 +120,11 @@ func refusal(r *juno.Result) string {
 }
 
 // outcomeRow is an outcome for programs.
-func outcomeRow(o *Outcome) *fixedRows {
+func outcomeRow(o *juno.Outcome) *fixedRows {
 	t := table("status", "log_index", "error_code", "value", "message", "committed_at", "replayed")
 	status, message := o.Result.Status.String(), o.Result.Message
 	switch {
-	case errors.Is(o.Err, ErrUnknown):
+	case errors.Is(o.Err, juno.ErrUnknown):
 		status, message = "unknown", o.Err.Error()
 	case o.Err != nil:
 		status, message = "failed", o.Err.Error()

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"juno"
 )
 
 // Limits of completion.
@@ -224,7 +226,7 @@ func openQuote(text string) (start int, open bool) {
 	return start, open
 }
 
-func tableNames(schema Schema) []string {
+func tableNames(schema juno.Schema) []string {
 	var names []string
 	for _, t := range schema.Tables {
 		names = append(names, t.Name)
@@ -233,7 +235,7 @@ func tableNames(schema Schema) []string {
 }
 
 // columnNames returns the columns of the tables that the text names, or of all tables.
-func columnNames(schema Schema, text string) []string {
+func columnNames(schema juno.Schema, text string) []string {
 	words := strings.FieldsFunc(text, func(r rune) bool { return r > 0x7f || !isNameByte(byte(r)) })
 	var all, named []string
 	for _, t := range schema.Tables {

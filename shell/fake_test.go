@@ -24,9 +24,15 @@ type fakeLedger struct {
 	changes  map[juno.Index][][]juno.Value
 	readOnly bool
 	remote   bool
-	verify   []Check
+	verify   []juno.Finding
 	block    chan struct{} // closed when a statement begins to hang
-	sent     []Submission
+	sent     []submission
+}
+
+// submission is a call of Submit.
+type submission struct {
+	texts []string
+	mode  juno.Mode
 }
 
 func newFakeLedger() *fakeLedger {
@@ -34,9 +40,9 @@ func newFakeLedger() *fakeLedger {
 		balances: make(map[string]juno.Amount),
 		changes:  make(map[juno.Index][][]juno.Value),
 		block:    make(chan struct{}),
-		verify: []Check{
-			{Name: "chain", From: 1, To: 5, Items: 4, OK: true},
-			{Name: "signatures", From: 1, To: 5, Items: 4, OK: true},
+		verify: []juno.Finding{
+			{Check: "chain", From: 1, To: 5, Items: 4, OK: true},
+			{Check: "signatures", From: 1, To: 5, Items: 4, OK: true},
 		},
 	}
 }
@@ -71,8 +77,8 @@ func (f *fakeLedger) Detect(text string) Detection {
 }
 
 // Split knows '…', -- and /* */.
-func (f *fakeLedger) Split(text string) []Statement {
-	var all []Statement
+func (f *fakeLedger) Split(text string) []juno.Statement {
+	var all []juno.Statement
 	first, last := -1, 0
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
@@ -88,12 +94,14 @@ func (f *fakeLedger) Split(text string) []Statement {
 				if first < 0 {
 					first = i
 				}
-				return append(all, Statement{Text: text[first:], Offset: first})
+				return append(all, juno.Statement{Text: text[first:], Offset: first})
 			}
 			i += n + 1
 		case c == ';':
 			if first >= 0 {
-				all = append(all, Statement{text[first:last], first, true})
+				all = append(all, juno.Statement{
+					Text: text[first:last], Offset: first, Complete: true,
+				})
 			}
 			first = -1
 		case c > ' ':
@@ -103,7 +111,7 @@ func (f *fakeLedger) Split(text string) []Statement {
 			if c == '\'' {
 				n := strings.IndexByte(text[i+1:], '\'')
 				if n < 0 {
-					return append(all, Statement{Text: text[first:], Offset: first})
+					return append(all, juno.Statement{Text: text[first:], Offset: first})
 				}
 				i += n + 1
 			}
@@ -111,26 +119,29 @@ func (f *fakeLedger) Split(text string) []Statement {
 		}
 	}
 	if first >= 0 {
-		all = append(all, Statement{Text: text[first:last], Offset: first})
+		all = append(all, juno.Statement{Text: text[first:last], Offset: first})
 	}
 	return all
 }
 
-func (f *fakeLedger) Schema() Schema {
-	return Schema{
-		Tables: []Table{
-			{Name: "accounts", Comment: "one row per account and currency", Columns: []Column{
-				{"name", "text", ""},
-				{"currency", "text", ""},
-				{"balance", "exact", "exact, never a float"},
+func (f *fakeLedger) Schema() juno.Schema {
+	return juno.Schema{
+		Tables: []juno.TableInfo{
+			{Name: "accounts", Doc: "one row per account and currency", Columns: []juno.ColumnInfo{
+				{Name: "name", Kind: juno.Text},
+				{Name: "currency", Kind: juno.Text},
+				{Name: "balance", Kind: juno.Exact, Doc: "exact, never a float"},
 			}},
-			{Name: "accounts_history", Comment: "one row per change", Columns: []Column{
-				{"name", "text", ""}, {"delta", "exact", "what the change added"},
+			{Name: "accounts_history", Doc: "one row per change", Columns: []juno.ColumnInfo{
+				{Name: "name", Kind: juno.Text},
+				{Name: "delta", Kind: juno.Exact, Doc: "what the change added"},
 			}},
-			{Name: "log", Comment: "the entries", Columns: []Column{{"log_index", "integer", ""}}},
+			{Name: "log", Doc: "the entries", Columns: []juno.ColumnInfo{
+				{Name: "log_index", Kind: juno.Integer},
+			}},
 		},
-		Functions: []Function{
-			{"balance", "balance(account [, index])", "the balance of an account"},
+		Functions: []juno.FunctionInfo{
+			{Name: "balance", Usage: "balance(account [, index])"},
 		},
 	}
 }
@@ -147,25 +158,27 @@ func (f *fakeLedger) Accounts(ctx context.Context, prefix string, limit int) ([]
 	return names, ctx.Err()
 }
 
-func (f *fakeLedger) Submit(ctx context.Context, s Submission) ([]Outcome, error) {
+func (f *fakeLedger) Submit(
+	ctx context.Context, texts []string, mode juno.Mode, progress juno.Progress,
+) ([]juno.Outcome, error) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	if f.readOnly {
 		return nil, errors.New("no client key: the ledger was opened for reading only")
 	}
-	f.sent = append(f.sent, s)
-	out := make([]Outcome, len(s.Texts))
-	for i, text := range s.Texts {
+	f.sent = append(f.sent, submission{texts, mode})
+	out := make([]juno.Outcome, len(texts))
+	for i, text := range texts {
 		switch {
 		case ctx.Err() != nil:
-			out[i] = Outcome{Err: ctx.Err()}
+			out[i] = juno.Outcome{Err: ctx.Err()}
 		case strings.HasPrefix(text, "CreateAccount lost"):
-			out[i] = Outcome{Err: fmt.Errorf("no answer in 10 s: %w", ErrUnknown)}
+			out[i] = juno.Outcome{Err: fmt.Errorf("no answer in 10 s: %w", juno.ErrUnknown)}
 		default:
 			out[i] = f.apply(text)
 		}
-		if s.Progress != nil {
-			s.Progress(i+1, len(s.Texts))
+		if progress != nil {
+			progress(i+1, len(texts))
 		}
 	}
 	return out, nil
@@ -176,11 +189,14 @@ var (
 	fakeAdjust   = regexp.MustCompile(`^AdjustAccount (\S+) ([-0-9.%]+)$`)
 )
 
-func (f *fakeLedger) apply(text string) Outcome {
+func (f *fakeLedger) apply(text string) juno.Outcome {
 	f.head.Index++
 	f.head.Time += 1000
-	o := Outcome{Index: f.head.Index, Time: f.head.Time, Result: juno.Result{Status: juno.StatusOK}}
-	refuse := func(code juno.Code, format string, args ...any) Outcome {
+	o := juno.Outcome{
+		Index: f.head.Index, Time: f.head.Time,
+		Result: juno.Result{Status: juno.StatusOK},
+	}
+	refuse := func(code juno.Code, format string, args ...any) juno.Outcome {
 		o.Result = juno.Result{
 			Status: juno.StatusRefused, Code: code, Message: fmt.Sprintf(format, args...),
 		}
@@ -351,20 +367,25 @@ func (f *fakeLedger) Receipt(_ context.Context, index juno.Index) ([]byte, error
 	return fmt.Appendf(nil, `{"log_index": %d}`, index), nil
 }
 
-func (f *fakeLedger) Verify(ctx context.Context, _, _ juno.Index, p Progress) ([]Check, error) {
+func (f *fakeLedger) Verify(
+	ctx context.Context, _, _ juno.Index, p juno.Progress) ([]juno.Finding, error,
+) {
 	p(1, 2)
 	return f.verify, ctx.Err()
 }
 
-func (f *fakeLedger) Snapshot(ctx context.Context, p Progress) (SnapshotInfo, error) {
+func (f *fakeLedger) Snapshot(ctx context.Context, p juno.Progress) (juno.SnapshotInfo, error) {
 	p(1, 1)
-	return SnapshotInfo{f.Head().Index, juno.Hash{0xab}, 12345, "snapshots/4.snapshot"}, ctx.Err()
+	return juno.SnapshotInfo{
+		Index: f.Head().Index, StateHash: juno.Hash{0xab}, Bytes: 12345,
+		Path: "snapshots/4.snapshot",
+	}, ctx.Err()
 }
 
-func (f *fakeLedger) Status(ctx context.Context) ([]Fact, error) {
-	return []Fact{
-		{"ledger", textValue("demo")},
-		{"last entry", integerValue(f.Head().Index)},
-		{"certified by", juno.Value{}},
+func (f *fakeLedger) Status(ctx context.Context) ([]juno.Fact, error) {
+	return []juno.Fact{
+		juno.TextFact("ledger", "demo"),
+		juno.IntegerFact("last entry", int64(f.Head().Index)),
+		{Name: "certified by"},
 	}, ctx.Err()
 }

@@ -17,7 +17,7 @@ func (s *session) describe(_ context.Context, args []string) error {
 	if len(args) == 0 {
 		t := table("table", "description")
 		for _, entry := range schema.Tables {
-			t.add(textValue(entry.Name), textValue(entry.Comment))
+			t.add(textValue(entry.Name), textValue(entry.Doc))
 		}
 		return s.answer(t)
 	}
@@ -27,19 +27,27 @@ func (s *session) describe(_ context.Context, args []string) error {
 		}
 		t := table("column", "type", "description")
 		for _, c := range entry.Columns {
-			t.add(textValue(c.Name), textValue(c.Type), textValue(c.Comment))
+			t.add(textValue(c.Name), textValue(typeName(c.Kind)), textValue(c.Doc))
 		}
 		return s.answer(t)
 	}
 	return fmt.Errorf(`no table %s; \d lists the tables`, clip(args[0]))
 }
 
+// typeName says what a column holds.
+func typeName(k juno.ValueKind) string {
+	if k == juno.Null {
+		return "any"
+	}
+	return k.String()
+}
+
 // describeFunctions is \df.
 func (s *session) describeFunctions(_ context.Context, args []string) error {
-	t := table("function", "description")
+	t := table("function")
 	for _, f := range s.ledger.Schema().Functions {
 		if len(args) == 0 || hasPrefixFold(f.Name, args[0]) {
-			t.add(textValue(f.Signature), textOrNull(f.Comment))
+			t.add(textValue(f.Usage))
 		}
 	}
 	return s.answer(t)

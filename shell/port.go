@@ -2,7 +2,6 @@ package shell
 
 import (
 	"context"
-	"errors"
 
 	"juno"
 )
@@ -13,7 +12,7 @@ import (
 //
 // A method that takes a context returns soon after the context is done, with an error for which
 // errors.Is(err, ctx.Err()) holds. Only Submit may leave something behind that went on without
-// the caller; it says so per command (ErrUnknown).
+// the caller; it says so per command (juno.ErrUnknown).
 type Ledger interface {
 	Text
 
@@ -28,10 +27,12 @@ type Ledger interface {
 	// Rows.Err.
 	Query(ctx context.Context, query juno.Query) (juno.Rows, error)
 
-	// Submit signs and sends commands and waits for what became of them. It returns one Outcome
+	// Submit signs and sends commands and waits for what became of them. It returns one outcome
 	// per text, in the order of the texts, also when the context ended half-way. The error is for
 	// what concerns them all before anything was sent: no key, no leader, a text too long.
-	Submit(ctx context.Context, submission Submission) ([]Outcome, error)
+	// progress may be nil.
+	Submit(ctx context.Context, texts []string, mode juno.Mode, progress juno.Progress) (
+		[]juno.Outcome, error)
 
 	// Accounts returns at most limit names of accounts that begin with prefix, ignoring case
 	// where that is cheap, in byte order: for completion. It is called with a short deadline.
@@ -41,15 +42,15 @@ type Ledger interface {
 	Receipt(ctx context.Context, index juno.Index) ([]byte, error)
 
 	// Verify runs all checks over the entries [from, to); 0, 0 stands for everything that is held.
-	// A check that finds a fault is a Check with OK == false, not an error; an error means that
+	// A check that finds a fault is a Finding with OK == false, not an error; an error means that
 	// the checks could not be carried out. progress may be called from another goroutine.
-	Verify(ctx context.Context, from, to juno.Index, progress Progress) ([]Check, error)
+	Verify(ctx context.Context, from, to juno.Index, progress juno.Progress) ([]juno.Finding, error)
 
 	// Snapshot writes a snapshot of the state as it is now.
-	Snapshot(ctx context.Context, progress Progress) (SnapshotInfo, error)
+	Snapshot(ctx context.Context, progress juno.Progress) (juno.SnapshotInfo, error)
 
 	// Status returns what an operator wants to know first, in the order to be shown.
-	Status(ctx context.Context) ([]Fact, error)
+	Status(ctx context.Context) ([]juno.Fact, error)
 }
 
 // Cluster is a Ledger that several nodes keep, so that a question can be put to one of them or to
@@ -80,10 +81,10 @@ type Text interface {
 	// Split cuts SQL at its semicolons; strings and comments are respected. Statements that hold
 	// only space and comments are left out. The last one has Complete == false where no semicolon
 	// ended it, and is there even if it is only the beginning of a comment.
-	Split(sql string) []Statement
+	Split(sql string) []juno.Statement
 
 	// Schema returns the tables and functions of SQL.
-	Schema() Schema
+	Schema() juno.Schema
 }
 
 // Detection is what a text is.
@@ -95,102 +96,10 @@ type Detection struct {
 	Open bool
 }
 
-// Statement is one SQL statement of a longer text.
-type Statement struct {
-	Text     string // without the semicolon and the space around it
-	Offset   int    // where Text begins in the whole text, in bytes
-	Complete bool   // a semicolon ended it
-}
-
-// Schema is what can be asked, for \d and for completion.
-type Schema struct {
-	Tables    []Table
-	Functions []Function
-}
-
-// Table is one table of SQL, or a table-valued function.
-type Table struct {
-	Name    string
-	Comment string // one line: what a row is
-	Columns []Column
-}
-
-// Column is one column of a Table.
-type Column struct {
-	Name    string
-	Type    string // as shown: "exact", "integer", "text", "timestamp", …
-	Comment string // one line; may be empty
-}
-
-// Function is one function of SQL that the ledger adds.
-type Function struct {
-	Name      string
-	Signature string // "balance(account [, index])"
-	Comment   string // one line
-}
-
 // Identity says who speaks to which ledger.
 type Identity struct {
 	Ledger string // name of the ledger, as "demo": the base name of its directory, or an address
 	Client string // whose commands these are; empty where there is no key, for reading only
 	Key    juno.KeyID
 	Remote bool // a cluster answers, not this process
-}
-
-// Submission is a number of commands of one client.
-type Submission struct {
-	Texts []string
-	// Batch asks for one signature over many commands (juno.BatchHead); the implementer cuts at
-	// juno.BatchCommandsMax. Otherwise every command is signed by itself, and as many are in
-	// flight at once as the ledger takes; they enter the log in the order of Texts as long as
-	// nothing has to be sent twice.
-	Batch bool
-	// Progress may be nil. It may be called from another goroutine.
-	Progress Progress
-}
-
-// Progress is told how much of a long task is done. total is 0 where it is not known yet.
-// It returns at once.
-type Progress func(done, total int)
-
-// Outcome is what became of one command.
-type Outcome struct {
-	// Err is nil if the command is in the log, executed or refused, with Index, Time and Result
-	// set. An Err that is ErrUnknown says that it may or may not be or come there; any other Err
-	// that it is not and will not be.
-	Err      error
-	Index    juno.Index
-	Time     juno.Millis // commit time
-	Result   juno.Result
-	Replayed bool // the request was there already: this is its first result, nothing ran now
-}
-
-// ErrUnknown is the fate of a command of which nobody answered in time. It may be in the log. It is
-// not an error of the ledger: sending the same request again gives the one true result.
-var ErrUnknown = errors.New("outcome unknown")
-
-// Check is the result of one check over the entries [From, To).
-type Check struct {
-	Name     string
-	From, To juno.Index
-	Items    uint64 // how many things were checked
-	OK       bool
-	FirstBad juno.Index // 0 if OK
-	Expected string
-	Actual   string
-	Detail   string
-}
-
-// SnapshotInfo names a snapshot that was written.
-type SnapshotInfo struct {
-	Index     juno.Index
-	StateHash juno.Hash
-	Bytes     int64
-	Path      string
-}
-
-// Fact is one line of a status: "commit index", 4711.
-type Fact struct {
-	Name  string
-	Value juno.Value
 }

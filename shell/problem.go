@@ -25,7 +25,7 @@ func exitCode(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return ExitFine
-	case errors.Is(err, ErrUnknown):
+	case errors.Is(err, juno.ErrUnknown):
 		return ExitUnknown
 	case errors.Is(err, errInterrupted), ctx.Err() != nil:
 		return ExitInterrupted

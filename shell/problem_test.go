@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"juno"
 )
 
 func TestSnippet(t *testing.T) {
@@ -73,8 +75,8 @@ func TestExitCode(t *testing.T) {
 	}{
 		{t.Context(), nil, ExitFine},
 		{t.Context(), errFailed, ExitFailed},
-		{t.Context(), fmt.Errorf("x: %w", ErrUnknown), ExitUnknown},
-		{done, fmt.Errorf("x: %w", ErrUnknown), ExitUnknown},
+		{t.Context(), fmt.Errorf("x: %w", juno.ErrUnknown), ExitUnknown},
+		{done, fmt.Errorf("x: %w", juno.ErrUnknown), ExitUnknown},
 		{done, errors.New("x"), ExitInterrupted},
 		{t.Context(), errInterrupted, ExitInterrupted},
 	} {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"juno"
 )
 
 // session is one run of the shell: its settings, and what it writes to.
@@ -163,11 +165,11 @@ func (s *session) do(ctx context.Context, u unit) error {
 	switch {
 	case err == nil, errors.Is(err, errQuit), errors.Is(err, errFailed), errors.Is(err, errFault):
 		return err
-	case ctx.Err() != nil && !errors.Is(err, ErrUnknown):
+	case ctx.Err() != nil && !errors.Is(err, juno.ErrUnknown):
 		err = context.Cause(ctx)
 	}
 	s.problem(u, err)
-	if errors.Is(err, ErrUnknown) || errors.Is(err, errInterrupted) {
+	if errors.Is(err, juno.ErrUnknown) || errors.Is(err, errInterrupted) {
 		return err
 	}
 	return errFailed

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/datadriven"
+
 	"juno"
 )
 
@@ -90,8 +91,8 @@ func TestSessions(t *testing.T) {
 				ledger = newFakeLedger()
 				ledger.readOnly, ledger.remote = d.HasArg("readonly"), d.HasArg("remote")
 				if d.HasArg("fault") {
-					ledger.verify = append(ledger.verify, Check{
-						Name: "state", From: 1, To: 5, Items: 4, FirstBad: 3,
+					ledger.verify = append(ledger.verify, juno.Finding{
+						Check: "state", From: 1, To: 5, Items: 4, FirstBad: 3,
 						Expected: "aa11", Actual: "bb22", Detail: "account Acct1",
 					})
 				}
@@ -252,8 +253,8 @@ func TestBulkKeepsMemory(t *testing.T) {
 	}
 	var sizes []int
 	for _, s := range ledger.sent {
-		sizes = append(sizes, len(s.Texts))
-		if !s.Batch {
+		sizes = append(sizes, len(s.texts))
+		if s.mode != juno.Batch {
 			t.Error("batch test sent single commands")
 		}
 	}

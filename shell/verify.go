@@ -42,12 +42,12 @@ func (s *session) verify(ctx context.Context, args []string) error {
 
 // tellChecks prints one row per check. People get the columns that only a fault fills where there
 // is one, and find its detail in the verdict; programs always get all.
-func (s *session) tellChecks(checks []Check) error {
+func (s *session) tellChecks(checks []juno.Finding) error {
 	if !s.format.forPeople() {
 		return s.answer(checkRows(checks))
 	}
 	names := []string{"check", "from", "to", "items", "ok"}
-	fault := slices.ContainsFunc(checks, func(c Check) bool { return !c.OK })
+	fault := slices.ContainsFunc(checks, func(c juno.Finding) bool { return !c.OK })
 	if fault {
 		names = append(names, "first bad", "expected", "found")
 	}
@@ -58,7 +58,7 @@ func (s *session) tellChecks(checks []Check) error {
 			ok = textValue("NO")
 		}
 		row := []juno.Value{
-			textValue(c.Name), integerValue(c.From), integerValue(c.To), integerValue(c.Items), ok,
+			textValue(c.Check), integerValue(c.From), integerValue(c.To), integerValue(c.Items), ok,
 		}
 		switch {
 		case fault && c.OK:
@@ -74,7 +74,7 @@ func (s *session) tellChecks(checks []Check) error {
 }
 
 // checkRows are checks as the table-valued functions of SQL give them.
-func checkRows(checks []Check) *fixedRows {
+func checkRows(checks []juno.Finding) *fixedRows {
 	t := table("check", "from_index", "to_index", "items", "ok", "first_bad_index", "expected",
 		"actual", "detail")
 	for _, c := range checks {
@@ -82,7 +82,7 @@ func checkRows(checks []Check) *fixedRows {
 		if c.OK {
 			ok = 1
 		}
-		t.add(textValue(c.Name), integerValue(c.From), integerValue(c.To), integerValue(c.Items),
+		t.add(textValue(c.Check), integerValue(c.From), integerValue(c.To), integerValue(c.Items),
 			integerValue(ok), indexOrNull(c.FirstBad), textOrNull(c.Expected), textOrNull(c.Actual),
 			textOrNull(c.Detail))
 	}
@@ -90,7 +90,7 @@ func checkRows(checks []Check) *fixedRows {
 }
 
 // verdict says in one line what the checks mean, and returns errFault if one found a fault.
-func (s *session) verdict(checks []Check, elapsed time.Duration) error {
+func (s *session) verdict(checks []juno.Finding, elapsed time.Duration) error {
 	var items uint64
 	worst := -1
 	for i, c := range checks {
@@ -106,7 +106,7 @@ func (s *session) verdict(checks []Check, elapsed time.Duration) error {
 		return nil
 	}
 	c := checks[worst]
-	text := c.Name
+	text := c.Check
 	if c.FirstBad > 0 {
 		text += fmt.Sprintf(", first bad entry %d", c.FirstBad)
 	}

@@ -1,16 +1,16 @@
-// Package snapshot keeps signed copies of the whole replicated state, and carries ledgers from one
-// directory to another.
+// Package snapshot stores signed copies of the whole replicated state, and exports and imports
+// ledgers as single files.
 //
 // # Concepts
 //
-// A snapshot is the state right after one entry of the log: every element, key and value, in the
-// order of the keys, in one bbolt file. Its Manifest says which entry that was, what the chain
-// hash and the state hash are there, and what the SHA-256 of the bbolt file is; the node signs it.
-// With the commit certificate in it, the manifest ties the state to an entry that a quorum agreed
-// on; once a quorum has signed the state hash too, its checkpoint certificate is added.
+// A snapshot is the state right after one entry of the log: all elements, keys with values, in the
+// order of the keys, in one bbolt file. Its Manifest holds the position of that entry, the state
+// hash, and the SHA-256 of the bbolt file, and is signed by the node. The commit certificate in the
+// manifest ties the state to an entry that a quorum committed. Once a quorum has signed the state
+// hash too, its checkpoint certificate is added.
 //
-// A carrier is one portable file: a ledger's genesis, a snapshot if the history before it is left
-// behind, the entries that follow, and their proofs.
+// A carrier is one portable file. It holds the genesis of a ledger, a snapshot if it leaves out the
+// history before that snapshot, the entries that follow, and their proofs.
 //
 // # Files
 //
@@ -19,11 +19,11 @@
 //	00000000000000250000.state     bbolt: bucket "elements", key to value
 //	00000000000000250000.manifest  the signed manifest
 //
-// The state is written, synced and renamed into its place first, then the manifest: a snapshot
-// exists if and only if its manifest does, and a crash at any step leaves at most files that the
-// next Create removes. Where a snapshot of the same index is replaced its manifest goes first; a
-// crash in between loses that one snapshot, and no other. No byte of a state file is interpreted
-// before its SHA-256 was compared with the manifest: a damaged or hostile B+tree is never walked.
+// First the state is written, synced and renamed into place, then the manifest. A snapshot exists
+// if and only if its manifest does; a crash at any step leaves at most files that the next Create
+// removes. When a snapshot of the same index is replaced, its manifest is removed first. A crash in
+// between loses that snapshot and no other. No byte of a state file is interpreted before its
+// SHA-256 has been compared with the manifest, so a damaged or hostile B+tree is never read.
 //
 // # Manifest, to the byte
 //
@@ -54,29 +54,30 @@
 //	2     manifest; only where the entries do not begin with 1
 //	3     elements: each uvarint length and key, uvarint length and value; many frames
 //	4     entries: juno.AppendEntry, one after the other; many frames
-//	5     record: kind (1), index (8), bytes; commit certificates and epochs, among the entries, each
-//	      behind the entry that it speaks of
+//	5     record: kind (1), index (8), bytes; commit certificates and epochs, among the
+//	      entries, each behind the entry that it speaks of
 //	6     end: number of elements (8), of entries (8), SHA-256 over all frames before it (32)
 //
-// Version 1, "juno carrier 1\n\x00", is still read: it has no frames of type 7, and all records stand
-// behind all entries.
+// Version 1, "juno carrier 1\n\x00", is still read: it has no frames of type 7, and all records
+// stand behind all entries.
 //
-// No frame is empty. Elements ascend by key, across frames too, and are as many as the manifest
-// says; entries begin right after the manifest's position, or with 1, and leave none out. Nothing
-// follows the end. How things are spread over frames, and the compression, are the writer's.
+// No frame is empty. Elements ascend by key, across frames too, and their number is that in the
+// manifest. Entries begin right after the position in the manifest, or with 1, without gaps.
+// Nothing follows the end. The writer chooses how it divides the contents into frames, and the
+// level of compression.
 //
 // # Guarantees
 //
-// What Open gives is, byte for byte, what the node signed. What Import gives before End may still
-// turn out to be cut off or damaged behind: a receiver keeps it apart until End. Both need memory
-// for one frame or page and no more, and their errors name file or offset, what was there and
-// what was expected.
+// What Open returns is, byte for byte, what the node signed. What Import returns before End may
+// still prove to be cut off or damaged later in the file, so a receiver keeps it apart until End.
+// Both need memory for one frame or page only. Their errors name the file or offset, what was found
+// and what was expected.
 //
 // # What it does not do
 //
-// It knows nothing of what elements mean: the state hash is recomputed by a Hasher that the
-// caller brings (Snapshot.Verify). It does not decide whom to trust: the caller brings the keys
-// that may sign. Import does not check the chain, the signatures or the state hash of what a
-// carrier holds, only its form. A snapshot does not prove that its node computed the state right;
-// a quorum's checkpoint certificate does, or replaying the log.
+// The package does not know what elements mean: the caller supplies the Hasher that computes the
+// state hash (Snapshot.Verify). It does not decide which keys to trust: the caller supplies them.
+// Import checks only the form of a carrier, not the chain, the signatures or the state hash of its
+// contents. A snapshot by itself does not prove that its node computed the state correctly; the
+// checkpoint certificate of a quorum does, or replaying the log.
 package snapshot

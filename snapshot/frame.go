@@ -36,7 +36,8 @@ const (
 
 var frameNames = [...]string{
 	frameGenesis: "genesis", frameManifest: "manifest",
-	frameElements: "elements", frameEntries: "entries", frameRecord: "record", frameEnd: "end", frameEpoch: "epoch",
+	frameElements: "elements", frameEntries: "entries", frameRecord: "record", frameEnd: "end",
+	frameEpoch: "epoch",
 }
 
 // String names the frame in errors.

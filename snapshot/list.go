@@ -25,7 +25,8 @@ type Listed struct {
 
 // List returns the snapshots in dir, oldest first. It reads and checks the signed manifests and
 // looks at the length of the states, but does not read them: a Listed without an Err may still
-// turn out to be damaged when it is opened. A directory that is not there holds none.
+// turn out to be damaged when it is opened. A directory that is not there holds none. With a nil
+// ring the caller checks who signed.
 func List(dir string, ring *juno.Keyring) ([]Listed, error) {
 	names, err := vfs.OS{}.List(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -68,6 +69,9 @@ func readManifest(path string, index juno.Index, ring *juno.Keyring) (*Manifest,
 	}
 	if m.Pos.Index != index {
 		return nil, fmt.Errorf("%w: %s is the manifest of index %d", ErrCorrupt, path, m.Pos.Index)
+	}
+	if ring == nil {
+		return m, nil
 	}
 	if err := m.Check(ring); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

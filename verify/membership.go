@@ -51,14 +51,16 @@ func (m *ProvenMembership) next(e *juno.EpochChange) (*ProvenMembership, error) 
 	}
 	at := juno.Pos{Index: e.Entry.Index, Hash: e.Entry.ChainHash(e.Prev)}
 	if at != e.Certificate.Pos { // rule: epoch-entry
-		return nil, fmt.Errorf("the certificate is for %s, the entry is at %s", e.Certificate.Pos, at)
+		return nil, fmt.Errorf("the certificate is for %s, the entry is at %s", e.Certificate.Pos,
+			at)
 	}
 	if e.Entry.Type != juno.EntryConfig { // rule: epoch-config
 		return nil, fmt.Errorf("entry %d is of type %s, want %s", at.Index, e.Entry.Type,
 			juno.EntryConfig)
 	}
 	if at.Index <= m.begin.Index { // rule: epoch-order
-		return nil, fmt.Errorf("epoch %d ends at %d, but begins behind %d", m.config.Epoch, at.Index,
+		return nil, fmt.Errorf("epoch %d ends at %d, but begins behind %d", m.config.Epoch,
+			at.Index,
 			m.begin.Index)
 	}
 	if at.Index == 1 && e.Prev != m.cluster { // rule: epoch-first

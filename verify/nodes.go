@@ -4,8 +4,8 @@ import (
 	"juno"
 )
 
-// Opens checks that a statement is signed by that node of the epoch, with the node's own key. batch,
-// which is empty, is the caller's: it remembers keys from one call to the next.
+// Opens checks that a statement is signed by that node of the epoch, with the node's own key.
+// batch, which is empty, is the caller's: it remembers keys from one call to the next.
 func (m *ProvenMembership) Opens(
 	batch *juno.BatchVerifier, node juno.NodeID, e juno.Envelope,
 ) error {

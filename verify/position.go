@@ -37,9 +37,9 @@ type Attestation struct {
 // Pos returns the position that the certificate is for.
 func (a *Attestation) Pos() juno.Pos { return a.certificate.Pos }
 
-// Attest checks a commit certificate against the membership of the epoch in which its position lies,
-// and against the log that it speaks of; log may be nil if the certificate is detached. What is left
-// are the signatures, which Prove checks, many at a time.
+// Attest checks a commit certificate against the membership of the epoch in which its position
+// lies, and against the log that it speaks of; log may be nil if the certificate is detached. What
+// is left are the signatures, which Prove checks, many at a time.
 func (m *Memberships) Attest(c *juno.QuorumCertificate, log juno.History) (*Attestation, error) {
 	if c.Kind != juno.Commit { // rule: commit
 		return nil, fmt.Errorf("%s certificate at %s: want a commit certificate", c.Kind, c.Pos)
@@ -48,8 +48,8 @@ func (m *Memberships) Attest(c *juno.QuorumCertificate, log juno.History) (*Atte
 	if err != nil {
 		return nil, fmt.Errorf("%s certificate of term %s at %s: %w", c.Kind, c.Term, c.Pos, err)
 	}
-	if c.Detached && log != nil {
-		if h, ok := log.HashAt(c.Pos.Index); ok && h != c.Pos.Hash { // rule: on-chain
+	if log != nil {
+		if h, ok := log.HashAt(c.Pos.Index); !ok || h != c.Pos.Hash { // rule: on-chain
 			return nil, fmt.Errorf("%s certificate at %s: the log has hash %s there", c.Kind, c.Pos,
 				h.Short())
 		}
@@ -70,7 +70,8 @@ func (m *Memberships) Attest(c *juno.QuorumCertificate, log juno.History) (*Atte
 	return a, err
 }
 
-// checkHeaders wants neither terms nor times to go back along the entries of a detached certificate.
+// checkHeaders wants neither terms nor times to go back along the entries of a detached
+// certificate.
 func checkHeaders(c *juno.QuorumCertificate) error {
 	last := c.Head
 	for i, h := range c.Headers {
@@ -85,7 +86,8 @@ func checkHeaders(c *juno.QuorumCertificate) error {
 // checkOrder wants neither term nor time to go back from one entry to the next, which has an index.
 func checkOrder(before, next juno.EntryHeader, index juno.Index) error {
 	if next.Term < before.Term { // rule: term-order
-		return fmt.Errorf("entry %d is of term %s, the one before of %s", index, next.Term, before.Term)
+		return fmt.Errorf("entry %d is of term %s, the one before of %s", index, next.Term,
+			before.Term)
 	}
 	if next.Time < before.Time { // rule: time-order
 		return fmt.Errorf("entry %d is of %s, the one before of %s", index, next.Time, before.Time)

@@ -51,7 +51,8 @@ func (s *scene) receipt(index, certified juno.Index) *juno.Receipt {
 	if s.entry(certified).Term.Epoch() == 1 {
 		epochs = []juno.EpochChange{s.epochEnd()}
 	}
-	r, err := juno.NewReceipt(s.genesis, epochs, s, *s.entry(index), s.certificate(juno.Commit, certified),
+	r, err := juno.NewReceipt(s.genesis, epochs, s, *s.entry(index), s.certificate(juno.Commit,
+		certified),
 		s.signerOf(index))
 	if err != nil {
 		s.t.Fatal(err)
@@ -211,7 +212,10 @@ func TestReceiptsRefused(t *testing.T) {
 		"bad genesis":     {linked, func(r *juno.Receipt) { r.Genesis = &juno.Genesis{} }},
 		"another genesis": {linked, func(r *juno.Receipt) { r.Genesis = other.genesis }},
 		"no certificate":  {linked, func(r *juno.Receipt) { r.Certificate = nil }},
-		"not detached":    {linked, func(r *juno.Receipt) { r.Certificate = s.certificate(juno.Commit, 6) }},
+		"not detached": {
+			linked,
+			func(r *juno.Receipt) { r.Certificate = s.certificate(juno.Commit, 6) },
+		},
 		"only prepared": {linked, func(r *juno.Receipt) {
 			r.Certificate = s.detached(juno.Prepare, 6, 6)
 		}},
@@ -232,8 +236,11 @@ func TestReceiptsRefused(t *testing.T) {
 		"link too many": {linked, func(r *juno.Receipt) {
 			r.Headers = append(r.Headers, r.Headers[0])
 		}},
-		"links swapped":     {linked, func(r *juno.Receipt) { slices.Reverse(r.Headers) }},
-		"link at the place": {batchAtPlace(s), func(r *juno.Receipt) { r.Headers = []juno.EntryHeader{{}} }},
+		"links swapped": {linked, func(r *juno.Receipt) { slices.Reverse(r.Headers) }},
+		"link at the place": {
+			batchAtPlace(s),
+			func(r *juno.Receipt) { r.Headers = []juno.EntryHeader{{}} },
+		},
 		"entry after certificate": {linked, func(r *juno.Receipt) {
 			r.Certificate, r.Headers = s.detached(juno.Commit, 1, 1), nil
 		}},
@@ -253,7 +260,10 @@ func TestReceiptsRefused(t *testing.T) {
 		}},
 		"batch for nothing": {linked, func(r *juno.Receipt) { r.Batch = batched().Batch }},
 		"result":            {linked, func(r *juno.Receipt) { r.Result.Value = "13" }},
-		"result: status":    {linked, func(r *juno.Receipt) { r.Result.Status = juno.StatusRefused }},
+		"result: status": {
+			linked,
+			func(r *juno.Receipt) { r.Result.Status = juno.StatusRefused },
+		},
 		"no result":         {linked, func(r *juno.Receipt) { r.Result = nil }},
 		"answer: signature": {linked, func(r *juno.Receipt) { r.Answers[0].Signature[0] ^= 1 }},
 		"answer: twice":     {linked, func(r *juno.Receipt) { r.Answers[1] = r.Answers[0] }},
@@ -280,15 +290,24 @@ func TestReceiptsRefused(t *testing.T) {
 			r.Answers[0].Result.Value = "13"
 			r.Answers[0].Sign(nodeKey(1), s.cluster)
 		}},
-		"result of a term start": {func() *juno.Receipt { return s.receipt(1, 1) }, func(r *juno.Receipt) {
-			r.Result = &juno.Result{Status: juno.StatusOK}
-		}},
-		"signer of a term start": {func() *juno.Receipt { return s.receipt(1, 1) }, func(r *juno.Receipt) {
-			r.Signer = testKey(1).Public()
-		}},
-		"first entry elsewhere": {func() *juno.Receipt { return s.receipt(1, 1) }, func(r *juno.Receipt) {
-			r.Prev = juno.Hash{1}
-		}},
+		"result of a term start": {
+			func() *juno.Receipt { return s.receipt(1, 1) },
+			func(r *juno.Receipt) {
+				r.Result = &juno.Result{Status: juno.StatusOK}
+			},
+		},
+		"signer of a term start": {
+			func() *juno.Receipt { return s.receipt(1, 1) },
+			func(r *juno.Receipt) {
+				r.Signer = testKey(1).Public()
+			},
+		},
+		"first entry elsewhere": {
+			func() *juno.Receipt { return s.receipt(1, 1) },
+			func(r *juno.Receipt) {
+				r.Prev = juno.Hash{1}
+			},
+		},
 		"epoch missing": {across, func(r *juno.Receipt) { r.Epochs = nil }},
 		"epoch twice": {across, func(r *juno.Receipt) {
 			r.Epochs = append(r.Epochs, s.epochEnd())
@@ -500,7 +519,9 @@ func FuzzReceipt(f *testing.F) {
 }
 
 // certify returns a certificate of a quorum of an epoch for anything, on no matter which chain.
-func (s *scene) certify(cfg *juno.EpochConfig, prev juno.Hash, e *juno.Entry) *juno.QuorumCertificate {
+func (s *scene) certify(
+	cfg *juno.EpochConfig, prev juno.Hash, e *juno.Entry,
+) *juno.QuorumCertificate {
 	pos := juno.Pos{Index: e.Index, Hash: e.ChainHash(prev)}
 	c := &juno.QuorumCertificate{
 		Term: e.Term, Pos: pos, Kind: juno.Commit, Detached: true, PrevHash: prev,
@@ -533,7 +554,8 @@ func TestReceiptsOfLyingQuorums(t *testing.T) {
 	stolen := &juno.Command{Request: 1, Text: "transfer(alice->bob, 1%1)"}
 	stolen.Sign(testKey(2), s.cluster)
 	stolen.Key = testKey(1).Public().ID() // bob says that he is alice, and signs as himself
-	stolen.Signature = juno.Seal(testKey(2), s.cluster, juno.KindCommand, stolen.SignedBody()).Signature
+	stolen.Signature = juno.Seal(testKey(2), s.cluster, juno.KindCommand,
+		stolen.SignedBody()).Signature
 	e := juno.Entry{Index: 2, Type: juno.EntryCommand, Payload: stolen.Payload()}
 	for _, signer := range []juno.PublicKey{testKey(1).Public(), testKey(2).Public()} {
 		want := "bad signature"
@@ -542,7 +564,8 @@ func TestReceiptsOfLyingQuorums(t *testing.T) {
 		}
 		refuse("a command under another's name", want, &juno.Receipt{
 			Genesis: s.genesis,
-			Prev:    juno.Hash{1}, Entry: e, Certificate: s.certify(&s.configs[0], juno.Hash{1}, &e),
+			Prev:    juno.Hash{1}, Entry: e, Certificate: s.certify(&s.configs[0], juno.Hash{1},
+				&e),
 			Signer: signer,
 		})
 	}
@@ -553,7 +576,10 @@ func TestReceiptsOfLyingQuorums(t *testing.T) {
 	change.Next.Epoch, change.Possessed, change.Approvals = 2, nil, nil
 	change.Approve(testKey(90), s.cluster)
 	change.Approve(testKey(91), s.cluster)
-	end := juno.Entry{Index: 5, Term: juno.TermOf(1, 0), Type: juno.EntryConfig, Payload: change.Payload()}
+	end := juno.Entry{
+		Index: 5, Term: juno.TermOf(1, 0), Type: juno.EntryConfig,
+		Payload: change.Payload(),
+	}
 	last := juno.Entry{Index: 9, Term: juno.TermOf(2, 0), Type: juno.EntryNoop}
 	refuse("an epoch that ends before it begins", "epoch 1 ends at 5, but begins behind 8",
 		&juno.Receipt{
@@ -561,7 +587,8 @@ func TestReceiptsOfLyingQuorums(t *testing.T) {
 			Certificate: s.certify(&change.Next, juno.Hash{1}, &last),
 			Epochs: []juno.EpochChange{
 				s.epochEnd(),
-				{Prev: juno.Hash{1}, Entry: end, Certificate: s.certify(&s.configs[1], juno.Hash{1}, &end)},
+				{Prev: juno.Hash{1}, Entry: end, Certificate: s.certify(&s.configs[1],
+					juno.Hash{1}, &end)},
 			},
 		})
 	early := juno.Entry{Index: 8, Term: juno.TermOf(1, 0), Type: juno.EntryNoop}

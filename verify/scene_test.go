@@ -16,7 +16,10 @@ func testGenesis(n int) *juno.Genesis {
 	g := &juno.Genesis{Created: 1_700_000_000_000, Nonce: repeated(7), Config: juno.EpochConfig{
 		FirstLeader: 1, AdminThreshold: 2, CheckpointEvery: 10_000,
 		Admins: []juno.Admin{
-			{Name: "ada", Public: testKey(90).Public()}, {Name: "bela", Public: testKey(91).Public()},
+			{Name: "ada", Public: testKey(90).Public()}, {
+				Name:   "bela",
+				Public: testKey(91).Public(),
+			},
 		},
 	}}
 	for i := 1; i <= n; i++ {
@@ -27,7 +30,10 @@ func testGenesis(n int) *juno.Genesis {
 	}
 	g.Config.Observers = []juno.Member{{ID: 200, Public: testKey(49).Public()}}
 	g.Clients = []juno.ClientKey{
-		{Name: "alice", Role: juno.RoleOperator, Public: testKey(1).Public()}, {Name: "bob", Role: juno.RoleClient, Public: testKey(2).Public()},
+		{Name: "alice", Role: juno.RoleOperator, Public: testKey(1).Public()}, {
+			Name: "bob",
+			Role: juno.RoleClient, Public: testKey(2).Public(),
+		},
 	}
 	return g
 }
@@ -68,7 +74,10 @@ func newScene(t testing.TB, voters int) *scene {
 	}
 	single.Sign(testKey(1), s.cluster)
 	carol := testKey(21)
-	register := &juno.KeyOp{Action: juno.KeyRegister, Request: 8, Subject: "carol", Role: juno.RoleClient}
+	register := &juno.KeyOp{
+		Action: juno.KeyRegister, Request: 8, Subject: "carol",
+		Role: juno.RoleClient,
+	}
 	register.Sign(testKey(1), &carol, s.cluster)
 	head, batched := juno.SignBatch(testKey(2), s.cluster, 8, []juno.Command{
 		{Text: "CreateAccount zoë"}, {Text: "ObserveAccounts"},
@@ -139,7 +148,9 @@ func nodeKey(id juno.NodeID) juno.PrivateKey {
 }
 
 // vote is the vote of a voter that supports a certificate of that kind and term at index.
-func (s *scene) vote(node juno.NodeID, term juno.Term, kind juno.CertificateKind, index juno.Index) juno.SignedVote {
+func (s *scene) vote(
+	node juno.NodeID, term juno.Term, kind juno.CertificateKind, index juno.Index,
+) juno.SignedVote {
 	p := s.pos(index)
 	c := juno.Vote{Term: term, Node: node, Accepted: &p, Committed: s.pos(0)}
 	if kind == juno.Commit {
@@ -161,7 +172,9 @@ func (s *scene) certificate(kind juno.CertificateKind, index juno.Index) *juno.Q
 
 // detached returns a certificate at index that can be checked without the log; its last vote is
 // for a later position, furthest.
-func (s *scene) detached(kind juno.CertificateKind, index, furthest juno.Index) *juno.QuorumCertificate {
+func (s *scene) detached(
+	kind juno.CertificateKind, index, furthest juno.Index,
+) *juno.QuorumCertificate {
 	c := s.certificate(kind, index)
 	last := &c.Votes[len(c.Votes)-1]
 	*last = s.vote(last.Node, c.Term, kind, furthest)

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 
 	"juno"
@@ -59,10 +60,19 @@ func (m *Memberships) State(s *StateClaim) (*ProvenState, error) {
 	}
 	k := s.Checkpoint
 	if k.Pos() != s.Pos || k.StateRoot != s.Hash { // rule: checkpoint-state
-		return nil, fmt.Errorf("the checkpoint certificate is for the state %s at %s, want %s at %s",
-			k.StateRoot.Short(), k.Pos(), s.Hash.Short(), s.Pos)
+		return nil,
+			fmt.Errorf("the checkpoint certificate is for the state %s at %s, want %s at %s",
+				k.StateRoot.Short(), k.Pos(), s.Hash.Short(), s.Pos)
 	}
-	return m.Checkpoint(k)
+	proven, err := m.Checkpoint(k)
+	if errors.Is(err, ErrNoMembership) {
+		return nil, &ClaimError{
+			What: "the state at " + s.Pos.String(), By: s.Node,
+			Want: fmt.Sprintf("a proof of who voted in epoch %d, the epoch of its certificate",
+				k.Epoch),
+		}
+	}
+	return proven, err
 }
 
 // Checkpoint proves a state by its checkpoint certificate. A quorum that executed an entry also
@@ -95,7 +105,8 @@ func (m *Memberships) single(s *StateClaim) (*ProvenState, error) {
 	}
 	opened := of.ring.OpenAll([]juno.Envelope{s.Envelope}, 0)
 	if err := opened[0].By(voters[0].ID); err != nil { // rule: single-signature
-		return nil, fmt.Errorf("the state at %s: want the signature of %s, the only voter: %w", s.Pos,
+		return nil, fmt.Errorf("the state at %s: want the signature of %s, the only voter: %w",
+			s.Pos,
 			voters[0].ID, err)
 	}
 	return &ProvenState{

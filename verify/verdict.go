@@ -49,13 +49,13 @@ func (v *Verdict) Verified() bool { return v.Problem() == "" }
 
 // Problem says in one line why the verdict is not "verified"; empty if it is.
 func (v *Verdict) Problem() string {
+	if v.Missing != nil {
+		return v.Missing.Error()
+	}
 	for i := range v.Findings {
 		if f := &v.Findings[i]; !f.OK {
 			return f.String()
 		}
-	}
-	if v.Missing != nil {
-		return v.Missing.Error()
 	}
 	if v.Head().Index < v.Held.Index && v.Head().Index <= v.Start.Index { // rule: nothing-proven
 		return fmt.Sprintf("%d entries are held, and no certificate proves any of them",

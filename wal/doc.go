@@ -1,18 +1,19 @@
-// Package wal is the write-ahead log: the one place where a ledger is durable. Everything else
-// on the disk can be computed from it.
+// Package wal implements the write-ahead log, the only durable copy of a ledger. Everything else on
+// the disk can be computed from it.
 //
 // # Concepts
 //
-// A [Log] is a directory of append-only segment files that hold the entries of one cluster's log,
-// and the records that consensus must not forget. Nothing that was written is ever overwritten.
+// A [Log] is a directory of append-only segment files. They hold the entries of one cluster's log
+// and the records that consensus must not lose. Nothing that was written is ever overwritten.
 //
-// A [Batch] is what one step of the core asks for: cut the log back, append these entries, note
-// these records. It takes effect as a whole or not at all, and costs one write and one sync.
+// A [Batch] holds what one step of the consensus core writes: a truncation, entries, and records,
+// each of them optional. A batch takes effect as a whole or not at all, and costs one write and one
+// sync.
 //
-// An entry is a [juno.Entry]. The log knows its place in the hash chain and checks it. A [Record]
-// is {kind, the index it speaks about, bytes}; the log does not know what the bytes mean. A kind
-// below [HistoryKindMin] is state: the newest record of a kind replaces the older ones. The other
-// kinds are history: all records are kept, and found by their index.
+// An entry is a [juno.Entry]. The log checks its place in the hash chain. A [Record] has a kind, an
+// index that it is about, and bytes, whose meaning the log does not know. Records of a kind below
+// [HistoryKindMin] are state: the newest of a kind replaces the older ones. Records of the other
+// kinds are history: all are kept and can be found by their index.
 //
 // The tip is the position (index and chain hash) of the newest entry. The start is the position
 // before the first entry: {0, cluster id} for a ledger from its beginning, and the position of a
@@ -20,49 +21,50 @@
 //
 // # Writing
 //
-// One goroutine writes: [Log.Append], [Log.Sync], [Log.AppendSync], [Log.MarkDurable], [Log.Drop],
-// [Log.Close]. Appended entries can be read at once; they are promised after Sync has returned.
-// Cutting back is a record too: a crash finds it with its whole batch, or not at all. A log is
-// never cut back below the floor ([Log.SetFloor]), which is what the caller knows as committed.
+// Only one goroutine may call [Log.Append], [Log.Sync], [Log.AppendSync], [Log.MarkDurable],
+// [Log.Drop] and [Log.Close]. Appended entries can be read at once; they are durable when Sync has
+// returned. A truncation is a record like any other: after a crash it is there with its whole
+// batch, or not at all. A log is never truncated below the floor ([Log.SetFloor]), up to which the
+// caller knows the entries to be committed.
 //
-// A failed write or sync leaves the file in a state that nobody knows. From then on every writing
-// call returns that first error, wrapped in [ErrFailed]; the process must stop, and Open finds out
-// what is there. A full disk is [vfs.ErrNoSpace] under ErrFailed. A batch that is refused because
-// the caller made a mistake ([ErrBatch], [ErrFloor]) writes nothing and spoils nothing.
+// After a failed write or sync the contents of the file are unknown. From then on every writing
+// call returns that first error, wrapped in [ErrFailed]. The process must stop; the next Open finds
+// out what the file holds. A full disk is reported as [vfs.ErrNoSpace], also wrapped in ErrFailed.
+// A batch that is refused because of a mistake of the caller ([ErrBatch], [ErrFloor]) writes
+// nothing and changes nothing.
 //
 // # Reading
 //
-// Any number of goroutines read beside the writer. They see a log that does not change while they
-// read it, up to the tip at the moment of the call. [Log.Entry] and [Log.Pos] cost one pread of a
-// few kilobytes in a segment whose index is in memory, one more for a segment whose is not. Every
-// record's checksum is verified whenever it is read. The hash chain is verified by Open, for the
-// segments that it is not told to trust, and for all by [Log.Check] and [Verify].
+// Any number of goroutines may read while one writes. A reader sees the log as it was, up to the
+// tip, at the moment of the call. [Log.Entry] and [Log.Pos] cost one pread of a few kilobytes, and
+// one more if the index of the segment is not in memory. The checksum of a record is verified
+// whenever the record is read. Open verifies the hash chain of the segments that it is not told to
+// trust; [Log.Check] and [Verify] verify all of it.
 //
 // # Recovery
 //
-// A torn tail is what a crash leaves of batches that were not synced. Open cuts it, and nothing
-// else. Damage to anything that was synced is a [CorruptError] with file and offset: it is never
-// repaired, because what cannot be read might have been promised to somebody. Which of the two
-// an unreadable batch at the end of the last segment is, is decided by evidence, any of which
-// proves that the batch was synced, so that it is damage:
+// A torn tail is what a crash leaves of batches that were not synced. Open removes a torn tail and
+// nothing else. Damage to anything that was synced is reported as a [CorruptError] with file and
+// offset. It is never repaired, because what cannot be read may have been acknowledged. If a batch
+// cannot be read, each of the following proves that it was synced, so that it is damaged and not
+// torn:
 //
-//   - it is in a segment that is not the last, or it is the first batch of its segment: both are
-//     synced before the next file, or the file itself, gets its name;
-//   - a later batch exists: every batch header says up to where the file was durable when it was
-//     written, and begins behind the batches before it. An intact header anywhere behind the
-//     damage is found by searching;
-//   - the file DURABLE says so: after each sync the position reached is written there, without
-//     waiting for it. A killed process leaves it to the kernel to write, Close and MarkDurable
-//     sync it. So it is missing only after a power failure within seconds of the batch;
-//   - the caller says so: a log that ends before [Options.Held] is refused;
-//   - its shape says so. What a crash tears is missing: sectors never written, which read as
-//     zeros, or an end never written. A batch that has its last byte and no empty sector where
-//     the damage is was written as a whole, and changed later.
+//   - The batch is in a segment that is not the last, or is the first batch of its segment. Both
+//     are synced before the next file, or the file itself, gets its name.
+//   - A later batch exists. Every batch header holds the offset up to which the file was durable
+//     when the batch was written. Open searches for an intact header anywhere behind the damage.
+//   - The file DURABLE says so. After each sync the position reached is written there, without
+//     waiting. If the process is killed the kernel still writes it; Close and MarkDurable sync it.
+//     So it can be out of date only after a power failure within seconds of the batch.
+//   - The caller says so: a log that ends before [Options.Held] is refused.
+//   - Its shape says so. What a crash tears is missing: sectors that were never written read as
+//     zeros, or the end was never written. A batch that has its last byte, and no empty sector
+//     where the damage is, was written as a whole and changed later.
 //
-// What remains undecidable: after a power failure, the very last batch, not yet noted in DURABLE,
-// damaged by something that looks like missing sectors. Such a batch is cut. And the reverse: a
-// disk that leaves garbage, not zeros, where a write did not arrive, makes Open report damage
-// where there is only a torn tail; it errs on the side of refusing.
+// Two cases cannot be decided. After a power failure the very last batch, not yet noted in DURABLE,
+// may be damaged in a way that looks like missing sectors. Such a batch is removed. Conversely, a
+// disk that leaves garbage instead of zeros where a write did not arrive makes Open report damage
+// where there is only a torn tail. Open then refuses a log that it could have opened.
 //
 // # Files
 //
@@ -159,14 +161,13 @@
 //
 // # Guarantees
 //
-// What Sync promised is there after any crash, or Open says that it is not. What was not promised
-// is there as whole batches, a prefix of what was appended, or not at all. Nothing appears that
-// was not appended.
+// What was synced is there after any crash, or Open reports that it is not. Of what was not synced,
+// a prefix of whole batches is there, or nothing. Nothing appears that was not appended.
 //
 // # What it does not do
 //
-// It does not know what is committed, who signed what, or what a record means. It does not defend
-// against somebody who can write to the disk and recomputes every checksum and hash: that is what
-// commit certificates and signatures are for, see [Verify]. It reads no clock and starts
-// goroutines only to verify.
+// The package does not know what is committed, who signed what, or what a record means. It does not
+// protect against an attacker who can write to the disk and recomputes every checksum and hash;
+// commit certificates and signatures do, see [Verify]. It reads no clock and starts goroutines only
+// to verify.
 package wal

@@ -70,7 +70,7 @@ func TestBelieve(t *testing.T) {
 			wait := expect(c, asked)
 			c.hearFrom(3, w.sheet(3, 0, other))
 			c.hearFrom(4, w.sheet(4, 0, other))
-			if !settled(wait) || !errors.Is(wait.outcomes[0].Err, ErrReused) {
+			if !settled(wait) || !errors.Is(wait.outcomes[0].Err, juno.ErrReused) {
 				t.Errorf("%+v", wait.outcomes)
 			}
 		})

@@ -13,9 +13,9 @@ import (
 func BenchmarkSubmit(b *testing.B) {
 	for _, bench := range []struct {
 		name string
-		mode Mode
+		mode juno.Mode
 		n    int
-	}{{"single", Single, 8000}, {"batch", Batch, 8000}} {
+	}{{"single", juno.Single, 8000}, {"batch", juno.Batch, 8000}} {
 		b.Run(bench.name, func(b *testing.B) {
 			w := newWorld(b, 4)
 			w.quick = true

@@ -76,14 +76,6 @@ func (c *Config) check() error {
 
 // Errors of outcomes and of calls.
 var (
-	// ErrUnknown: nobody told in time what became of it. It may be in the log, or come there.
-	ErrUnknown = errors.New("outcome unknown: ask again with the same request number")
-	// ErrMissing: a quorum has no such request in its log yet.
-	ErrMissing = errors.New("not in the log")
-	// ErrReused: the request number was used before, for another command.
-	ErrReused = errors.New("request number was used for another command")
-	// ErrRefused: f+1 nodes say that it is not taken, and will not be.
-	ErrRefused = errors.New("refused")
 	// ErrNoQuorum: too few nodes answer to know.
 	ErrNoQuorum = errors.New("too few nodes answer")
 	// ErrClosed: the client was closed.

@@ -73,10 +73,10 @@ func operate(t *testing.T, c *Client, id int, dice *rand.Rand) porcupine.Operati
 		by := dice.IntN(9) + 1
 		op.Input = by
 		value, err = one(
-			c.Submit(ctx, []string{"add " + strconv.Itoa(by)}, Mode(dice.IntN(2)), nil),
+			c.Submit(ctx, []string{"add " + strconv.Itoa(by)}, juno.Mode(dice.IntN(2)), nil),
 		)
 	case 1:
-		value, err = one(c.Submit(ctx, []string{"get"}, Single, nil))
+		value, err = one(c.Submit(ctx, []string{"get"}, juno.Single, nil))
 	default:
 		var r *Rows
 		how := Consistency(dice.IntN(2)) // Quorum or Ordered
@@ -93,7 +93,7 @@ func operate(t *testing.T, c *Client, id int, dice *rand.Rand) porcupine.Operati
 	return op
 }
 
-func one(outcomes []Outcome, err error) (string, error) {
+func one(outcomes []juno.Outcome, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}

@@ -19,7 +19,7 @@ func (c *Client) ask(ctx context.Context, l *link, r rpc.Request) (rpc.Response,
 	}
 	k, number, ok := c.begin(l, r, timeout)
 	if !ok {
-		return nil, fmt.Errorf("%s: %w", l.node.ID, rpc.ErrBusy)
+		return nil, fmt.Errorf("%s: %w", l.node.ID, juno.ErrBusy)
 	}
 	defer c.end(number)
 	select {
@@ -76,7 +76,7 @@ func (c *Client) Accounts(ctx context.Context, prefix string, limit int) ([]stri
 type NodeStatus struct {
 	Node  Node
 	Err   error // why there are no facts
-	Facts []rpc.Fact
+	Facts []juno.Fact
 }
 
 // statusTry is how long a node has for its status before it is asked again: the question may have
@@ -131,7 +131,7 @@ func (c *Client) statusOf(ctx context.Context, l *link) NodeStatus {
 }
 
 // Snapshots returns the snapshots that one node holds, oldest first.
-func (c *Client) Snapshots(ctx context.Context) ([]rpc.Snapshot, error) {
+func (c *Client) Snapshots(ctx context.Context) ([]juno.SnapshotInfo, error) {
 	l, err := askAny[*rpc.SnapshotList](ctx, c, &rpc.Snapshots{})
 	if err != nil {
 		return nil, err
@@ -191,7 +191,7 @@ func (c *Client) receiptOf(ctx context.Context, l *link, index juno.Index) ([]by
 	defer cancel()
 	k, number, ok := c.begin(l, &rpc.Receipt{Index: index}, requestTimeout)
 	if !ok {
-		return nil, fmt.Errorf("%s: %w", l.node.ID, rpc.ErrBusy)
+		return nil, fmt.Errorf("%s: %w", l.node.ID, juno.ErrBusy)
 	}
 	defer c.end(number)
 	var text []byte

@@ -1,27 +1,14 @@
 package client
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"juno"
 	"juno/cluster/rpc"
 )
-
-// Outcome is what became of one command.
-type Outcome struct {
-	// Err is nil if the command is in the log, executed or refused by the ledger, as f+1 nodes say.
-	// ErrUnknown says that it may or may not be there, or come there; ErrMissing, to Ask only, that
-	// a quorum does not have it yet; any other error that it is not there and will not be.
-	Err     error
-	Request juno.RequestID // the number that it was sent under
-	Index   juno.Index
-	Time    juno.Millis // of the entry
-	Result  juno.Result
-	// Replayed says that it was in the log before it was sent this time, so that this is its first
-	// result and nothing ran now.
-	Replayed bool
-}
 
 // command is a request that an outcome is wanted for, or that had one lately.
 type command struct {
@@ -43,15 +30,11 @@ type target struct {
 
 // waiting is a call that waits for outcomes.
 type waiting struct {
-	outcomes []Outcome
+	outcomes []juno.Outcome
 	left     int
 	done     chan struct{} // closed when left is 0
-	progress Progress
+	progress juno.Progress
 }
-
-// Progress is told how many commands have an outcome, of how many. It returns at once and does not
-// call the client.
-type Progress func(done, total int)
 
 // group is one thing that nodes say of a command, and which nodes.
 type group struct {
@@ -247,14 +230,14 @@ func say(a *juno.AnswerItem) string {
 // believe gives a command the outcome of its first group. The caller holds mu.
 func (c *Client) believe(k *command, s *juno.AnswerSheet) {
 	a := &k.groups[0].item
-	o := Outcome{
+	o := juno.Outcome{
 		Request: k.request, Index: a.Index, Time: a.Time, Result: a.Result,
 		Replayed: a.Index <= k.floor,
 	}
 	if k.asked != (juno.Hash{}) && a.Asked != k.asked {
-		o = Outcome{
+		o = juno.Outcome{
 			Request: k.request, Index: a.Index,
-			Err: fmt.Errorf("request %d: %w, at index %d", k.request, ErrReused, a.Index),
+			Err: fmt.Errorf("request %d: %w, at index %d", k.request, juno.ErrReused, a.Index),
 		}
 	}
 	if a.Index > c.head.Index {
@@ -288,7 +271,7 @@ func (c *Client) pace(u *unit, now time.Time) {
 }
 
 // settle gives a command its outcome. The caller holds mu.
-func (c *Client) settle(k *command, o Outcome) {
+func (c *Client) settle(k *command, o juno.Outcome) {
 	k.settled = true
 	c.settled = append(c.settled, k.request)
 	if k.unit != nil {
@@ -324,7 +307,7 @@ func (c *Client) trim() {
 func (c *Client) abandon() {
 	for _, k := range c.commands {
 		if !k.settled {
-			c.settle(k, Outcome{Request: k.request, Err: ErrUnknown})
+			c.settle(k, juno.Outcome{Request: k.request, Err: juno.ErrUnknown})
 		}
 	}
 	c.trim()
@@ -370,9 +353,10 @@ func (c *Client) judge(k *command, voter int, x *rpc.Verdict, upto juno.Index) {
 	m, u, now := c.members, k.unit, time.Now()
 	if x.Code == rpc.CodeMissing {
 		if k.missing.add(voter); u == nil && k.missing.count() >= m.config.Quorum() {
-			c.settle(k, Outcome{
+			c.settle(k, juno.Outcome{
 				Request: k.request,
-				Err:     fmt.Errorf("request %d: %w up to index %d", k.request, ErrMissing, upto),
+				Err: fmt.Errorf("request %d: %w up to index %d", k.request, juno.ErrMissing,
+					upto),
 			})
 		}
 		return
@@ -412,18 +396,22 @@ func (c *Client) judge(k *command, voter int, x *rpc.Verdict, upto juno.Index) {
 
 // refusal is the error that f+1 equal verdicts make.
 func refusal(x *rpc.Verdict) error {
-	kind := ErrRefused
+	kind := juno.ErrRefused
 	if x.Code == rpc.CodeReused {
-		kind = ErrReused
+		kind = juno.ErrReused
 	}
-	return fmt.Errorf("%w: %w", kind, &rpc.Error{Code: x.Code, Text: x.Text, Offset: -1})
+	err := &rpc.Error{Code: x.Code, Text: x.Text, Offset: -1}
+	if errors.Is(err, kind) && strings.HasPrefix(x.Text, kind.Error()) {
+		return err // it need not be said twice
+	}
+	return fmt.Errorf("%w: %w", kind, err)
 }
 
 // refuse gives all commands of a unit that error. The caller holds mu.
 func (c *Client) refuse(u *unit, err error) {
 	for r := u.first; r < u.first+juno.RequestID(u.count); r++ {
 		if k := c.commands[r]; k != nil && k.unit == u && !k.settled {
-			c.settle(k, Outcome{Request: r, Err: err})
+			c.settle(k, juno.Outcome{Request: r, Err: err})
 		}
 	}
 }

@@ -31,7 +31,7 @@ func sortStatus(all []NodeStatus) {
 // all nodes alike, and changes nothing.
 func (c *Client) barrier(ctx context.Context, q *rpc.Query) (juno.Index, error) {
 	text := "ObserveAccount query-" + q.Hash().String()
-	outcomes, err := c.Submit(ctx, []string{text}, Single, nil)
+	outcomes, err := c.Submit(ctx, []string{text}, juno.Single, nil)
 	if err == nil {
 		err = outcomes[0].Err
 	}

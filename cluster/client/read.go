@@ -185,7 +185,7 @@ func (c *Client) openStream(ctx context.Context, l *link, q rpc.Query) (*stream,
 	}
 	k, number, ok := c.begin(l, &q, timeout)
 	if !ok {
-		return nil, fmt.Errorf("%s: %w", l.node.ID, rpc.ErrBusy)
+		return nil, fmt.Errorf("%s: %w", l.node.ID, juno.ErrBusy)
 	}
 	return &stream{ctx: ctx, client: c, call: k, number: number, query: q}, nil
 }

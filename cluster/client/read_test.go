@@ -35,7 +35,7 @@ func TestQuery(t *testing.T) {
 				w := newWorld(t, 4)
 				c := w.open()
 				ctx := context.Background()
-				outcomes, err := c.Submit(ctx, adds(5), Batch, nil)
+				outcomes, err := c.Submit(ctx, adds(5), juno.Batch, nil)
 				wantSums(t, outcomes, err, 5)
 				synctest.Wait()
 				for _, n := range []int{0, 1, 20_000} {
@@ -80,7 +80,7 @@ func TestQueryFaults(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 4)
 				c := w.open()
-				outcomes, err := c.Submit(context.Background(), adds(5), Batch, nil)
+				outcomes, err := c.Submit(context.Background(), adds(5), juno.Batch, nil)
 				wantSums(t, outcomes, err, 5)
 				w.change(1, f.what)
 				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -110,7 +110,7 @@ func TestQueryAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4)
 		c := w.open()
-		outcomes, err := c.Submit(context.Background(), adds(5), Batch, nil)
+		outcomes, err := c.Submit(context.Background(), adds(5), juno.Batch, nil)
 		wantSums(t, outcomes, err, 5)
 		w.change(1, func(n *fakeNode) { n.dead = true })
 		w.change(2, func(n *fakeNode) { n.dead = true })
@@ -134,10 +134,10 @@ func TestMembers(t *testing.T) {
 		w := newWorld(t, 4)
 		c := w.open()
 		ctx := context.Background()
-		outcomes, err := c.Submit(ctx, adds(1), Single, nil)
+		outcomes, err := c.Submit(ctx, adds(1), juno.Single, nil)
 		wantSums(t, outcomes, err, 1)
 		time.AfterFunc(500*commandTime, w.reconfigure)
-		outcomes, err = c.Submit(ctx, adds(1000), Single, nil)
+		outcomes, err = c.Submit(ctx, adds(1000), juno.Single, nil)
 		if err != nil || outcomes[999].Err != nil || outcomes[999].Result.Value != "1001" {
 			t.Fatalf("%+v, %v", outcomes[999], err)
 		}
@@ -154,7 +154,7 @@ func TestMembers(t *testing.T) {
 		// One that comes later and knows the genesis only follows the same proof.
 		c.Close()
 		late := w.open()
-		outcomes, err = late.Submit(ctx, adds(1), Single, nil)
+		outcomes, err = late.Submit(ctx, adds(1), juno.Single, nil)
 		if err != nil || outcomes[0].Err != nil || late.Members().Epoch != 1 {
 			t.Errorf("%+v, %v", outcomes, err)
 		}
@@ -181,8 +181,8 @@ func TestMembersUnproven(t *testing.T) {
 				w.mu.Unlock()
 				ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 				defer cancel()
-				outcomes, err := c.SubmitAt(ctx, 1, adds(1), Single, nil)
-				if err != nil || !errors.Is(outcomes[0].Err, ErrUnknown) {
+				outcomes, err := c.SubmitAt(ctx, 1, adds(1), juno.Single, nil)
+				if err != nil || !errors.Is(outcomes[0].Err, juno.ErrUnknown) {
 					t.Errorf("believed %+v, %v", outcomes, err)
 				}
 				if c.Members().Epoch != 0 {

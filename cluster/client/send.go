@@ -28,7 +28,7 @@ func (c *Client) launch(w *waiting, at int, units []*unit, asked []juno.Hash) {
 			}
 			if c.closed {
 				k.unit = nil
-				c.settle(k, Outcome{Request: k.request, Err: ErrClosed})
+				c.settle(k, juno.Outcome{Request: k.request, Err: ErrClosed})
 				continue
 			}
 			// A number that is under way already, by SubmitAt: this is another signature for it,

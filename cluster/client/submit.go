@@ -14,18 +14,6 @@ import (
 	"juno/cluster/rpc"
 )
 
-// Mode says how commands are signed.
-type Mode uint8
-
-// The modes of Submit.
-const (
-	// Single signs every command by itself; as many as the window takes are under way at once.
-	Single Mode = iota
-	// Batch puts one signature over up to batchCommands commands. Each is still an entry of its
-	// own, executed and answered by itself.
-	Batch
-)
-
 const (
 	// windowRequests is how far apart the numbers of commands under way may be: a node refuses a
 	// number that is 4096 below the highest one.
@@ -50,8 +38,8 @@ const (
 // text, in the same order, also when ctx ends first. They enter the log in the order of texts as
 // long as nothing has to be sent twice. The error is about all of them: nothing was sent.
 func (c *Client) Submit(
-	ctx context.Context, texts []string, mode Mode, progress Progress,
-) ([]Outcome, error) {
+	ctx context.Context, texts []string, mode juno.Mode, progress juno.Progress,
+) ([]juno.Outcome, error) {
 	return c.submit(ctx, 0, texts, mode, progress)
 }
 
@@ -59,8 +47,9 @@ func (c *Client) Submit(
 // and those behind it. A number that was used before for the same command gives that command's
 // first outcome and executes nothing; for another command it is ErrReused.
 func (c *Client) SubmitAt(
-	ctx context.Context, first juno.RequestID, texts []string, mode Mode, progress Progress,
-) ([]Outcome, error) {
+	ctx context.Context, first juno.RequestID, texts []string, mode juno.Mode,
+	progress juno.Progress,
+) ([]juno.Outcome, error) {
 	if first == 0 || first > requestFirstMax {
 		return nil, fmt.Errorf("request number %d: want one from 1 to %d", first,
 			juno.RequestID(requestFirstMax))
@@ -69,8 +58,9 @@ func (c *Client) SubmitAt(
 }
 
 func (c *Client) submit(
-	ctx context.Context, first juno.RequestID, texts []string, mode Mode, progress Progress,
-) ([]Outcome, error) {
+	ctx context.Context, first juno.RequestID, texts []string, mode juno.Mode,
+	progress juno.Progress,
+) ([]juno.Outcome, error) {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
 	commands := make([]juno.Command, len(texts))
@@ -93,12 +83,12 @@ func (c *Client) submit(
 }
 
 // SubmitKey submits the signed payload of a key change (juno.KeyOp).
-func (c *Client) SubmitKey(ctx context.Context, payload []byte) (Outcome, error) {
+func (c *Client) SubmitKey(ctx context.Context, payload []byte) (juno.Outcome, error) {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
 	ask, ok := juno.AskOf(&juno.Entry{Type: juno.EntryKeyOp, Payload: payload})
 	if !ok {
-		return Outcome{}, errors.New("this is no key change")
+		return juno.Outcome{}, errors.New("this is no key change")
 	}
 	w := newWaiting(1, nil)
 	u := &unit{
@@ -118,9 +108,9 @@ func (c *Client) limit(ctx context.Context) (context.Context, context.CancelFunc
 	return context.WithTimeout(ctx, c.cfg.Timeout)
 }
 
-func newWaiting(n int, progress Progress) *waiting {
+func newWaiting(n int, progress juno.Progress) *waiting {
 	w := &waiting{
-		outcomes: make([]Outcome, n), left: n, done: make(chan struct{}),
+		outcomes: make([]juno.Outcome, n), left: n, done: make(chan struct{}),
 		progress: progress,
 	}
 	if n == 0 {
@@ -143,9 +133,9 @@ func (c *Client) finish(ctx context.Context, w *waiting) {
 		if i < 0 || k.settled {
 			continue
 		}
-		w.outcomes[k.wanted[i].at] = Outcome{
+		w.outcomes[k.wanted[i].at] = juno.Outcome{
 			Request: k.request,
-			Err:     fmt.Errorf("request %d: %w (%w)", k.request, ErrUnknown, ctx.Err()),
+			Err:     fmt.Errorf("request %d: %w (%w)", k.request, juno.ErrUnknown, ctx.Err()),
 		}
 		k.wanted = slices.Delete(k.wanted, i, i+1)
 		if len(k.wanted) == 0 { // nobody waits any more
@@ -226,7 +216,7 @@ func (c *Client) findNext() bool {
 type submission struct {
 	client   *Client
 	first    juno.RequestID // 0: numbers that were never used
-	mode     Mode
+	mode     juno.Mode
 	commands []juno.Command
 	wait     *waiting
 }
@@ -256,7 +246,7 @@ func (s *submission) fail(from int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := from; i < len(s.commands); i++ {
-		s.wait.outcomes[i] = Outcome{Err: fmt.Errorf("not sent: %w", err)}
+		s.wait.outcomes[i] = juno.Outcome{Err: fmt.Errorf("not sent: %w", err)}
 		if s.wait.left--; s.wait.left == 0 {
 			close(s.wait.done)
 		}
@@ -266,7 +256,7 @@ func (s *submission) fail(from int, err error) {
 // cut returns the commands from one on that go together.
 func (s *submission) cut(from int) []juno.Command {
 	rest := s.commands[from:]
-	if s.mode == Single {
+	if s.mode == juno.Single {
 		return rest[:min(len(rest), signedAhead)]
 	}
 	n, size := 0, 0
@@ -320,7 +310,7 @@ func (s *submission) sign(first juno.RequestID, part []juno.Command) ([]*unit, [
 		}
 		asked[i] = ask.Hash
 	}
-	if s.mode == Batch {
+	if s.mode == juno.Batch {
 		head, payloads := juno.SignBatch(c.cfg.Key, c.cfg.Cluster, first, part)
 		for i, p := range payloads {
 			hash(i, p)
@@ -356,7 +346,7 @@ func (s *submission) sign(first juno.RequestID, part []juno.Command) ([]*unit, [
 // Ask asks what became of requests that had no outcome in time. It executes nothing. An outcome
 // with ErrMissing says that a quorum does not have the request: it may still be on its way, unless
 // its number has left the window meanwhile.
-func (c *Client) Ask(ctx context.Context, requests ...juno.RequestID) ([]Outcome, error) {
+func (c *Client) Ask(ctx context.Context, requests ...juno.RequestID) ([]juno.Outcome, error) {
 	if len(requests) > rpc.AskRequestsMax {
 		return nil, fmt.Errorf("ask about %d requests, at most %d", len(requests),
 			rpc.AskRequestsMax)

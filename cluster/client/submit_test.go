@@ -21,7 +21,7 @@ func adds(n int) []string {
 }
 
 // wantSums wants outcomes of n times "add 1", in any order, each executed once.
-func wantSums(t *testing.T, outcomes []Outcome, err error, n int) {
+func wantSums(t *testing.T, outcomes []juno.Outcome, err error, n int) {
 	t.Helper()
 	if err != nil || len(outcomes) != n {
 		t.Fatalf("%d outcomes, %v", len(outcomes), err)
@@ -63,7 +63,7 @@ func wantEvidence(t *testing.T, c *Client, node juno.NodeID, f Fault) {
 }
 
 func TestSubmit(t *testing.T) {
-	for _, mode := range []Mode{Single, Batch} {
+	for _, mode := range []juno.Mode{juno.Single, juno.Batch} {
 		for _, n := range []int{1, 3, 1000, 6000} {
 			if testing.Short() && n > 1000 {
 				continue
@@ -143,7 +143,7 @@ func TestSubmitFaults(t *testing.T) {
 			})
 		}, never, Contradiction},
 	} {
-		for _, mode := range []Mode{Single, Batch} {
+		for _, mode := range []juno.Mode{juno.Single, juno.Batch} {
 			t.Run(fmt.Sprintf("%s, mode %d", f.name, mode), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t, 4)
@@ -172,7 +172,7 @@ func TestQueue(t *testing.T) {
 		w := newWorld(t, 4)
 		w.each = 250 * time.Microsecond // so that a whole window takes a second
 		c := w.open()
-		outcomes, err := c.Submit(context.Background(), adds(12000), Single, nil)
+		outcomes, err := c.Submit(context.Background(), adds(12000), juno.Single, nil)
 		wantSums(t, outcomes, err, 12000)
 		w.wantAsked(0, 0, 2, 3, 4)
 		w.wantAsked(12000, 12000, 1)
@@ -186,7 +186,7 @@ func TestSilentLeader(t *testing.T) {
 		w := newWorld(t, 4)
 		w.commit = hedgeMax + 700*time.Millisecond
 		c := w.open()
-		outcomes, err := c.Submit(context.Background(), adds(4000), Single, nil)
+		outcomes, err := c.Submit(context.Background(), adds(4000), juno.Single, nil)
 		wantSums(t, outcomes, err, 4000)
 		w.wantAsked(1, 2*askedMax, 2, 3, 4)
 	})
@@ -204,7 +204,7 @@ func TestNewLeader(t *testing.T) {
 			w.elect(2)
 		})
 		begin := time.Now()
-		outcomes, err := c.Submit(context.Background(), adds(4000), Single, nil)
+		outcomes, err := c.Submit(context.Background(), adds(4000), juno.Single, nil)
 		wantSums(t, outcomes, err, 4000)
 		if took := time.Since(begin); took > 5*time.Second {
 			t.Errorf("it took %s", took)
@@ -221,7 +221,7 @@ func TestDrip(t *testing.T) {
 		w.change(1, func(n *fakeNode) { n.drops = 1 })
 		w.commit = 4800 * time.Millisecond
 		c := w.open()
-		outcomes, err := c.Submit(context.Background(), adds(4000), Single, nil)
+		outcomes, err := c.Submit(context.Background(), adds(4000), juno.Single, nil)
 		wantSums(t, outcomes, err, 4000)
 	})
 }
@@ -234,7 +234,7 @@ func TestLeaderOutOfReach(t *testing.T) {
 		w.commit = 700 * time.Millisecond
 		c := w.open()
 		begin := time.Now()
-		outcomes, err := c.Submit(context.Background(), adds(12000), Single, nil)
+		outcomes, err := c.Submit(context.Background(), adds(12000), juno.Single, nil)
 		wantSums(t, outcomes, err, 12000)
 		if took := time.Since(begin); took > 25*time.Second {
 			t.Errorf("it took %s", took)
@@ -250,7 +250,7 @@ func TestBusyLiar(t *testing.T) {
 		w.change(3, func(n *fakeNode) { n.busy = 1 << 30 })
 		w.commit = hedgeMax + 700*time.Millisecond
 		c := w.open()
-		outcomes, err := c.Submit(context.Background(), adds(4000), Single, nil)
+		outcomes, err := c.Submit(context.Background(), adds(4000), juno.Single, nil)
 		wantSums(t, outcomes, err, 4000)
 		w.wantAsked(0, 16*askedMax, 4)
 	})
@@ -264,7 +264,7 @@ func TestCensor(t *testing.T) {
 		w.change(1, func(n *fakeNode) { n.drops = 3 })
 		c := w.open()
 		begin := time.Now()
-		outcomes, err := c.Submit(context.Background(), adds(1200), Single, nil)
+		outcomes, err := c.Submit(context.Background(), adds(1200), juno.Single, nil)
 		if took := time.Since(begin); took > 2*latencyFirst+time.Second {
 			t.Errorf("it took %s", took)
 		}
@@ -280,7 +280,7 @@ func TestAgain(t *testing.T) {
 		c := w.open()
 		for _, replayed := range []bool{false, true} {
 			begin := time.Now()
-			outcomes, err := c.SubmitAt(context.Background(), 1, adds(300), Single, nil)
+			outcomes, err := c.SubmitAt(context.Background(), 1, adds(300), juno.Single, nil)
 			wantSums(t, outcomes, err, 300)
 			if took := time.Since(begin); took > hedgeMin/2 || outcomes[0].Replayed != replayed {
 				t.Errorf("it took %s, replayed %v", took, outcomes[0].Replayed)
@@ -312,8 +312,8 @@ func TestOneVoice(t *testing.T) {
 				c := w.open()
 				ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 				defer cancel()
-				outcomes, err := c.SubmitAt(ctx, 1, adds(1), Single, nil)
-				if err != nil || !errors.Is(outcomes[0].Err, ErrUnknown) {
+				outcomes, err := c.SubmitAt(ctx, 1, adds(1), juno.Single, nil)
+				if err != nil || !errors.Is(outcomes[0].Err, juno.ErrUnknown) {
 					t.Errorf("believed %+v, %v", outcomes, err)
 				}
 				wantEvidence(t, c, 4, BadSignature)
@@ -328,7 +328,7 @@ func TestUnknown(t *testing.T) {
 		w := newWorld(t, 4)
 		c := w.open()
 		ctx := context.Background()
-		first, err := c.Submit(ctx, adds(2), Single, nil)
+		first, err := c.Submit(ctx, adds(2), juno.Single, nil)
 		wantSums(t, first, err, 2)
 
 		w.mu.Lock()
@@ -336,13 +336,13 @@ func TestUnknown(t *testing.T) {
 		w.mu.Unlock()
 		short, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		lost, err := c.Submit(short, adds(1), Single, nil)
-		if err != nil || !errors.Is(lost[0].Err, ErrUnknown) || lost[0].Request != 3 {
+		lost, err := c.Submit(short, adds(1), juno.Single, nil)
+		if err != nil || !errors.Is(lost[0].Err, juno.ErrUnknown) || lost[0].Request != 3 {
 			t.Fatalf("%+v, %v", lost, err)
 		}
 		asked, err := c.Ask(ctx, 1, 3)
 		if err != nil || asked[0].Err != nil || asked[0].Result.Value != "1" ||
-			!errors.Is(asked[1].Err, ErrMissing) {
+			!errors.Is(asked[1].Err, juno.ErrMissing) {
 			t.Errorf("%+v, %v", asked, err)
 		}
 		<-time.After(2 * time.Minute) // now it is there
@@ -352,12 +352,12 @@ func TestUnknown(t *testing.T) {
 		if asked, err = c.Ask(ctx, 3); err != nil || asked[0].Result.Value != "3" {
 			t.Errorf("%+v, %v", asked, err)
 		}
-		again, err := c.SubmitAt(ctx, 3, adds(1), Batch, nil)
+		again, err := c.SubmitAt(ctx, 3, adds(1), juno.Batch, nil)
 		if err != nil || again[0].Err != nil || again[0].Result.Value != "3" || !again[0].Replayed {
 			t.Errorf("%+v, %v", again, err)
 		}
-		other, err := c.SubmitAt(ctx, 3, []string{"add 2"}, Single, nil)
-		if err != nil || !errors.Is(other[0].Err, ErrReused) {
+		other, err := c.SubmitAt(ctx, 3, []string{"add 2"}, juno.Single, nil)
+		if err != nil || !errors.Is(other[0].Err, juno.ErrReused) {
 			t.Errorf("%+v, %v", other, err)
 		}
 		wantNoEvidence(t, c)
@@ -370,7 +370,7 @@ func TestNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 4)
 		c := w.open()
-		outcomes, err := c.Submit(context.Background(), adds(7), Batch, nil)
+		outcomes, err := c.Submit(context.Background(), adds(7), juno.Batch, nil)
 		wantSums(t, outcomes, err, 7)
 		c.Close()
 		w.change(2, func(n *fakeNode) { n.dead = true })
@@ -383,7 +383,7 @@ func TestNext(t *testing.T) {
 		alone := w.open()
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		if _, err := alone.Submit(ctx, adds(1), Single, nil); !errors.Is(err, ErrNoQuorum) {
+		if _, err := alone.Submit(ctx, adds(1), juno.Single, nil); !errors.Is(err, ErrNoQuorum) {
 			t.Errorf("two voters of four are enough: %v", err)
 		}
 	})

@@ -439,7 +439,7 @@ func (n *fakeNode) Client(key juno.KeyID) (string, juno.RequestID) {
 }
 
 // Submit implements rpc.Ledger: the leader takes it, others pass it on.
-func (n *fakeNode) Submit(s rpc.Submission, done func([]rpc.Outcome, error)) {
+func (n *fakeNode) Submit(s rpc.Submission, done func([]juno.Outcome, error)) {
 	w := n.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -450,7 +450,7 @@ func (n *fakeNode) Submit(s rpc.Submission, done func([]rpc.Outcome, error)) {
 	turnAway := func(err error) { w.wait.Go(func() { done(nil, err) }) }
 	if n.busy > 0 {
 		n.busy--
-		turnAway(rpc.ErrBusy)
+		turnAway(juno.ErrBusy)
 		return
 	}
 	l := w.leader
@@ -485,7 +485,7 @@ type taken struct {
 	n      *fakeNode
 	leader juno.NodeID
 	s      rpc.Submission
-	done   func([]rpc.Outcome, error)
+	done   func([]juno.Outcome, error)
 }
 
 // commitTaken makes final what has come until now, and lets the nodes execute it in one step.
@@ -512,12 +512,12 @@ func later(a, b time.Time) time.Time {
 }
 
 // commit makes a submission final, unless the leader that took it has lost its place meanwhile.
-func (n *fakeNode) commit(leader juno.NodeID, s rpc.Submission, done func([]rpc.Outcome, error)) {
+func (n *fakeNode) commit(leader juno.NodeID, s rpc.Submission, done func([]juno.Outcome, error)) {
 	w := n.w
 	w.mu.Lock()
 	if w.leader != leader {
 		w.mu.Unlock()
-		done(nil, rpc.ErrUnknown)
+		done(nil, juno.ErrUnknown)
 		return
 	}
 	entries := []juno.Entry{{Type: s.Type, Payload: s.Payload}}
@@ -534,7 +534,7 @@ func (n *fakeNode) commit(leader juno.NodeID, s rpc.Submission, done func([]rpc.
 		at := w.used[ask.Request]
 		if at != 0 && !juno.SameRequest(&w.entries[at-1], &entries[i]) {
 			w.mu.Unlock()
-			done(nil, rpc.ErrReused)
+			done(nil, juno.ErrReused)
 			return
 		}
 		if at == 0 {
@@ -548,15 +548,15 @@ func (n *fakeNode) commit(leader juno.NodeID, s rpc.Submission, done func([]rpc.
 	w.mu.Unlock()
 }
 
-func (n *fakeNode) finish(indices []juno.Index, replayed bool, done func([]rpc.Outcome, error)) {
+func (n *fakeNode) finish(indices []juno.Index, replayed bool, done func([]juno.Outcome, error)) {
 	n.w.mu.Lock()
-	var outcomes []rpc.Outcome
+	var outcomes []juno.Outcome
 	for _, at := range indices {
 		e, r := n.w.entries[at-1], n.results[at-1]
 		if n.lie != nil {
 			n.lie(&e, &r)
 		}
-		outcomes = append(outcomes, rpc.Outcome{
+		outcomes = append(outcomes, juno.Outcome{
 			Index: e.Index, Time: e.Time, Result: r,
 			Replayed: replayed,
 		})
@@ -573,7 +573,7 @@ func (n *fakeNode) Find(_ context.Context, _ juno.KeyID, r juno.RequestID) (
 	defer n.w.mu.Unlock()
 	at := n.w.used[r]
 	if at == 0 || int(at) > n.applied {
-		return juno.Entry{}, juno.Result{}, rpc.ErrMissing
+		return juno.Entry{}, juno.Result{}, juno.ErrMissing
 	}
 	return n.w.entries[at-1], n.results[at-1], nil
 }
@@ -708,8 +708,8 @@ func (n *fakeNode) Receipt(context.Context, juno.Index) ([]byte, error) {
 }
 
 // Status implements rpc.Ledger.
-func (n *fakeNode) Status(context.Context) ([]rpc.Fact, error) {
-	return []rpc.Fact{{Name: "node", Value: juno.Value{Kind: juno.Text, Text: n.id.String()}}}, nil
+func (n *fakeNode) Status(context.Context) ([]juno.Fact, error) {
+	return []juno.Fact{{Name: "node", Value: juno.Value{Kind: juno.Text, Text: n.id.String()}}}, nil
 }
 
 // Admin implements rpc.Ledger.
@@ -721,8 +721,8 @@ func (n *fakeNode) Admin(_ context.Context, _ juno.Kind, payload []byte) error {
 }
 
 // Snapshots implements rpc.Ledger.
-func (n *fakeNode) Snapshots(context.Context) ([]rpc.Snapshot, error) {
-	return []rpc.Snapshot{{Index: 7, Bytes: 1}}, nil
+func (n *fakeNode) Snapshots(context.Context) ([]juno.SnapshotInfo, error) {
+	return []juno.SnapshotInfo{{Index: 7, Bytes: 1}}, nil
 }
 
 func rpcServer(w *world, n *fakeNode, name juno.NodeID, key juno.PrivateKey) *rpc.Server {

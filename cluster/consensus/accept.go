@@ -133,7 +133,7 @@ func (c *Core) take(ae *Append, hashes []juno.Hash) error {
 	}
 	if c.refusesCommands(ae) {
 		c.refuseHalted(ae)
-		return ErrHalted
+		return juno.ErrHalted
 	}
 	if c.beyondWindow(ae) {
 		return fmt.Errorf("append of term %s to %s: only %s is final", ae.Term, ae.Last, c.commit)

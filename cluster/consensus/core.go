@@ -7,9 +7,6 @@ import (
 	"juno"
 )
 
-// ErrHalted rejects commands while the ledger is halted by its administrators (H1).
-var ErrHalted = errors.New("the ledger is halted")
-
 // Ports are what the core needs from around it.
 type Ports struct {
 	Validator Validator

@@ -56,7 +56,7 @@ func (c *Core) proposeBatch(entries []juno.Entry) {
 func (c *Core) proposeGroup(group []juno.Entry) error {
 	kind := group[0].Type
 	if c.hard.Halted && isCommand(kind) {
-		return ErrHalted
+		return juno.ErrHalted
 	}
 	if kind == juno.EntryTermStart || !kind.Valid() {
 		return fmt.Errorf("entries of type %s cannot be proposed", kind)

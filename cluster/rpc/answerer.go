@@ -92,7 +92,7 @@ func (a *answerer) refuse(to *session, number uint64, v Verdict) {
 }
 
 // replay answers those of the outcomes that were in the log before.
-func (a *answerer) replay(to *session, number uint64, asks []juno.Ask, outcomes []Outcome) {
+func (a *answerer) replay(to *session, number uint64, asks []juno.Ask, outcomes []juno.Outcome) {
 	var all []replay
 	for i := range min(len(asks), len(outcomes)) {
 		if o := &outcomes[i]; o.Replayed {

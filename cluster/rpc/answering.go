@@ -87,7 +87,7 @@ func (j *answering) find(r *Ask) error {
 	upto := j.server.cfg.Ledger.State().Head.Index
 	for _, request := range r.Requests {
 		e, result, err := j.server.cfg.Ledger.Find(j.ctx, j.session.key, request)
-		if errors.Is(err, ErrMissing) {
+		if errors.Is(err, juno.ErrMissing) {
 			j.server.answerer.refuse(j.session, j.number,
 				Verdict{request, 1, CodeMissing, fmt.Sprintf("not in the log up to %d", upto)})
 			continue
@@ -99,7 +99,7 @@ func (j *answering) find(r *Ask) error {
 		if !ok || ask.Request != request {
 			return fmt.Errorf("entry %d is not request %d", e.Index, request)
 		}
-		j.server.answerer.replay(j.session, j.number, []juno.Ask{ask}, []Outcome{{
+		j.server.answerer.replay(j.session, j.number, []juno.Ask{ask}, []juno.Outcome{{
 			Index: e.Index, Time: e.Time, Result: result, Replayed: true,
 		}})
 	}

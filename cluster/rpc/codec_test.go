@@ -170,9 +170,11 @@ func samples() []sample {
 		&Positioned{Reading: testReading(), Certificate: testCertificate()},
 		&Names{[]string{"alice", "zoë"}},
 		&Chunk{Place: 1, Last: true, Data: []byte("{}")},
-		&Facts{[]Fact{{"commit index", juno.Value{Kind: juno.Integer, Integer: 9}}}},
+		&Facts{[]juno.Fact{juno.IntegerFact("commit index", 9)}},
 		&Done{},
-		&SnapshotList{[]Snapshot{{9, testHash(6), 4096, 3}}},
+		&SnapshotList{[]juno.SnapshotInfo{
+			{Index: 9, StateHash: testHash(6), Bytes: 4096, Signers: 3},
+		}},
 	} {
 		name := strings.TrimPrefix(fmt.Sprintf("%T", r), "*rpc.")
 		all = append(all, sample{"response " + name, AppendResponse(nil, h, r), responseAgain})
@@ -299,8 +301,8 @@ func TestErrorOf(t *testing.T) {
 		code Code
 		is   error
 	}{
-		{fmt.Errorf("%w: 4096 wait", ErrBusy), CodeBusy, ErrBusy},
-		{fmt.Errorf("key 1: %w", juno.ErrBadSignature), CodeRefused, ErrRefused},
+		{fmt.Errorf("%w: 4096 wait", juno.ErrBusy), CodeBusy, juno.ErrBusy},
+		{fmt.Errorf("key 1: %w", juno.ErrBadSignature), CodeRefused, juno.ErrRefused},
 		{os.ErrNotExist, CodeFailed, nil},
 		{fmt.Errorf("wait: %w", os.ErrDeadlineExceeded), CodeFailed, nil},
 	} {

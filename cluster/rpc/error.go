@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"juno"
 )
@@ -67,20 +68,43 @@ type Error struct {
 	Hint   string // what the user can write instead; may be empty
 }
 
-// Errors that a port returns, wrapped or not; the server turns them into their codes.
+// Errors that a port may return besides those of the vocabulary, wrapped or not.
 var (
-	ErrBusy        = newError(CodeBusy)
 	ErrNoLeader    = newError(CodeNoLeader)
-	ErrUnknown     = newError(CodeUnknown)
-	ErrRefused     = newError(CodeRefused)
-	ErrReused      = newError(CodeReused)
 	ErrTooOld      = newError(CodeTooOld)
-	ErrMissing     = newError(CodeMissing)
 	ErrUnsupported = newError(CodeUnsupported)
-	ErrHalted      = newError(CodeHalted)
 )
 
 func newError(c Code) *Error { return &Error{Code: c, Text: c.String(), Offset: -1} }
+
+// errorCode is an error of a port and its code.
+type errorCode struct {
+	err  error
+	code Code
+}
+
+// vocabulary are the errors that a code stands for on both sides. Of several that an error wraps
+// the first counts.
+var vocabulary = []errorCode{
+	{juno.ErrHalted, CodeHalted}, // before ErrUnknown: a client believes only a quorum of these
+	{juno.ErrBusy, CodeBusy},
+	{juno.ErrUnknown, CodeUnknown},
+	{juno.ErrReused, CodeReused},
+	{juno.ErrRefused, CodeRefused},
+	{juno.ErrMissing, CodeMissing},
+}
+
+// reasons are more errors that have a code; the code does not tell which of them it was.
+var reasons = []errorCode{
+	{context.DeadlineExceeded, CodeDeadline},
+	{context.Canceled, CodeCanceled},
+	{juno.ErrMalformed, CodeRefused},
+	{juno.ErrUnknownKey, CodeRefused},
+	{juno.ErrKeyNotValid, CodeRefused},
+	{juno.ErrBadSignature, CodeRefused},
+	{juno.ErrKeyExists, CodeRefused},
+	{juno.ErrNotApproved, CodeRefused},
+}
 
 // Error returns the text.
 func (e *Error) Error() string { return e.Text }
@@ -89,6 +113,16 @@ func (e *Error) Error() string { return e.Text }
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code
+}
+
+// Unwrap returns the error of the vocabulary that the code stands for; nil if there is none.
+func (e *Error) Unwrap() error {
+	for _, k := range vocabulary {
+		if k.code == e.Code {
+			return k.err
+		}
+	}
+	return nil
 }
 
 // AsQuery returns the error as the refusal of a statement, if it is one.
@@ -112,19 +146,7 @@ func ErrorOf(err error) *Error {
 		return &Error{CodeQuery, query.Message, query.Offset, query.Hint}
 	}
 	code := CodeFailed
-	for _, k := range []struct {
-		err  error
-		code Code
-	}{
-		{context.DeadlineExceeded, CodeDeadline},
-		{context.Canceled, CodeCanceled},
-		{juno.ErrMalformed, CodeRefused},
-		{juno.ErrUnknownKey, CodeRefused},
-		{juno.ErrKeyNotValid, CodeRefused},
-		{juno.ErrBadSignature, CodeRefused},
-		{juno.ErrKeyExists, CodeRefused},
-		{juno.ErrNotApproved, CodeRefused},
-	} {
+	for _, k := range slices.Concat(vocabulary, reasons) {
 		if errors.Is(err, k.err) {
 			code = k.code
 			break

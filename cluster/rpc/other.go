@@ -129,16 +129,10 @@ func (*Status) requestKind() RequestKind { return KindStatus }
 
 func (*Status) appendTo(b []byte) []byte { return b }
 
-// Fact is one line of a status: "commit index", 4711.
-type Fact struct {
-	Name  string
-	Value juno.Value
-}
-
 // Facts is the answer to Status, in the order to be shown.
 //
 // Body: count (uvarint), then name (text) and value (as a cell of Rows) each.
-type Facts struct{ Facts []Fact }
+type Facts struct{ Facts []juno.Fact }
 
 func (*Facts) responseKind() ResponseKind { return KindFacts }
 
@@ -156,7 +150,7 @@ func decodeFacts(d *juno.Decoder) *Facts {
 		if d.Err() != nil {
 			break
 		}
-		f.Facts = append(f.Facts, Fact{Name: d.Text(textBytesMax), Value: decodeValue(d)})
+		f.Facts = append(f.Facts, juno.Fact{Name: d.Text(textBytesMax), Value: decodeValue(d)})
 	}
 	return f
 }
@@ -201,18 +195,10 @@ func (*Snapshots) requestKind() RequestKind { return KindSnapshots }
 
 func (*Snapshots) appendTo(b []byte) []byte { return b }
 
-// Snapshot is one snapshot that a node holds.
-type Snapshot struct {
-	Index     juno.Index
-	StateHash juno.Hash
-	Bytes     uint64
-	Signers   int // nodes whose signatures it carries
-}
-
 // SnapshotList is the answer to Snapshots, oldest first.
 //
 // Body: count (uvarint), then index (8), state hash (32), bytes (uvarint), signers (uvarint) each.
-type SnapshotList struct{ Snapshots []Snapshot }
+type SnapshotList struct{ Snapshots []juno.SnapshotInfo }
 
 func (*SnapshotList) responseKind() ResponseKind { return KindSnapshotList }
 
@@ -221,7 +207,7 @@ func (l *SnapshotList) appendTo(b []byte) []byte {
 	for i := range l.Snapshots {
 		s := &l.Snapshots[i]
 		b = append(juno.AppendU64(b, uint64(s.Index)), s.StateHash[:]...)
-		b = juno.AppendUvarint(juno.AppendUvarint(b, s.Bytes), uint64(s.Signers))
+		b = juno.AppendUvarint(juno.AppendUvarint(b, uint64(s.Bytes)), uint64(s.Signers))
 	}
 	return b
 }
@@ -232,8 +218,8 @@ func decodeSnapshotList(d *juno.Decoder) *SnapshotList {
 		if d.Err() != nil {
 			break
 		}
-		l.Snapshots = append(l.Snapshots, Snapshot{
-			Index: juno.Index(d.U64()), StateHash: d.Hash(), Bytes: d.Uvarint(),
+		l.Snapshots = append(l.Snapshots, juno.SnapshotInfo{
+			Index: juno.Index(d.U64()), StateHash: d.Hash(), Bytes: int64(d.Count(math.MaxInt64)),
 			Signers: d.Count(juno.VotersMax),
 		})
 	}

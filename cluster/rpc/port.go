@@ -27,7 +27,7 @@ type Ledger interface {
 	//
 	// What was executed for the first time is answered when the node calls Server.Executed; of the
 	// outcomes only those that are Replayed are sent.
-	Submit(s Submission, done func([]Outcome, error))
+	Submit(s Submission, done func([]juno.Outcome, error))
 	// Find returns the entry of a request of the client whose key that is, and its result;
 	// ErrMissing if it is not among the executed ones.
 	Find(ctx context.Context, key juno.KeyID, request juno.RequestID) (
@@ -47,23 +47,15 @@ type Ledger interface {
 	// Receipt returns the proof of an entry as JSON.
 	Receipt(ctx context.Context, index juno.Index) ([]byte, error)
 	// Status returns what an operator wants to know first, in the order to be shown.
-	Status(ctx context.Context) ([]Fact, error)
+	Status(ctx context.Context) ([]juno.Fact, error)
 	// Admin takes what administrators have signed, and returns once it is on its way.
 	Admin(ctx context.Context, kind juno.Kind, payload []byte) error
 	// Snapshots returns the snapshots that the node holds, oldest first.
-	Snapshots(ctx context.Context) ([]Snapshot, error)
+	Snapshots(ctx context.Context) ([]juno.SnapshotInfo, error)
 }
 
 // State is where a node is.
 type State struct {
 	Term juno.Term // with it the epoch, and who leads
 	Head juno.Head // the newest executed entry
-}
-
-// Outcome is what became of one command.
-type Outcome struct {
-	Index    juno.Index
-	Time     juno.Millis // of the entry
-	Result   juno.Result
-	Replayed bool // it was in the log already; this is its first result
 }

@@ -176,7 +176,7 @@ func (s *Server) start(c *session, h Header, r Request) {
 	under, ok := c.begin(h.Number, cancel)
 	if !ok {
 		cancel()
-		c.send(h.Number, ErrBusy)
+		c.send(h.Number, newError(CodeBusy))
 		return
 	}
 	end := func() {
@@ -187,7 +187,7 @@ func (s *Server) start(c *session, h Header, r Request) {
 	case s.slots <- struct{}{}:
 	default:
 		end()
-		c.send(h.Number, ErrBusy)
+		c.send(h.Number, newError(CodeBusy))
 		return
 	}
 	s.wait.Go(func() {
@@ -218,7 +218,7 @@ func (s *Server) submit(c *session, number uint64, r *Submit) {
 			s.answerer.refuse(c, number, Verdict{first, commands, CodeBusy, CodeBusy.String()})
 			continue
 		}
-		s.cfg.Ledger.Submit(*item, func(outcomes []Outcome, err error) {
+		s.cfg.Ledger.Submit(*item, func(outcomes []juno.Outcome, err error) {
 			c.give(commands, bytes)
 			if err != nil {
 				e := ErrorOf(err)

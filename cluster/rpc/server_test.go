@@ -16,7 +16,7 @@ import (
 // ledger is a node that does what it is told.
 type ledger struct {
 	mu    sync.Mutex
-	done  []func([]Outcome, error) // of submissions, as they came
+	done  []func([]juno.Outcome, error) // of submissions, as they came
 	items []Submission
 	rows  *endless
 }
@@ -36,7 +36,7 @@ func (*ledger) Client(key juno.KeyID) (string, juno.RequestID) {
 	return "", 0
 }
 
-func (l *ledger) Submit(s Submission, done func([]Outcome, error)) {
+func (l *ledger) Submit(s Submission, done func([]juno.Outcome, error)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.items, l.done = append(l.items, s), append(l.done, done)
@@ -45,7 +45,7 @@ func (l *ledger) Submit(s Submission, done func([]Outcome, error)) {
 func (*ledger) Find(context.Context, juno.KeyID, juno.RequestID) (
 	juno.Entry, juno.Result, error,
 ) {
-	return juno.Entry{}, juno.Result{}, ErrMissing
+	return juno.Entry{}, juno.Result{}, juno.ErrMissing
 }
 
 func (l *ledger) Query(context.Context, juno.Query, juno.Index) (juno.Rows, error) {
@@ -65,11 +65,11 @@ func (*ledger) Receipt(context.Context, juno.Index) ([]byte, error) {
 	return make([]byte, 3*StreamFrameBytes), nil
 }
 
-func (*ledger) Status(context.Context) ([]Fact, error) { return nil, errors.New("no status") }
+func (*ledger) Status(context.Context) ([]juno.Fact, error) { return nil, errors.New("no status") }
 
 func (*ledger) Admin(context.Context, juno.Kind, []byte) error { return nil }
 
-func (*ledger) Snapshots(context.Context) ([]Snapshot, error) { return nil, nil }
+func (*ledger) Snapshots(context.Context) ([]juno.SnapshotInfo, error) { return nil, nil }
 
 // endless are rows without an end.
 type endless struct {
@@ -186,7 +186,7 @@ func TestServerAnswers(t *testing.T) {
 			results[i].Status = juno.StatusOK
 		}
 		s.Executed(3, testPos(5), entries, results)
-		l.done[0]([]Outcome{{Index: 2, Result: results[1]}}, nil)
+		l.done[0]([]juno.Outcome{{Index: 2, Result: results[1]}}, nil)
 		in = k.take()
 		if a, ok := in[0].(*Answers); len(in) != 1 || !ok || len(a.Sheet.Items) != 3 ||
 			a.Sheet.Items[2].Index != 5 || a.Sheet.Upto != testPos(5) {
@@ -197,7 +197,7 @@ func TestServerAnswers(t *testing.T) {
 		}
 		// A retry is answered by itself, with the first result.
 		k.send(&Submit{testSubmit().Items[:1]}, 0)
-		l.done[2]([]Outcome{{Index: 2, Result: results[1], Replayed: true}}, nil)
+		l.done[2]([]juno.Outcome{{Index: 2, Result: results[1], Replayed: true}}, nil)
 		in = k.take()
 		if a, ok := in[0].(*Answers); len(in) != 1 || !ok || a.Sheet.Items[0].Request != 5 {
 			t.Errorf("%+v", in)
@@ -246,14 +246,14 @@ func TestServerSubmitLimit(t *testing.T) {
 		if len(in) != 1 || !ok || v.Items[0].Code != CodeBusy || len(l.done) != most {
 			t.Fatalf("%d of %d taken, %+v", len(l.done), most, in)
 		}
-		l.done[0](nil, ErrUnknown)
+		l.done[0](nil, juno.ErrUnknown)
 		k.take()
 		k.send(&Submit{[]Submission{batch}}, 0)
 		if in := k.take(); len(in) != 0 {
 			t.Errorf("there is room again, but %+v", in)
 		}
 		for _, done := range l.done {
-			done(nil, ErrUnknown)
+			done(nil, juno.ErrUnknown)
 		}
 	})
 }

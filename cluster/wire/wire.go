@@ -104,11 +104,11 @@ func (w *Wire) listen() error {
 	endpoint, err := zmq.Listen(zmq.Config{
 		Cluster: w.link.Cluster, ID: w.link.ID, Key: w.key, Software: w.Software, Listen: listen,
 		Deliver: w.link.Deliver, Serve: w.Serve,
-		Changed: func(s zmq.PeerStatus) {
+		OnChange: func(s zmq.PeerStatus) {
 			if s.Problem != nil && !errors.Is(s.Problem, zmq.ErrClosed) {
 				w.complain(fmt.Errorf("%s: %w", s.ID, s.Problem))
 			}
-			if errors.Is(s.Problem, zmq.ErrStranger) || errors.Is(s.Problem, zmq.ErrWrongKey) {
+			if errors.Is(s.Problem, zmq.ErrNotAdmitted) || errors.Is(s.Problem, zmq.ErrWrongKey) {
 				go w.doubt()
 			}
 		},
@@ -175,7 +175,7 @@ func (w *Wire) strangers() (refuse, changed int) {
 	if w.closed || w.endpoint == nil {
 		return 0, 0
 	}
-	return w.count(zmq.ErrStranger), w.count(zmq.ErrWrongKey)
+	return w.count(zmq.ErrNotAdmitted), w.count(zmq.ErrWrongKey)
 }
 
 // reopen makes the endpoint anew, and goes on trying where that fails. The caller holds w.mu.

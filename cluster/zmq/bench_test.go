@@ -10,7 +10,7 @@ import (
 	"juno"
 )
 
-// pong is a world of two nodes where the second calls f for every frame.
+// pong returns a world of two nodes in which the second calls f for every frame.
 func pong(b *testing.B, f func(w *world, frame []byte)) *world {
 	var w *world
 	var ready atomic.Pointer[world]
@@ -24,7 +24,7 @@ func pong(b *testing.B, f func(w *world, frame []byte)) *world {
 	return w
 }
 
-// BenchmarkRoundTrip is a small frame there and back on an idle loopback.
+// BenchmarkRoundTrip measures a small frame and its echo on an idle loopback.
 func BenchmarkRoundTrip(b *testing.B) {
 	back := make(chan struct{}, 1)
 	var w *world
@@ -49,7 +49,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	b.ReportMetric(float64(times[len(times)*99/100].Microseconds()), "p99-µs")
 }
 
-// BenchmarkStream is one node sending to another as fast as the other takes it.
+// BenchmarkStream measures one node that sends as fast as the other receives.
 func BenchmarkStream(b *testing.B) {
 	for _, test := range []struct {
 		lane Lane
@@ -81,7 +81,7 @@ func BenchmarkStream(b *testing.B) {
 			for b.Loop() {
 				<-free
 				if !w.nodes[1].Send(2, test.lane, frame) {
-					b.Fatal("refused")
+					b.Fatal("send: refused, want accepted")
 				}
 				sent++
 			}

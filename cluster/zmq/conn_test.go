@@ -12,7 +12,7 @@ import (
 
 const clientSeed = 1000
 
-// caller is a client and what it received.
+// caller is a client with the frames and problems that it received.
 type caller struct {
 	*Conn
 	mu       sync.Mutex
@@ -34,7 +34,7 @@ func dial(t testing.TB, e *Endpoint, adapt func(*DialConfig)) *caller {
 			c.got = append(c.got, string(frame))
 			c.cond.Broadcast()
 		},
-		Changed: func(problem error) {
+		OnChange: func(problem error) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.problems = append(c.problems, problem)
@@ -57,7 +57,7 @@ func (c *caller) await(t testing.TB, what string, holds func() bool) {
 	awaitCond(t, c.cond, what, holds)
 }
 
-// problem waits for a problem of that kind.
+// problem waits for a problem that wraps kind, and returns it.
 func (c *caller) problem(t testing.TB, kind error) (problem error) {
 	t.Helper()
 	c.await(t, kind.Error(), func() bool {
@@ -71,7 +71,7 @@ func (c *caller) problem(t testing.TB, kind error) (problem error) {
 	return problem
 }
 
-// echo answers every request with itself, twice.
+// echo sends every request back twice.
 func echo(client juno.PublicKey, request []byte, reply func([]byte)) {
 	reply(append([]byte("one "), request...))
 	go reply(append([]byte("two "), request...))
@@ -87,7 +87,7 @@ func TestClientAsks(t *testing.T) {
 	const requests = 100
 	for i := range requests {
 		if !c.Send(fmt.Appendf(nil, "%d", i)) {
-			t.Fatal("refused")
+			t.Fatalf("request %d: refused, want accepted", i)
 		}
 	}
 	c.await(t, "all responses", func() bool { return len(c.got) == 2*requests })
@@ -105,7 +105,7 @@ func TestClientAsks(t *testing.T) {
 	}
 }
 
-// A node restarts and the client goes on without doing anything.
+// A client reconnects by itself when a node restarts.
 func TestClientSurvivesNode(t *testing.T) {
 	w := newWorld(t, 1, func(c *Config) { c.Serve = echo })
 	clients := []juno.PublicKey{testKey(clientSeed).Public()}
@@ -138,7 +138,7 @@ func TestClientIsRefused(t *testing.T) {
 		adapt func(*DialConfig)
 		want  error
 	}{
-		{"stranger", func(c *DialConfig) { c.Key = testKey(clientSeed + 1) }, ErrStranger},
+		{"unknown key", func(c *DialConfig) { c.Key = testKey(clientSeed + 1) }, ErrNotAdmitted},
 		{"other cluster", func(c *DialConfig) { c.Cluster = juno.ClusterID{9} }, ErrCluster},
 		{"wrong key", func(c *DialConfig) { c.Server = testKey(7).Public() }, ErrWrongKey},
 		{"a node is no client", func(c *DialConfig) { c.Key = testKey(2) }, ErrIdentity},
@@ -149,7 +149,7 @@ func TestClientIsRefused(t *testing.T) {
 			c := dial(t, e, test.adapt)
 			t.Log(c.problem(t, test.want))
 			if err := c.Err(); err == nil {
-				t.Error("no error although there is no connection")
+				t.Error("no connection: got no error")
 			}
 		})
 	}

@@ -43,7 +43,8 @@ func TestNodesExchangeFrames(t *testing.T) {
 	for _, s := range w.nodes[1].Status() {
 		if s.FramesIn != frames || s.FramesOut != frames || s.Problem != nil ||
 			s.Software != "test" {
-			t.Errorf("status of %s: %+v", s.ID, s)
+			t.Errorf("status of %s: got %+v, want %d frames both ways and no problem",
+				s.ID, s, frames)
 		}
 	}
 }
@@ -67,8 +68,8 @@ func TestPeerRestarts(t *testing.T) {
 	}
 }
 
-// What an operator gets wrong is told apart, and right again once he has mended it.
-func TestProblemsAreToldApart(t *testing.T) {
+// Each mistake of an operator has an error of its own, which goes away when it is corrected.
+func TestProblemsAreDistinct(t *testing.T) {
 	w := newWorld(t, 2, func(c *Config) {
 		if c.ID == 3 {
 			c.Cluster = juno.ClusterID{5}
@@ -93,7 +94,7 @@ func TestProblemsAreToldApart(t *testing.T) {
 		err := w.nodes[1].SetPeers(peers)
 		if test.name == "other node with its key" {
 			if err == nil {
-				t.Errorf("%s: no error", test.name)
+				t.Errorf("set peers: %s: got no error", test.name)
 			}
 			continue
 		}
@@ -116,12 +117,12 @@ func TestProblemsAreToldApart(t *testing.T) {
 	if err := w.nodes[1].SetPeers(append(w.peers[:2:2], at(three.Address(), 3))); err != nil {
 		t.Fatal(err)
 	}
-	t.Log(w.problem(1, 3, ErrStranger))
+	t.Log(w.problem(1, 3, ErrNotAdmitted))
 	w.connected(1, 2)
 }
 
-// A node whose key is exchanged for another one is told, and does not go on talking to nobody.
-func TestDismissedPeerIsTold(t *testing.T) {
+// A node whose key is replaced is sent an answer, so that it does not send frames in vain.
+func TestReplacedKeyIsRejected(t *testing.T) {
 	w := newWorld(t, 3, nil)
 	w.connected(1, 2, 3)
 	peers := slices.Clone(w.peers)
@@ -129,12 +130,12 @@ func TestDismissedPeerIsTold(t *testing.T) {
 	if err := w.nodes[1].SetPeers(peers); err != nil {
 		t.Fatal(err)
 	}
-	w.await("node3 learns that it is not admitted", func() bool {
-		return errors.Is(w.told[3][1].Problem, ErrStranger)
+	w.await("node3 is not admitted", func() bool {
+		return errors.Is(w.told[3][1].Problem, ErrNotAdmitted)
 	})
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if p := w.told[3][2]; !p.Connected || p.Problem != nil {
-		t.Errorf("node3 and node2: %+v", p)
+		t.Errorf("status of node2 at node3: got %+v, want connected", p)
 	}
 }

@@ -9,54 +9,54 @@ import (
 	zmq4 "github.com/pebbe/zmq4"
 )
 
-// engine is the loop that owns the sockets which frames go through: connections that we made
-// (links) and, on a node, the door that others come in by. Everything that touches a socket runs
-// on its goroutine; other goroutines leave frames in outboxes and calls in a list, and wake it.
+// engine is the event loop. It owns the sockets that carry frames: those of the outbound
+// connections and, on a node, the listener's. Only its goroutine touches them. Other goroutines
+// put frames into outboxes and functions into a list, and wake the loop.
 type engine struct {
 	ctx           *zmq4.Context
-	wakes         chan struct{} // capacity 1: look at the lists
-	porter        *porter
+	wakeup        chan struct{} // capacity 1: a wake-up that waits stands for all later ones
+	monitor       *socketMonitor
 	frameBytesMax int
-	door          *door // nil for a client
-	background    context.Context
-	cancel        context.CancelFunc
-	helpers       sync.WaitGroup // look up names
-	stopped       chan struct{}
+	listener      *listener // nil for a client
+	lookupCtx     context.Context
+	cancelLookups context.CancelFunc
+	lookups       sync.WaitGroup // goroutines that look up hosts
+	done          chan struct{}
 
 	// Owned by the loop.
-	watched map[*link]*watch // that wait for something on their sockets
-	links   map[*link]bool
-	wait    time.Time // when the next timer is due; zero: none
-	timer   *time.Timer
-	serial  int // of the last connection made
+	watchers      map[*outboundConn]*fdWatcher // of connections with an interest in events
+	conns         map[*outboundConn]bool
+	nextTimer     time.Time // zero: none
+	timer         *time.Timer
+	monitorSerial int // of the newest monitor address
 
-	mu      sync.Mutex
-	calls   []func()
-	ready   []*link    // have frames to send
-	replies []*inbound // have frames to send
-	closing bool
+	mu            sync.Mutex
+	calls         []func()
+	flushConns    []*outboundConn // that have frames to send
+	flushSessions []*session      // that have replies to send
+	closing       bool
 }
 
-// newEngine opens the context and its helpers. admits is nil for a client.
-func newEngine(frameBytesMax int, admits func(curveKey) bool) (*engine, error) {
+// newEngine opens a context with its monitor. allows is nil for a client.
+func newEngine(frameBytesMax int, allows func(curveKey) bool) (*engine, error) {
 	if err := checkCurve(); err != nil {
 		return nil, err
 	}
 	ctx, err := zmq4.NewContext()
 	if err != nil {
-		return nil, fmt.Errorf("zmq: open a context: %w", err)
+		return nil, fmt.Errorf("zmq: create a context: %w", err)
 	}
 	e := &engine{
-		ctx: ctx, frameBytesMax: frameBytesMax, stopped: make(chan struct{}),
-		wakes: make(chan struct{}, 1), timer: time.NewTimer(0),
-		watched: make(map[*link]*watch), links: make(map[*link]bool),
+		ctx: ctx, frameBytesMax: frameBytesMax, done: make(chan struct{}),
+		wakeup: make(chan struct{}, 1), timer: time.NewTimer(0),
+		watchers: make(map[*outboundConn]*fdWatcher), conns: make(map[*outboundConn]bool),
 	}
-	e.background, e.cancel = context.WithCancel(context.Background())
+	e.lookupCtx, e.cancelLookups = context.WithCancel(context.Background())
 	if err = ctx.SetMaxSockets(contextSocketsMax); err == nil {
-		e.porter, err = newPorter(ctx, admits)
+		e.monitor, err = newSocketMonitor(ctx, allows)
 	}
 	if err != nil {
-		e.cancel()
+		e.cancelLookups()
 		_ = ctx.Term()
 		return nil, err
 	}
@@ -64,18 +64,17 @@ func newEngine(frameBytesMax int, admits func(curveKey) bool) (*engine, error) {
 }
 
 // contextSocketsMax is enough for two connections to each of a hundred voters and a thousand
-// observers, with a watcher each at both ends.
+// observers: a connection takes a socket and the two ends of its monitor.
 const contextSocketsMax = 8192
 
-// start begins to serve.
 func (e *engine) start() {
-	go e.porter.run()
+	go e.monitor.run()
 	go e.run()
 }
 
 // run is the loop.
 func (e *engine) run() {
-	defer close(e.stopped)
+	defer close(e.done)
 	for busy := true; ; {
 		e.sleep(busy)
 		if e.runCalls() {
@@ -83,73 +82,72 @@ func (e *engine) run() {
 		}
 		e.runTimers()
 		sent := e.flush()
-		received := e.door != nil && e.door.receive()
+		received := e.listener != nil && e.listener.receive()
 		busy = sent || received
 	}
-	for l := range e.links {
-		l.close(ErrClosed)
+	for c := range e.conns {
+		c.close(ErrClosed)
 	}
-	if e.door != nil {
-		e.door.close()
+	if e.listener != nil {
+		e.listener.close()
 	}
-	e.cancel()
-	e.helpers.Wait()
-	e.porter.stop()
+	e.cancelLookups()
+	e.lookups.Wait()
+	e.monitor.stop()
 	_ = e.ctx.Term()
 }
 
-// wake ends the loop's sleep, or keeps it from the next one; what it shall find is there before the
-// call.
+// wake ends the loop's sleep, or the next one if it is awake. The caller has filled the lists
+// before.
 func (e *engine) wake() {
 	select {
-	case e.wakes <- struct{}{}:
+	case e.wakeup <- struct{}{}:
 	default:
 	}
 }
 
-// sleep waits until there is something to do, not at all if busy. It serves the links on which
-// something came before.
+// sleep handles events of the outbound connections. If there are none and the loop is not busy,
+// it waits until there is something to do.
 func (e *engine) sleep(busy bool) {
-	if e.serveLinks() || busy {
+	if e.pollConns() || busy {
 		return
 	}
-	// Nothing is done with any socket from here on, so that no note of libzmq's gets lost: the door
-	// was read until there was nothing, and that was the last that was done with it.
-	for _, w := range e.watched {
+	// From here on the loop touches no socket, so no signal of libzmq is lost: the last operation
+	// on the listener's socket was a receive that found nothing.
+	for _, w := range e.watchers {
 		w.arm()
 	}
-	if e.door != nil {
-		e.door.watch.arm()
+	if e.listener != nil {
+		e.listener.watcher.arm()
 	}
 	var due <-chan time.Time
-	if !e.wait.IsZero() {
-		e.timer.Reset(time.Until(e.wait))
+	if !e.nextTimer.IsZero() {
+		e.timer.Reset(time.Until(e.nextTimer))
 		due = e.timer.C
 	}
 	select {
-	case <-e.wakes:
+	case <-e.wakeup:
 	case <-due:
 	}
 }
 
-// serveLinks serves the links that wait for something which has come, and says whether there were
-// any.
-func (e *engine) serveLinks() (served bool) {
-	for l := range e.watched {
-		events, err := l.sock.GetEvents()
+// pollConns handles events of the outbound connections, and reports whether there were any.
+func (e *engine) pollConns() (handled bool) {
+	for c := range e.watchers {
+		events, err := c.sock.GetEvents()
 		if err != nil {
-			// Only a closed socket or a broken context is an error here, and both are ours.
-			panic(fmt.Sprintf("zmq: events of a socket: %v", err))
+			// Only the socket of a closed connection or context has none: a broken invariant.
+			panic(fmt.Sprintf("zmq: get events of the socket to %s: %v", c.target.name, err))
 		}
-		if events &= l.polled; events != 0 {
-			l.polledFor(events)
-			served = true
+		if events &= c.interest; events != 0 {
+			c.handleEvents(events)
+			handled = true
 		}
 	}
-	return served
+	return handled
 }
 
-// post makes the loop call f. It says no once the loop has ended or will before it gets there.
+// post makes the loop call f. It returns false, and f is not called, once close was called.
 func (e *engine) post(f func()) bool {
 	e.mu.Lock()
 	ok := !e.closing
@@ -174,83 +172,84 @@ func (e *engine) runCalls() (stop bool) {
 	return stop
 }
 
-// remind makes the timers run at a time, or before.
-func (e *engine) remind(at time.Time) {
-	if e.wait.IsZero() || at.Before(e.wait) {
-		e.wait = at
+// wakeAt makes the loop run the timers at a time, or before.
+func (e *engine) wakeAt(at time.Time) {
+	if e.nextTimer.IsZero() || at.Before(e.nextTimer) {
+		e.nextTimer = at
 	}
 }
 
-// runTimers gives every link and the door its turn when the earliest of them is due.
+// runTimers calls tick of every connection and the listener, if the earliest deadline has passed.
 func (e *engine) runTimers() {
-	if e.wait.IsZero() {
+	if e.nextTimer.IsZero() {
 		return
 	}
 	now := time.Now()
-	if now.Before(e.wait) {
+	if now.Before(e.nextTimer) {
 		return
 	}
-	e.wait = time.Time{}
-	for l := range e.links {
-		l.tick(now)
+	e.nextTimer = time.Time{}
+	for c := range e.conns {
+		c.tick(now)
 	}
-	if e.door != nil {
-		e.door.tick(now)
+	if e.listener != nil {
+		e.listener.tick(now)
 	}
 }
 
-// readyToSend and replyReady put a connection on the list of those with frames to send.
-func (e *engine) readyToSend(l *link) {
+// scheduleConn makes the loop flush a connection.
+func (e *engine) scheduleConn(c *outboundConn) {
 	e.mu.Lock()
-	e.ready = append(e.ready, l)
+	e.flushConns = append(e.flushConns, c)
 	e.mu.Unlock()
 	e.wake()
 }
 
-func (e *engine) replyReady(c *inbound) {
+// scheduleSession makes the loop flush a session.
+func (e *engine) scheduleSession(s *session) {
 	e.mu.Lock()
-	e.replies = append(e.replies, c)
+	e.flushSessions = append(e.flushSessions, s)
 	e.mu.Unlock()
 	e.wake()
 }
 
-// flush sends what waits, urgent connections first, each for a limited while. It says whether
-// there is more.
+// flush sends queued frames, urgent connections first, up to a limit for each connection. It
+// reports whether an outbound connection has more.
 func (e *engine) flush() (more bool) {
 	e.mu.Lock()
-	ready, replies := e.ready, e.replies
-	e.ready, e.replies = nil, nil
+	conns, sessions := e.flushConns, e.flushSessions
+	e.flushConns, e.flushSessions = nil, nil
 	e.mu.Unlock()
 	for _, urgent := range []bool{true, false} {
-		for _, l := range ready {
-			if (l.purpose == purposeUrgent) == urgent && l.flush() {
+		for _, c := range conns {
+			if (c.purpose == purposeUrgent) == urgent && c.flush() {
 				more = true
 				e.mu.Lock()
-				e.ready = append(e.ready, l)
+				e.flushConns = append(e.flushConns, c)
 				e.mu.Unlock()
 			}
 		}
 	}
-	for _, c := range replies {
-		e.door.flush(c)
+	for _, s := range sessions {
+		e.listener.flush(s)
 	}
 	return more
 }
 
-// poll makes the loop wait for events of a link's socket; 0 for none.
-func (e *engine) poll(l *link, events zmq4.State) error {
-	l.polled = events
-	w := e.watched[l]
+// setInterest selects the events of a connection's socket that the loop handles; 0 for none.
+func (e *engine) setInterest(c *outboundConn, events zmq4.State) error {
+	c.interest = events
+	w := e.watchers[c]
 	switch {
 	case events == 0 && w != nil:
 		w.close()
-		delete(e.watched, l)
+		delete(e.watchers, c)
 	case events != 0 && w == nil:
-		w, err := newWatch(l.sock, e.wake)
+		w, err := newFDWatcher(c.sock, e.wake)
 		if err != nil {
 			return err
 		}
-		e.watched[l] = w
+		e.watchers[c] = w
 	}
 	return nil
 }
@@ -261,5 +260,5 @@ func (e *engine) close() {
 	e.closing = true
 	e.mu.Unlock()
 	e.wake()
-	<-e.stopped
+	<-e.done
 }

@@ -1,47 +1,43 @@
 package zmq
 
-import (
-	"juno"
-)
-
-// protocolVersion is the version of everything in this package. Nodes of different versions do
-// not speak with each other; they say so and keep trying.
-const protocolVersion = 1
-
-// protocolName follows the version, so that a frame of another program is not taken for a hello.
-const protocolName = "juno"
-
-// SoftwareBytesMax bounds the text that says which program speaks.
-const SoftwareBytesMax = 64
+import "juno"
 
 const (
-	reasonBytesMax = 256
-	helloBytesMax  = 512 // of a hello or an answer, with room
+	// protocolVersion is the version of all formats in this package. Nodes of different versions
+	// refuse each other's hello and keep trying.
+	protocolVersion = 1
+	// protocolName follows the version, so that no frame of another program reads as a hello.
+	protocolName = "juno"
+
+	// SoftwareBytesMax bounds the name of a program: enough for a name and a version.
+	SoftwareBytesMax = 64
+	reasonBytesMax   = 256 // a sentence for the operator
+	helloBytesMax    = 512 // of a hello or an answer: the sum of their fields, rounded up
 )
 
-// purpose says what a connection is for.
+// purpose is what a connection carries.
 type purpose uint8
 
 const (
 	purposeUrgent purpose = 1 + iota // a peer's votes and evidence
 	purposeBulk                      // a peer's entries and commands
-	purposeClient                    // a client's requests, and what comes back
+	purposeClient                    // a client's requests and their responses
 )
 
 var purposeNames = [...]string{"", "urgent", "bulk", "client"}
 
-// hello is the first frame of whoever connected.
+// hello is the first frame of the connecting side.
 type hello struct {
 	purpose  purpose
 	cluster  juno.ClusterID
 	from     juno.NodeID    // 0 for a client
-	to       juno.NodeID    // who is meant; 0 for "whoever has the key", which a client says
-	key      juno.PublicKey // the caller's ed25519 key
+	to       juno.NodeID    // 0 for any node, which a client sends
+	key      juno.PublicKey // the ed25519 key of the connecting side
 	software string
 }
 
 // appendHello appends: version (1), name (text), purpose (1), cluster (32), from (4), to (4),
-// key (32), software (text). Numbers are big-endian, a text is its length as uvarint and UTF-8.
+// key (32), software (text). Numbers are big-endian; a text is its length as a uvarint, then UTF-8.
 func appendHello(b []byte, h *hello) []byte {
 	b = juno.AppendText(append(b, protocolVersion), protocolName)
 	b = append(append(b, byte(h.purpose)), h.cluster[:]...)
@@ -49,11 +45,11 @@ func appendHello(b []byte, h *hello) []byte {
 	return juno.AppendText(append(b, h.key[:]...), h.software)
 }
 
-// parseHello reads what appendHello wrote. The version is returned even when the rest of another
-// version cannot be understood; 0 is none.
+// parseHello is the inverse of appendHello. Of another version it returns only the number; 0 means
+// that there is none.
 func parseHello(b []byte) (h hello, version uint8, err error) {
 	d := juno.NewDecoder(b)
-	version = parseOpening(d)
+	version = parsePrefix(d)
 	if version != protocolVersion {
 		return hello{}, version, d.Err()
 	}
@@ -65,9 +61,10 @@ func parseHello(b []byte) (h hello, version uint8, err error) {
 	switch {
 	case d.Err() != nil:
 	case h.purpose < purposeUrgent || h.purpose > purposeClient:
-		d.Fail("purpose %d", h.purpose)
+		d.Fail("purpose is %d; expected %d to %d", h.purpose, purposeUrgent, purposeClient)
 	case (h.purpose == purposeClient) != (h.from == 0):
-		d.Fail("%s connection from %s", purposeNames[h.purpose], h.from)
+		d.Fail("%s connection has node ID %d; expected 0 for clients alone",
+			purposeNames[h.purpose], uint32(h.from))
 	}
 	if err := d.Done(); err != nil {
 		return hello{}, version, err
@@ -75,14 +72,14 @@ func parseHello(b []byte) (h hello, version uint8, err error) {
 	return h, version, nil
 }
 
-// parseOpening reads the version and the protocol's name, which every version begins with.
-func parseOpening(d *juno.Decoder) (version uint8) {
+// parsePrefix parses the version and the protocol's name, with which every version begins.
+func parsePrefix(d *juno.Decoder) (version uint8) {
 	version = d.U8()
 	if name := d.Text(len(protocolName)); d.Err() == nil && name != protocolName {
-		d.Fail("protocol %q, want %q", name, protocolName)
+		d.Fail("protocol is %q; expected %q", name, protocolName)
 	}
 	if d.Err() == nil && version == 0 {
-		d.Fail("version 0")
+		d.Fail("version is 0; expected 1 or more")
 	}
 	if d.Err() != nil {
 		return 0
@@ -90,55 +87,56 @@ func parseOpening(d *juno.Decoder) (version uint8) {
 	return version
 }
 
-// verdict is what a node says to a hello.
-type verdict uint8
+// answerCode is the listening side's decision on a hello.
+type answerCode uint8
 
 const (
-	verdictWelcome  verdict = iota
-	verdictVersion          // another protocol version
-	verdictCluster          // another cluster
-	verdictNode             // the caller wanted another node
-	verdictIdentity         // the key is not that of the node or client it claims
-	verdictFull             // too many connections
-	verdictCount
+	codeOK           answerCode = iota
+	codeVersion                 // another protocol version
+	codeCluster                 // another cluster
+	codeNode                    // the hello is for another node
+	codeIdentity                // the key is not the key of the node or client in the hello
+	codeTooManyConns            // too many connections of clients
+	codeCount
 )
 
-// answer is the first frame back.
+// answer is the first frame of the listening side. It may send another one later, to refuse a
+// session that it has accepted.
 type answer struct {
-	verdict  verdict
+	code     answerCode
 	cluster  juno.ClusterID
 	from     juno.NodeID
 	software string
-	reason   string // for the operator of the caller; empty with a welcome
+	reason   string // for the operator of the connecting side; empty with codeOK
 }
 
-// appendAnswer appends: version (1), name (text), verdict (1), cluster (32), from (4), software
+// appendAnswer appends: version (1), name (text), code (1), cluster (32), from (4), software
 // (text), reason (text).
 func appendAnswer(b []byte, a *answer) []byte {
 	b = juno.AppendText(append(b, protocolVersion), protocolName)
-	b = append(append(b, byte(a.verdict)), a.cluster[:]...)
+	b = append(append(b, byte(a.code)), a.cluster[:]...)
 	b = juno.AppendU32(b, uint32(a.from))
 	return juno.AppendText(juno.AppendText(b, a.software), a.reason)
 }
 
-// parseAnswer reads what appendAnswer wrote; the version is as in parseHello.
+// parseAnswer is the inverse of appendAnswer; the version is as in parseHello.
 func parseAnswer(b []byte) (a answer, version uint8, err error) {
 	d := juno.NewDecoder(b)
-	version = parseOpening(d)
+	version = parsePrefix(d)
 	if version != protocolVersion {
 		return answer{}, version, d.Err()
 	}
-	a.verdict = verdict(d.U8())
+	a.code = answerCode(d.U8())
 	a.cluster = d.Hash()
 	a.from = juno.NodeID(d.U32())
 	a.software = d.Text(SoftwareBytesMax)
 	a.reason = d.Text(reasonBytesMax)
 	switch {
 	case d.Err() != nil:
-	case a.verdict >= verdictCount:
-		d.Fail("verdict %d", a.verdict)
-	case (a.verdict == verdictWelcome) != (a.reason == ""):
-		d.Fail("verdict %d with reason %q", a.verdict, a.reason)
+	case a.code >= codeCount:
+		d.Fail("code is %d; expected less than %d", a.code, codeCount)
+	case (a.code == codeOK) != (a.reason == ""):
+		d.Fail("code is %d with reason %q; expected no reason with code 0 alone", a.code, a.reason)
 	}
 	if err := d.Done(); err != nil {
 		return answer{}, version, err

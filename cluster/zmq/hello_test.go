@@ -28,7 +28,7 @@ const goldenAnswerHex = "01" + "046a756e6f" + "02" +
 
 func goldenAnswer() answer {
 	return answer{
-		verdict: verdictCluster, cluster: juno.Hash{0: 0xc1, 31: 0xc2}, from: 4,
+		code: codeCluster, cluster: juno.Hash{0: 0xc1, 31: 0xc2}, from: 4,
 		software: "juno 1.0", reason: "no",
 	}
 }
@@ -40,7 +40,7 @@ func TestGoldenHello(t *testing.T) {
 		t.Errorf("hello\n got %s\nwant %s", got, goldenHelloHex)
 	}
 	if got, version, err := parseHello(b); err != nil || version != 1 || got != h {
-		t.Errorf("read back %+v, version %d, %v", got, version, err)
+		t.Errorf("parse hello: got %+v, version %d, %v; want %+v", got, version, err, h)
 	}
 	a := goldenAnswer()
 	b = appendAnswer(nil, &a)
@@ -48,20 +48,20 @@ func TestGoldenHello(t *testing.T) {
 		t.Errorf("answer\n got %s\nwant %s", got, goldenAnswerHex)
 	}
 	if got, version, err := parseAnswer(b); err != nil || version != 1 || got != a {
-		t.Errorf("read back %+v, version %d, %v", got, version, err)
+		t.Errorf("parse answer: got %+v, version %d, %v; want %+v", got, version, err, a)
 	}
 	longest := hello{
 		purpose: purposeClient, software: strings.Repeat("s", SoftwareBytesMax),
 	}
 	if n := len(appendHello(nil, &longest)); n > helloBytesMax {
-		t.Errorf("hello of %d bytes, at most %d", n, helloBytesMax)
+		t.Errorf("longest hello has %d bytes, want at most %d", n, helloBytesMax)
 	}
 	reason := answer{
-		verdict: verdictFull, software: longest.software,
+		code: codeTooManyConns, software: longest.software,
 		reason: strings.Repeat("r", reasonBytesMax),
 	}
 	if n := len(appendAnswer(nil, &reason)); n > helloBytesMax {
-		t.Errorf("answer of %d bytes, at most %d", n, helloBytesMax)
+		t.Errorf("longest answer has %d bytes, want at most %d", n, helloBytesMax)
 	}
 }
 
@@ -87,12 +87,12 @@ func TestHelloIsStrict(t *testing.T) {
 		"left over":     append(append([]byte(nil), good...), 0),
 	} {
 		if h, _, err := parseHello(b); err == nil {
-			t.Errorf("%s: read %+v", name, h)
+			t.Errorf("%s: got %+v, want an error", name, h)
 		}
 	}
-	// Of another version the number is all that is read.
+	// Of another version only the number is parsed.
 	if _, version, err := parseHello(with(0, 2)[:9]); err != nil || version != 2 {
-		t.Errorf("version 2: %d, %v", version, err)
+		t.Errorf("hello of version 2: got version %d, %v", version, err)
 	}
 }
 
@@ -103,12 +103,12 @@ func FuzzHello(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if h, version, err := parseHello(b); err == nil && version == protocolVersion {
 			if got := appendHello(nil, &h); !reflect.DeepEqual(got, b) {
-				t.Errorf("hello %x is written as %x", b, got)
+				t.Errorf("hello %x: encoded again it is %x", b, got)
 			}
 		}
 		if a, version, err := parseAnswer(b); err == nil && version == protocolVersion {
 			if got := appendAnswer(nil, &a); !reflect.DeepEqual(got, b) {
-				t.Errorf("answer %x is written as %x", b, got)
+				t.Errorf("answer %x: encoded again it is %x", b, got)
 			}
 		}
 	})

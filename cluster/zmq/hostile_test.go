@@ -16,15 +16,15 @@ import (
 	"juno"
 )
 
-// raw is a socket with somebody's keys and none of our manners.
+// raw is a socket that may break every rule of the protocol.
 type raw struct {
 	t   testing.TB
 	ctx *zmq4.Context
 	*zmq4.Socket
 }
 
-// newRaw makes a socket of a context of its own. With server set it takes anybody, because its
-// context has nobody to ask.
+// newRaw returns a socket in a context of its own. If server is nil, the socket is a CURVE server;
+// it admits every key, because its context has no ZAP handler.
 func newRaw(t testing.TB, kind zmq4.Type, key juno.PrivateKey, server *juno.PublicKey) *raw {
 	t.Helper()
 	ctx, err := zmq4.NewContext()
@@ -87,7 +87,7 @@ func (r *raw) answer() answer {
 	return a
 }
 
-// mallory is node 2's key in the hands of somebody who does what he likes.
+// mallory returns a node, a raw connection to it under the key of node 2, and a valid hello.
 func mallory(t *testing.T) (*world, *raw, hello) {
 	w := newWorld(t, 1, func(c *Config) { c.Serve = echo })
 	w.peers = append(w.peers, Peer{ID: 2, Address: "127.0.0.1:1", Key: testKey(2).Public()})
@@ -99,54 +99,54 @@ func mallory(t *testing.T) (*world, *raw, hello) {
 	}
 }
 
-func TestHellosThatAreRefused(t *testing.T) {
+func TestRefusedHellos(t *testing.T) {
 	w, m, good := mallory(t)
 	for _, test := range []struct {
 		name string
 		bend func(*hello)
-		want verdict
+		want answerCode
 	}{
-		{"cluster", func(h *hello) { h.cluster[5]++ }, verdictCluster},
-		{"another is meant", func(h *hello) { h.to = 3 }, verdictNode},
-		{"as node 3", func(h *hello) { h.from = 3 }, verdictIdentity},
-		{"with the key of node 1", func(h *hello) { h.key = testKey(1).Public() }, verdictIdentity},
-		{"as a client", func(h *hello) { h.purpose, h.from = purposeClient, 0 }, verdictIdentity},
+		{"cluster", func(h *hello) { h.cluster[5]++ }, codeCluster},
+		{"another is meant", func(h *hello) { h.to = 3 }, codeNode},
+		{"as node 3", func(h *hello) { h.from = 3 }, codeIdentity},
+		{"with the key of node 1", func(h *hello) { h.key = testKey(1).Public() }, codeIdentity},
+		{"as a client", func(h *hello) { h.purpose, h.from = purposeClient, 0 }, codeIdentity},
 	} {
 		h := good
 		test.bend(&h)
 		m.say(appendHello(nil, &h))
-		if a := m.answer(); a.verdict != test.want || a.reason == "" {
-			t.Errorf("%s: verdict %d %q, want %d", test.name, a.verdict, a.reason, test.want)
+		if a := m.answer(); a.code != test.want || a.reason == "" {
+			t.Errorf("%s: code %d %q, want %d", test.name, a.code, a.reason, test.want)
 		}
 	}
 	other := appendHello(nil, &good)
 	other[0] = 2
 	m.say(other)
-	if a := m.answer(); a.verdict != verdictVersion {
-		t.Errorf("version 2: verdict %d %q", a.verdict, a.reason)
+	if a := m.answer(); a.code != codeVersion {
+		t.Errorf("version 2: code %d %q, want %d", a.code, a.reason, codeVersion)
 	}
 	m.say(appendHello(nil, &good))
-	if a := m.answer(); a.verdict != verdictWelcome {
-		t.Errorf("a good hello: verdict %d %q", a.verdict, a.reason)
+	if a := m.answer(); a.code != codeOK {
+		t.Errorf("a valid hello: code %d %q, want 0", a.code, a.reason)
 	}
 	m.say("hi")
 	w.await("the frame", func() bool { return len(w.got[1]) == 1 })
 	if d := w.arrived(1)[0]; d.from != 2 || string(d.frame) != "hi" {
-		t.Errorf("got %q from %s", d.frame, d.from)
+		t.Errorf("delivered %q from %s, want \"hi\" from node2", d.frame, d.from)
 	}
 }
 
-// The parts of a message that are left over must not be read as a message of somebody else: the
-// second part here would be the name of a connection.
+// The rest of a message of several parts must not be read as another message: its first part
+// would be taken for the routing ID of another session.
 func TestMessagesOfSeveralParts(t *testing.T) {
 	w, m, good := mallory(t)
 	m.say("garbage", "more", "and more")
 	m.say(appendHello(nil, &good))
-	if a := m.answer(); a.verdict != verdictWelcome {
-		t.Fatalf("verdict %d %q", a.verdict, a.reason)
+	if a := m.answer(); a.code != codeOK {
+		t.Fatalf("code %d %q, want 0", a.code, a.reason)
 	}
-	w.nodes[1].door.e.post(func() {
-		for name := range w.nodes[1].door.conns {
+	w.nodes[1].listener.e.post(func() {
+		for name := range w.nodes[1].listener.sessions {
 			w.mu.Lock()
 			w.got[99] = append(w.got[99], delivery{0, []byte(name)})
 			w.cond.Broadcast()
@@ -158,14 +158,14 @@ func TestMessagesOfSeveralParts(t *testing.T) {
 	m.say("true")
 	w.await("the true frame", func() bool { return len(w.got[1]) > 0 })
 	if got := string(w.arrived(1)[0].frame); got != "true" {
-		t.Errorf("delivered %q", got)
+		t.Errorf("delivered %q, want \"true\"", got)
 	}
 	if w.nodes[1].Refused() < 2 {
-		t.Errorf("%d refused, want 2", w.nodes[1].Refused())
+		t.Errorf("refused %d, want 2 or more", w.nodes[1].Refused())
 	}
 }
 
-// A frame beyond the limit cuts the connection, and nobody else's.
+// A frame beyond the limit ends its connection and no other.
 func TestOversizeFrame(t *testing.T) {
 	w := newWorld(t, 3, func(c *Config) {
 		if c.ID != 2 {
@@ -174,7 +174,7 @@ func TestOversizeFrame(t *testing.T) {
 	})
 	w.connected(1, 2, 3)
 	if w.nodes[1].Send(2, LaneEntries, make([]byte, 1001)) {
-		t.Error("a frame beyond our own limit is accepted")
+		t.Error("a frame beyond the limit of the sender is accepted")
 	}
 	w.send(2, 1, LaneEntries, strings.Repeat("x", 1001))
 	t.Log(w.problem(2, 1, ErrLost))
@@ -187,11 +187,11 @@ func TestOversizeFrame(t *testing.T) {
 	w.send(2, 1, LaneEntries, strings.Repeat("x", 1000))
 	w.await("2's frame", func() bool { return len(w.got[1]) == 2 })
 	if got := w.arrived(1)[1]; got.from != 2 || len(got.frame) != 1000 {
-		t.Errorf("got %d bytes from %s", len(got.frame), got.from)
+		t.Errorf("delivered %d bytes from %s, want 1000 from node2", len(got.frame), got.from)
 	}
 }
 
-// Bytes that are no ZMTP end their connection and touch nobody else.
+// Bytes that are not ZMTP end their connection and no other.
 func TestGarbageOnTheWire(t *testing.T) {
 	w := newWorld(t, 2, nil)
 	w.connected(1, 2)
@@ -219,18 +219,18 @@ func TestGarbageOnTheWire(t *testing.T) {
 	w.await("the frame", func() bool { return len(w.got[1]) == 1 })
 }
 
-// A node of another version, and one that answers nonsense, are told apart from a wrong key.
-func TestAnswersThatAreRefused(t *testing.T) {
-	welcome := answer{cluster: testCluster, from: 2, software: "other"}
-	newer := appendAnswer(nil, &welcome)
+// Another version, a malformed answer and a wrong key have errors of their own.
+func TestRefusedAnswers(t *testing.T) {
+	accepted := answer{cluster: testCluster, from: 2, software: "other"}
+	newer := appendAnswer(nil, &accepted)
 	newer[0] = 9
-	elsewhere, dismissal := welcome, welcome
+	elsewhere, rejection := accepted, accepted
 	elsewhere.from = 7
-	dismissal.verdict, dismissal.reason = verdictIdentity, "not any more"
+	rejection.code, rejection.reason = codeIdentity, "not any more"
 	for _, test := range []struct {
 		name  string
 		parts []any
-		late  bool // after a welcome
+		late  bool // after an answer with codeOK
 		want  error
 	}{
 		{"version 9", []any{newer}, false, ErrVersion},
@@ -238,8 +238,8 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		{"several parts", []any{"a", "b"}, false, ErrVersion},
 		{"node 7", []any{appendAnswer(nil, &elsewhere)}, false, ErrIdentity},
 		{"nonsense later", []any{"what?"}, true, ErrVersion},
-		{"a second welcome", []any{appendAnswer(nil, &welcome)}, true, ErrVersion},
-		{"dismissed", []any{appendAnswer(nil, &dismissal)}, true, ErrIdentity},
+		{"a second acceptance", []any{appendAnswer(nil, &accepted)}, true, ErrVersion},
+		{"a rejection", []any{appendAnswer(nil, &rejection)}, true, ErrIdentity},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -258,13 +258,19 @@ func TestAnswersThatAreRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			from, err := fake.RecvMessageBytes(0)
-			if err != nil {
-				t.Fatal(err)
+			// The status shows the software of the urgent connection, and either may come first.
+			var from [][]byte
+			for h := (hello{}); h.purpose != purposeUrgent; {
+				if from, err = fake.RecvMessageBytes(0); err == nil {
+					h, _, err = parseHello(from[1])
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
 			}
 			if test.late {
-				fake.say(from[0], appendAnswer(nil, &welcome))
-				w.await("it is welcome", func() bool { return w.told[1][2].Software == "other" })
+				fake.say(from[0], appendAnswer(nil, &accepted))
+				w.await("hello accepted", func() bool { return w.told[1][2].Software == "other" })
 			}
 			fake.say(append([]any{from[0]}, test.parts...)...)
 			t.Log(w.problem(1, 2, test.want))
@@ -272,7 +278,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 	}
 }
 
-// Clients that always have hundreds of requests under way delay a vote and do not stop it.
+// Clients with hundreds of requests in flight delay a vote but do not stop it.
 func TestFloodOfClients(t *testing.T) {
 	var served atomic.Int64
 	w := newWorld(t, 2, func(c *Config) {

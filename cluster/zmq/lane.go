@@ -2,17 +2,17 @@ package zmq
 
 import "sync"
 
-// Lane orders what waits for a peer: lower goes first.
+// Lane is the priority of a frame. Lower lanes go first.
 type Lane uint8
 
-// The lanes. Votes and evidence travel on a connection of their own, apart from entries and
-// commands; within each connection the lower lane is emptied first.
+// The lanes. Votes and evidence have a connection of their own, entries and commands another;
+// each connection empties its lower lane first.
 const (
-	LaneVotes    Lane = iota // small and superseded by newer ones: a full lane drops its oldest
+	LaneVotes    Lane = iota // short, obsolete once newer ones follow: a full lane drops its oldest
 	LaneEvidence             // proofs and accusations
-	LaneEntries              // the log, and whoever catches up with it
-	LaneCommands             // commands on their way to the leader
-	LaneCount                // how many lanes there are
+	LaneEntries              // the log, and what lets a node catch up
+	LaneCommands             // commands for the leader
+	LaneCount                // number of lanes
 )
 
 var laneNames = [LaneCount]string{"votes", "evidence", "entries", "commands"}
@@ -25,11 +25,11 @@ func (l Lane) String() string {
 	return "no lane"
 }
 
-// queue is a first-in-first-out of frames.
+// queue is a FIFO of frames.
 type queue struct {
-	frames [][]byte // frames[head:] wait
+	frames [][]byte // frames[head:] are queued
 	head   int
-	bytes  int // of what waits
+	bytes  int // of the queued frames
 }
 
 func (q *queue) len() int { return len(q.frames) - q.head }
@@ -51,7 +51,7 @@ func (q *queue) pop() []byte {
 			q.frames = nil
 		}
 	case q.head >= queueKeptMax && q.head > len(q.frames)/2:
-		// A queue that never runs empty would grow at its end for ever.
+		// Without this a queue that never runs empty would grow without bound.
 		n := copy(q.frames, q.frames[q.head:])
 		clear(q.frames[n:])
 		q.frames, q.head = q.frames[:n], 0
@@ -59,47 +59,47 @@ func (q *queue) pop() []byte {
 	return frame
 }
 
-// queueKeptMax is how many places an empty queue keeps, 24 bytes each.
+// queueKeptMax is the capacity that an empty queue keeps, in frames: 24 KiB of slice headers.
 const queueKeptMax = 1024
 
-// outbox holds what waits for one connection. Any goroutine pushes, the loop pops.
+// outbox holds the queued frames of one connection. Any goroutine pushes, the loop pops.
 type outbox struct {
-	mu    sync.Mutex
-	lanes [LaneCount]queue
-	limit [LaneCount]int // bytes
-	up    bool           // there is a connection
-	known bool           // the loop has this outbox on its list
-	drops uint64         // frames refused or pushed out
+	mu        sync.Mutex
+	lanes     [LaneCount]queue
+	bytesMax  [LaneCount]int
+	connected bool
+	scheduled bool   // the loop will flush the connection
+	dropped   uint64 // frames that were refused, dropped or lost
 }
 
-// fits says whether another n bytes may wait in a lane. One frame always may, however long.
+// fits reports whether a lane has room for n bytes. An empty lane has room for any frame.
 func (o *outbox) fits(lane Lane, n int) bool {
-	limit := o.limit[lane]
-	if !o.up {
-		limit = min(limit, downBytesMax)
+	bytesMax := o.bytesMax[lane]
+	if !o.connected {
+		bytesMax = min(bytesMax, disconnectedBytesMax)
 	}
 	q := &o.lanes[lane]
-	return q.len() == 0 || (q.bytes+n <= limit && q.len() < laneFramesMax)
+	return q.len() == 0 || (q.bytes+n <= bytesMax && q.len() < laneFramesMax)
 }
 
-// push puts a frame in its lane. tell says that the loop does not know of it and must be told.
-func (o *outbox) push(lane Lane, frame []byte) (accepted, tell bool) {
+// push queues a frame. If mustSchedule is true, the caller schedules the connection.
+func (o *outbox) push(lane Lane, frame []byte) (accepted, mustSchedule bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for !o.fits(lane, len(frame)) {
-		o.drops++
+		o.dropped++
 		if lane != LaneVotes {
 			return false, false
 		}
 		o.lanes[lane].pop()
 	}
 	o.lanes[lane].push(frame)
-	tell = o.up && !o.known
-	o.known = o.known || tell
-	return true, tell
+	mustSchedule = o.connected && !o.scheduled
+	o.scheduled = o.scheduled || mustSchedule
+	return true, mustSchedule
 }
 
-// pop takes the most urgent frame. Without one, the loop no longer knows of the outbox.
+// pop removes the first frame of the lowest lane. Without one the outbox is no longer scheduled.
 func (o *outbox) pop() (frame []byte, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -108,45 +108,45 @@ func (o *outbox) pop() (frame []byte, ok bool) {
 			return o.lanes[i].pop(), true
 		}
 	}
-	o.known = false
+	o.scheduled = false
 	return nil, false
 }
 
-// connected says that frames can be sent from now on. tell is as in push.
-func (o *outbox) connected() (tell bool) {
+// setConnected lifts the limits of a disconnected outbox. mustSchedule is as in push.
+func (o *outbox) setConnected() (mustSchedule bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.up = true
+	o.connected = true
 	for i := range o.lanes {
-		tell = tell || o.lanes[i].len() > 0
+		mustSchedule = mustSchedule || o.lanes[i].len() > 0
 	}
-	tell = tell && !o.known
-	o.known = o.known || tell
-	return tell
+	mustSchedule = mustSchedule && !o.scheduled
+	o.scheduled = o.scheduled || mustSchedule
+	return mustSchedule
 }
 
-// disconnected drops what waited for a connection that broke. It has been overtaken by the time
-// there is another one, and the protocol above asks again.
-func (o *outbox) disconnected() {
+// setDisconnected drops the frames queued for a connection that broke. They will be obsolete when
+// the next connection is up, and the protocol above repeats what it needs.
+func (o *outbox) setDisconnected() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.up {
+	if !o.connected {
 		return
 	}
-	o.up, o.known = false, false
+	o.connected, o.scheduled = false, false
 	for i := range o.lanes {
-		o.drops += uint64(o.lanes[i].len())
+		o.dropped += uint64(o.lanes[i].len())
 		o.lanes[i] = queue{}
 	}
 }
 
-// waiting adds what waits to the counts of frames and bytes, and returns how many were dropped.
-func (o *outbox) waiting(frames, bytes *[LaneCount]int) (drops uint64) {
+// addCounts adds the queued frames and bytes of each lane, and returns the dropped frames.
+func (o *outbox) addCounts(frames, bytes *[LaneCount]int) (dropped uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range o.lanes {
 		frames[i] += o.lanes[i].len()
 		bytes[i] += o.lanes[i].bytes
 	}
-	return o.drops
+	return o.dropped
 }

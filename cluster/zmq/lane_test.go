@@ -8,8 +8,8 @@ import (
 )
 
 func openBox() *outbox {
-	o := &outbox{limit: laneBytesDefault}
-	o.connected()
+	o := &outbox{bytesMax: laneBytesDefault}
+	o.setConnected()
 	return o
 }
 
@@ -29,13 +29,13 @@ func TestLowerLaneGoesFirst(t *testing.T) {
 		}
 	}
 	if frame, ok := o.pop(); ok {
-		t.Errorf("popped %q from nothing", frame)
+		t.Errorf("popped %q from an empty outbox", frame)
 	}
 }
 
 func TestFullLanes(t *testing.T) {
 	o := openBox()
-	o.limit = [LaneCount]int{100, 100, 100, 100}
+	o.bytesMax = [LaneCount]int{100, 100, 100, 100}
 	frame := make([]byte, 30)
 	for lane := range LaneCount {
 		for i := range 5 {
@@ -46,40 +46,43 @@ func TestFullLanes(t *testing.T) {
 		}
 	}
 	if first, _ := o.pop(); first[29] != 2 {
-		t.Errorf("oldest vote left is %d, want 2: the newest win", first[29])
+		t.Errorf("oldest vote left is %d, want 2: the lane drops its oldest", first[29])
 	}
-	if want := uint64(2 * LaneCount); o.drops != want {
-		t.Errorf("%d dropped, want %d", o.drops, want)
+	if want := uint64(2 * LaneCount); o.dropped != want {
+		t.Errorf("dropped %d, want %d", o.dropped, want)
 	}
-	// One frame is taken however long, or it could never be sent.
+	// An empty lane accepts any frame; otherwise a long one could never be sent.
 	alone := openBox()
-	alone.limit = o.limit
+	alone.bytesMax = o.bytesMax
 	if ok, _ := alone.push(LaneEntries, make([]byte, 1000)); !ok {
-		t.Error("a long frame is refused by an empty lane")
+		t.Error("long frame in an empty lane: refused, want accepted")
 	}
 	if ok, _ := alone.push(LaneEntries, frame); ok {
-		t.Error("a lane of 1000 bytes, at most 100, takes more")
+		t.Error("frame in a lane with 1000 bytes of at most 100: accepted, want refused")
 	}
 }
 
-func TestLanesForgetWhenDisconnected(t *testing.T) {
-	o := &outbox{limit: laneBytesDefault}
-	if ok, tell := o.push(LaneEntries, make([]byte, downBytesMax)); !ok || tell {
-		t.Errorf("before the connection: accepted %t, told %t", ok, tell)
+func TestDisconnectDropsFrames(t *testing.T) {
+	o := &outbox{bytesMax: laneBytesDefault}
+	if ok, mustSchedule := o.push(
+		LaneEntries, make([]byte, disconnectedBytesMax),
+	); !ok || mustSchedule {
+		t.Errorf("before the connection: accepted %t, scheduled %t; want true, false",
+			ok, mustSchedule)
 	}
 	if ok, _ := o.push(LaneEntries, []byte("x")); ok {
-		t.Error("more than a little waits for nobody")
+		t.Errorf("accepted a frame beyond %d bytes without a connection", disconnectedBytesMax)
 	}
-	if !o.connected() {
-		t.Error("the loop is not told of what waited")
+	if !o.setConnected() {
+		t.Error("connected with a queued frame: not scheduled")
 	}
-	o.disconnected()
+	o.setDisconnected()
 	if frame, ok := o.pop(); ok {
-		t.Errorf("%d bytes outlived their connection", len(frame))
+		t.Errorf("disconnected: popped a frame of %d bytes, want none", len(frame))
 	}
 }
 
-// A queue is a list, however it moves things about.
+// A queue behaves like a list, although it reuses and moves its memory.
 func TestQueueIsFIFO(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var q queue

@@ -12,7 +12,7 @@ import (
 	"juno"
 )
 
-// patience is how long a test waits for what must happen. Nothing waits that long when it works.
+// patience bounds the wait for an event that must happen. A test that passes waits much less.
 const patience = 20 * time.Second
 
 func testKey(n int) juno.PrivateKey {
@@ -29,12 +29,12 @@ type delivery struct {
 	frame []byte
 }
 
-// world is some endpoints in one process, and what happened to them.
+// world is endpoints in one process, with the frames and changes that they reported.
 type world struct {
 	t     testing.TB
 	nodes map[juno.NodeID]*Endpoint
 	peers []Peer
-	adapt func(*Config) // before a node is opened
+	adapt func(*Config) // changes the Config of a node before it is opened
 
 	mu   sync.Mutex
 	cond *sync.Cond
@@ -42,7 +42,7 @@ type world struct {
 	told map[juno.NodeID]map[juno.NodeID]PeerStatus
 }
 
-// newWorld opens nodes 1 to n and makes all of them know each other.
+// newWorld opens nodes 1 to n and makes them peers of each other.
 func newWorld(t testing.TB, n int, adapt func(*Config)) *world {
 	w := &world{
 		t: t, nodes: make(map[juno.NodeID]*Endpoint), adapt: adapt,
@@ -64,14 +64,14 @@ func newWorld(t testing.TB, n int, adapt func(*Config)) *world {
 	return w
 }
 
-// open opens a node, knowing the peers of the world.
+// open opens a node with the peers of the world.
 func (w *world) open(id juno.NodeID, listen string) *Endpoint {
 	w.t.Helper()
 	cfg := Config{
 		Cluster: testCluster, ID: id, Key: testKey(int(id)), Software: "test", Listen: listen,
-		Peers:   w.peers,
-		Deliver: func(from juno.NodeID, frame []byte) { w.deliver(id, from, frame) },
-		Changed: func(s PeerStatus) { w.change(id, s) },
+		Peers:    w.peers,
+		Deliver:  func(from juno.NodeID, frame []byte) { w.deliver(id, from, frame) },
+		OnChange: func(s PeerStatus) { w.change(id, s) },
 	}
 	if w.adapt != nil {
 		w.adapt(&cfg)
@@ -101,7 +101,7 @@ func (w *world) change(at juno.NodeID, s PeerStatus) {
 	w.cond.Broadcast()
 }
 
-// await waits until a condition over what happened holds.
+// await waits until a condition on the world holds.
 func (w *world) await(what string, holds func() bool) {
 	w.t.Helper()
 	awaitCond(w.t, w.cond, what, holds)
@@ -142,7 +142,7 @@ func (w *world) connected(ids ...juno.NodeID) {
 	}
 }
 
-// problem waits until a node tells of a problem of that kind with a peer, and returns it.
+// problem waits until a node reports a problem with a peer that wraps kind, and returns it.
 func (w *world) problem(at, with juno.NodeID, kind error) (problem error) {
 	w.t.Helper()
 	w.await(fmt.Sprintf("%s: %s with %s", at, kind, with), func() bool {
@@ -152,7 +152,7 @@ func (w *world) problem(at, with juno.NodeID, kind error) (problem error) {
 	return problem
 }
 
-// arrived returns what has been delivered to a node so far. More may be on its way.
+// arrived returns the frames delivered to a node so far.
 func (w *world) arrived(at juno.NodeID) []delivery {
 	w.mu.Lock()
 	defer w.mu.Unlock()

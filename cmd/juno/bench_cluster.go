@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"juno/cluster/client"
+	"juno"
 )
 
 const (
@@ -121,8 +121,8 @@ func (b *bench) clusterOf(nodes int) error {
 	} else {
 		b.plan.samples = min(b.plan.samples, largeSamples)
 	}
-	gauges = append(gauges, b.burst(c, "cluster-many", client.Single),
-		b.burst(c, "cluster-batch", client.Batch), b.clusterCrypto(nodes))
+	gauges = append(gauges, b.burst(c, "cluster-many", juno.Single),
+		b.burst(c, "cluster-batch", juno.Batch), b.clusterCrypto(nodes))
 	if nodes == mainNodes {
 		gauges = append(gauges, b.inFlight(c, "cluster-idle", 1))
 	}
@@ -134,7 +134,7 @@ func (b *bench) clusterOf(nodes int) error {
 }
 
 // burst is a gauge of clusterBurst commands given at once, again and again.
-func (b *bench) burst(c *benchCluster, name string, mode client.Mode) *gauge {
+func (b *bench) burst(c *benchCluster, name string, mode juno.Mode) *gauge {
 	r := benchResult{
 		Name: "juno/" + name, Unit: "commands/s", Clients: clusterBurst, Nodes: c.size,
 		Note: fmt.Sprintf("bursts of %d, given at once by one client, as the shell's many and "+
@@ -156,7 +156,7 @@ func (b *bench) burst(c *benchCluster, name string, mode client.Mode) *gauge {
 
 // bursts submits until the time is over, and returns commands per second.
 func (c *benchCluster) bursts(
-	ctx context.Context, g *gauge, texts []string, mode client.Mode, length time.Duration,
+	ctx context.Context, g *gauge, texts []string, mode juno.Mode, length time.Duration,
 	counts bool,
 ) (float64, error) {
 	start := time.Now()

@@ -118,7 +118,7 @@ func (c *benchCluster) fund(ctx context.Context) error {
 	}
 	// Two calls, because within one a batch that has to be sent twice is overtaken.
 	for _, texts := range [][]string{made, filled} {
-		outcomes, err := c.clients[0].Submit(ctx, texts, client.Batch, nil)
+		outcomes, err := c.clients[0].Submit(ctx, texts, juno.Batch, nil)
 		if err == nil {
 			err = executed(outcomes)
 		}
@@ -130,7 +130,7 @@ func (c *benchCluster) fund(ctx context.Context) error {
 }
 
 // executed returns why a command was not executed, of the first one that was not.
-func executed(outcomes []client.Outcome) error {
+func executed(outcomes []juno.Outcome) error {
 	for i, o := range outcomes {
 		if o.Err == nil && o.Result.Status != juno.StatusOK {
 			o.Err = fmt.Errorf("%v: %s", o.Result.Status, o.Result.Message)
@@ -145,7 +145,7 @@ func executed(outcomes []client.Outcome) error {
 // submit sends one command with the key of a loop, and waits until it was executed.
 func (c *benchCluster) submit(ctx context.Context, loop int, text string) error {
 	k := c.clients[loop%len(c.clients)]
-	outcomes, err := k.Submit(ctx, []string{text}, client.Single, nil)
+	outcomes, err := k.Submit(ctx, []string{text}, juno.Single, nil)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"juno/cluster/client"
+	"juno"
 )
 
 // profileNodes writes the CPU profiles of all nodes under the bursts of `many`, and under those of
@@ -15,10 +15,10 @@ func (b *bench) profileNodes() error {
 	if err := os.MkdirAll(b.plan.profiles, 0o755); err != nil {
 		return err
 	}
-	return errors.Join(b.profileLoad("many", client.Single), b.profileLoad("batch", client.Batch))
+	return errors.Join(b.profileLoad("many", juno.Single), b.profileLoad("batch", juno.Batch))
 }
 
-func (b *bench) profileLoad(word string, mode client.Mode) error {
+func (b *bench) profileLoad(word string, mode juno.Mode) error {
 	c, err := b.startCluster(b.path("profile-"+word), mainNodes,
 		filepath.Join(b.plan.profiles, word+"-"))
 	if err != nil {

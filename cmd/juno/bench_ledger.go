@@ -71,7 +71,7 @@ func (b *bench) funded(path string) (*benchLedger, error) {
 		texts = append(texts, fmt.Sprintf("CreateAccount a%d", i),
 			fmt.Sprintf("AdjustAccount a%d %d%%1", i, benchOpening))
 	}
-	if err := submit(b.ctx, l.operator, texts, embedded.Batch); err != nil {
+	if err := submit(b.ctx, l.operator, texts, juno.Batch); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
@@ -89,7 +89,7 @@ func (b *bench) with(name string, use func(l *benchLedger) error) error {
 
 // submit submits commands and wants all of them executed.
 func submit(
-	ctx context.Context, client *embedded.Client, texts []string, mode embedded.Mode,
+	ctx context.Context, client *embedded.Client, texts []string, mode juno.Mode,
 ) error {
 	outcomes, err := client.Submit(ctx, texts, mode, nil)
 	if err != nil {
@@ -108,7 +108,7 @@ func submit(
 }
 
 // fill adds transfers between the accounts of the workload, of a number of clients at once.
-func (b *bench) fill(l *benchLedger, transfers, clients int, mode embedded.Mode) error {
+func (b *bench) fill(l *benchLedger, transfers, clients int, mode juno.Mode) error {
 	const chunk = 4000
 	errs := make([]error, clients)
 	var group sync.WaitGroup
@@ -152,7 +152,7 @@ func (b *bench) largeLedger() (string, error) {
 	}
 	begun := time.Now()
 	transfers := b.plan.entries - int(l.Head().Index)
-	if err := b.fill(l, transfers, 8, embedded.Single); err != nil {
+	if err := b.fill(l, transfers, 8, juno.Single); err != nil {
 		return "", errors.Join(err, l.Close())
 	}
 	if _, err := l.Snapshot(b.ctx, nil); err != nil {

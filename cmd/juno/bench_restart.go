@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"juno/embedded"
+	"juno"
 )
 
 // unsyncedTransfers is how many entries a killed ledger executed after its newest sync point:
@@ -73,7 +73,7 @@ func (b *bench) kill(ledger, killed string) error {
 	if err != nil {
 		return err
 	}
-	err = b.fill(l, unsyncedTransfers, 4, embedded.Single)
+	err = b.fill(l, unsyncedTransfers, 4, juno.Single)
 	if err == nil {
 		err = os.CopyFS(killed, os.DirFS(origin))
 	}

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"juno/embedded"
+	"juno"
 )
 
 // size measures bytes on disk.
@@ -34,7 +34,7 @@ func (b *bench) size() error {
 		return err
 	}
 	transfers := b.plan.entries / 4
-	if err := b.fill(l, transfers, 4, embedded.Batch); err != nil {
+	if err := b.fill(l, transfers, 4, juno.Batch); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	after, err := b.compacted(l)
@@ -125,7 +125,7 @@ func (b *bench) open1000(l *benchLedger) error {
 		if len(texts) < chunk && i < b.plan.accounts-1 {
 			continue
 		}
-		if err := submit(b.ctx, l.operator, texts, embedded.Batch); err != nil {
+		if err := submit(b.ctx, l.operator, texts, juno.Batch); err != nil {
 			return err
 		}
 		texts = texts[:0]
@@ -144,7 +144,7 @@ func (b *bench) useMany(l *benchLedger, c int, draw *pairs) (int, error) {
 			return 0, err
 		}
 	}
-	return transfers, submit(b.ctx, l.clients[c], draw.texts(transfers, accounts), embedded.Batch)
+	return transfers, submit(b.ctx, l.clients[c], draw.texts(transfers, accounts), juno.Batch)
 }
 
 // memoryLook is how often resident memory is looked at.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 
-	"juno/embedded"
+	"juno"
 )
 
 const (
@@ -27,10 +27,10 @@ func (b *bench) many() error {
 		defer disk.close()
 		gauges := []*gauge{disk.gauge, b.signing()}
 		for _, clients := range []int{1, 16, 64} {
-			gauges = append(gauges, b.writes(l, "transfer", clients, 1, embedded.Single,
+			gauges = append(gauges, b.writes(l, "transfer", clients, 1, juno.Single,
 				"signed by its client, one sync for all that wait"))
 		}
-		gauges = append(gauges, b.writes(l, "many", 1, manyTransfers, embedded.Single,
+		gauges = append(gauges, b.writes(l, "many", 1, manyTransfers, juno.Single,
 			fmt.Sprintf("each signed by itself, %d given at once", manyTransfers)))
 		return b.rounds(gauges...)
 	})
@@ -41,17 +41,17 @@ func (b *bench) batch() error {
 	return b.with("batch", func(l *benchLedger) error {
 		note := func(n int) string { return fmt.Sprintf("%d transfers under one signature", n) }
 		return b.rounds(
-			b.writes(l, "batch", 1, batchTransfers, embedded.Batch, note(batchTransfers)),
-			b.writes(l, "batch", 16, batchTransfers, embedded.Batch, note(batchTransfers)),
-			b.writes(l, "batch-large", 1, largestBatch, embedded.Batch, note(largestBatch)),
-			b.writes(l, "batch-large", 4, largestBatch, embedded.Batch, note(largestBatch)),
+			b.writes(l, "batch", 1, batchTransfers, juno.Batch, note(batchTransfers)),
+			b.writes(l, "batch", 16, batchTransfers, juno.Batch, note(batchTransfers)),
+			b.writes(l, "batch-large", 1, largestBatch, juno.Batch, note(largestBatch)),
+			b.writes(l, "batch-large", 4, largestBatch, juno.Batch, note(largestBatch)),
 		)
 	})
 }
 
 // writes is a gauge of clients that submit so many transfers at a time and wait for all of them.
 func (b *bench) writes(
-	l *benchLedger, name string, clients, at int, mode embedded.Mode, note string,
+	l *benchLedger, name string, clients, at int, mode juno.Mode, note string,
 ) *gauge {
 	r := benchResult{Name: "juno/" + name, Unit: "transfers/s", Clients: clients, Note: note}
 	return b.loop(r, clients, func(c int, draw *pairs) (int, error) {

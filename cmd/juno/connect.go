@@ -12,7 +12,6 @@ import (
 
 	"juno"
 	"juno/cluster/client"
-	"juno/cluster/rpc"
 	"juno/embedded"
 	"juno/remote"
 	"juno/server"
@@ -219,30 +218,9 @@ func nodeNames(all []juno.NodeID) string {
 }
 
 // Submit implements shell.Ledger.
-func (k *connection) Submit(ctx context.Context, s shell.Submission) ([]shell.Outcome, error) {
-	mode := client.Single
-	if s.Batch {
-		mode = client.Batch
-	}
-	outcomes, err := k.submit(ctx, s.Texts, mode, client.Progress(s.Progress))
-	if err != nil {
-		return nil, err
-	}
-	all := make([]shell.Outcome, len(outcomes))
-	for i, o := range outcomes {
-		all[i] = shell.Outcome{
-			Err: o.Err, Index: o.Index, Time: o.Time, Result: o.Result, Replayed: o.Replayed,
-		}
-		if errors.Is(o.Err, client.ErrUnknown) {
-			all[i].Err = unknownOutcome{o.Err}
-		}
-	}
-	return all, nil
-}
-
-func (k *connection) submit(
-	ctx context.Context, texts []string, mode client.Mode, progress client.Progress,
-) ([]client.Outcome, error) {
+func (k *connection) Submit(
+	ctx context.Context, texts []string, mode juno.Mode, progress juno.Progress,
+) ([]juno.Outcome, error) {
 	if k.request == 0 {
 		return k.Client.Submit(ctx, texts, mode, progress)
 	}
@@ -253,8 +231,8 @@ func (k *connection) submit(
 
 // Verify implements shell.Ledger.
 func (k *connection) Verify(
-	context.Context, juno.Index, juno.Index, shell.Progress,
-) ([]shell.Check, error) {
+	context.Context, juno.Index, juno.Index, juno.Progress,
+) ([]juno.Finding, error) {
 	return nil, errors.New(
 		"a cluster is verified by its nodes: SELECT * FROM verify_all(), or on " +
 			"a node's machine: juno verify DIR",
@@ -262,19 +240,16 @@ func (k *connection) Verify(
 }
 
 // Snapshot implements shell.Ledger.
-func (k *connection) Snapshot(context.Context, shell.Progress) (shell.SnapshotInfo, error) {
-	return shell.SnapshotInfo{}, errors.New("the nodes of a cluster take their snapshots " +
+func (k *connection) Snapshot(context.Context, juno.Progress) (juno.SnapshotInfo, error) {
+	return juno.SnapshotInfo{}, errors.New("the nodes of a cluster take their snapshots " +
 		"together, by themselves; see the column snapshot of \\status")
 }
 
 // Status implements shell.Ledger: one line for each node.
-func (k *connection) Status(ctx context.Context) ([]shell.Fact, error) {
-	var facts []shell.Fact
+func (k *connection) Status(ctx context.Context) ([]juno.Fact, error) {
+	var facts []juno.Fact
 	for _, n := range k.nodes(ctx) {
-		facts = append(facts, shell.Fact{
-			Name:  n.id.String(),
-			Value: juno.Value{Kind: juno.Text, Text: n.line()},
-		})
+		facts = append(facts, juno.TextFact(n.id.String(), n.line()))
 	}
 	return facts, nil
 }
@@ -341,7 +316,7 @@ func (k *connection) nodesWithin(ctx context.Context, within time.Duration) []no
 	return all
 }
 
-func (n *nodeLine) take(facts []rpc.Fact) {
+func (n *nodeLine) take(facts []juno.Fact) {
 	for _, f := range facts {
 		n.facts[f.Name] = f.Value
 	}

@@ -46,12 +46,12 @@ func runDemoAlone(ctx context.Context, c console, dir string, ends bool) (err er
 	if err != nil || ends {
 		return err
 	}
-	return d.open(ctx, &port{ledger: d.ledger, client: d.client})
+	return d.open(ctx, &port{Ledger: d.ledger, client: d.client})
 }
 
 // run shows texts as somebody would type them, and what the shell answers.
 func (d *demo) run(ctx context.Context, lines ...string) error {
-	return d.show(ctx, &port{ledger: d.ledger, client: d.client}, lines...)
+	return d.show(ctx, &port{Ledger: d.ledger, client: d.client}, lines...)
 }
 
 func (d *demo) create(context.Context) error {

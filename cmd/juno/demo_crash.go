@@ -36,7 +36,7 @@ func demoWriter(ctx context.Context, c console, path string) (err error) {
 		texts[i] = demoPayment
 	}
 	for ctx.Err() == nil {
-		outcomes, err := client.Submit(ctx, texts, embedded.Batch, nil)
+		outcomes, err := client.Submit(ctx, texts, juno.Batch, nil)
 		if err != nil {
 			return err
 		}

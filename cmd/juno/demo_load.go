@@ -83,7 +83,7 @@ func (l *load) pay(ctx context.Context) error {
 		case <-every.C:
 		}
 		begun := time.Now()
-		outcomes, err := l.client.Submit(ctx, texts, client.Batch, nil)
+		outcomes, err := l.client.Submit(ctx, texts, juno.Batch, nil)
 		if err != nil {
 			return err
 		}
@@ -95,10 +95,10 @@ func (l *load) pay(ctx context.Context) error {
 }
 
 // settle sends payments again, under the same numbers, until it is known what became of them.
-func (l *load) settle(ctx context.Context, outcomes []client.Outcome) error {
+func (l *load) settle(ctx context.Context, outcomes []juno.Outcome) error {
 	for i := range outcomes {
 		o := &outcomes[i]
-		for errors.Is(o.Err, client.ErrUnknown) && ctx.Err() == nil {
+		for errors.Is(o.Err, juno.ErrUnknown) && ctx.Err() == nil {
 			l.mu.Lock()
 			l.again++
 			l.mu.Unlock()
@@ -106,7 +106,7 @@ func (l *load) settle(ctx context.Context, outcomes []client.Outcome) error {
 				ctx,
 				o.Request,
 				[]string{demoPayment},
-				client.Single,
+				juno.Single,
 				nil,
 			)
 			if err != nil {
@@ -124,7 +124,7 @@ func (l *load) settle(ctx context.Context, outcomes []client.Outcome) error {
 	return nil
 }
 
-func (l *load) take(outcomes []client.Outcome, begun, now time.Time) {
+func (l *load) take(outcomes []juno.Outcome, begun, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, o := range outcomes {

@@ -102,7 +102,7 @@ func changeKey(
 	if client == nil {
 		return errors.New("no key to sign with in this directory")
 	}
-	var o embedded.Outcome
+	var o juno.Outcome
 	switch action {
 	case "new":
 		o, err = client.Register(ctx, word, role)

@@ -136,7 +136,7 @@ func (n *keyCall) introduce(ctx context.Context, op juno.KeyOp) error {
 	keyStep(ctx, "drawn")
 	o, err := n.submit(ctx, op, &next)
 	switch {
-	case errors.Is(err, client.ErrUnknown):
+	case errors.Is(err, juno.ErrUnknown):
 		return fmt.Errorf("%s key of %s: %w; its new key is kept beside the one before: give the "+
 			"same command again, which finds out which is valid, and finishes the change",
 			op.Action, op.Subject, err)
@@ -192,10 +192,10 @@ func (n *keyCall) take(
 
 func (n *keyCall) submit(
 	ctx context.Context, op juno.KeyOp, next *juno.PrivateKey,
-) (client.Outcome, error) {
+) (juno.Outcome, error) {
 	request, err := n.k.Next(ctx)
 	if err != nil {
-		return client.Outcome{}, err
+		return juno.Outcome{}, err
 	}
 	op.Request = request
 	op.Sign(n.key, next, n.k.Cluster())

@@ -46,7 +46,7 @@ func pay(path, seed string) error {
 	fmt.Println("open")
 	p := &payments{ledger: ledger}
 	var group sync.WaitGroup
-	for i, mode := range []embedded.Mode{embedded.Batch, embedded.Single} {
+	for i, mode := range []juno.Mode{juno.Batch, juno.Single} {
 		random := rand.New(rand.NewPCG(uint64(len(seed)), uint64(seed[len(seed)-1])+uint64(i)))
 		group.Go(func() { p.fail(p.loop(mode, random)) })
 	}
@@ -77,7 +77,7 @@ func (p *payments) fail(err error) {
 // killCalls bounds what one round writes, so that verifying all of it stays cheap.
 const killCalls = 12
 
-func (p *payments) loop(mode embedded.Mode, random *rand.Rand) error {
+func (p *payments) loop(mode juno.Mode, random *rand.Rand) error {
 	client, err := p.ledger.Client("payer")
 	if err != nil {
 		return err
@@ -258,7 +258,7 @@ func (k *killing) submit(l *embedded.Ledger, texts ...string) {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	outcomes, err := client.Submit(context.Background(), texts, embedded.Single, nil)
+	outcomes, err := client.Submit(context.Background(), texts, juno.Single, nil)
 	for _, o := range outcomes {
 		err = errors.Join(err, o.Err)
 	}

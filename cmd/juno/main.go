@@ -13,8 +13,7 @@ import (
 	"strings"
 	"syscall"
 
-	"juno/cluster"
-	"juno/cluster/client"
+	"juno"
 )
 
 // version is set by the linker, see the Makefile.
@@ -113,7 +112,7 @@ func exitCode(err error) int {
 		return exit.code
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.Is(err, client.ErrUnknown), errors.Is(err, cluster.ErrUnknown):
+	case errors.Is(err, juno.ErrUnknown):
 		return exitUnknown
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted

@@ -80,7 +80,7 @@ func runShell(ctx context.Context, c console, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	return run(&port{ledger: ledger, client: actor, request: juno.RequestID(*request)})
+	return run(&port{Ledger: ledger, client: actor, request: juno.RequestID(*request)})
 }
 
 // runConnected runs the shell on a cluster.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"juno"
 	"juno/embedded"
 	"juno/verify"
 )
@@ -77,7 +78,7 @@ func createSnapshot(ctx context.Context, c console, path string) (err error) {
 	return nil
 }
 
-func printSnapshot(c console, s embedded.SnapshotInfo) {
+func printSnapshot(c console, s juno.SnapshotInfo) {
 	if s.Err != nil {
 		fmt.Fprintf(c.out, "%10d  DAMAGED: %v\n", s.Index, s.Err)
 		return

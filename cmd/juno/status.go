@@ -39,7 +39,7 @@ func runStatus(ctx context.Context, c console, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
 	code := shell.Run(ctx, shell.Options{
-		Ledger: &port{ledger: ledger}, Commands: []string{`\status`},
+		Ledger: &port{Ledger: ledger}, Commands: []string{`\status`},
 		Format: *format, Stdin: c.in, Stdout: c.out, Stderr: c.err,
 	})
 	if code != exitOK {

@@ -67,47 +67,9 @@ func openBrackets(text string) int {
 }
 
 // Split implements shell.Text.
-func (languages) Split(text string) []shell.Statement {
-	var all []shell.Statement
-	for _, s := range sql.Split(text) {
-		all = append(all, shell.Statement{Text: s.Text, Offset: s.Offset, Complete: s.Complete})
-	}
-	return all
-}
+func (languages) Split(text string) []juno.Statement { return sql.Split(text) }
 
 // Schema implements shell.Text.
-func (languages) Schema() shell.Schema {
-	var schema shell.Schema
-	for _, t := range sql.Tables() {
-		table := shell.Table{Name: t.Name, Comment: t.Doc}
-		for _, c := range t.Columns {
-			table.Columns = append(table.Columns,
-				shell.Column{Name: c.Name, Type: kindName(c.Kind), Comment: c.Doc})
-		}
-		schema.Tables = append(schema.Tables, table)
-	}
-	for _, f := range sql.FunctionUsages() {
-		schema.Functions = append(
-			schema.Functions,
-			shell.Function{Name: f.Name, Signature: f.Usage},
-		)
-	}
-	return schema
-}
-
-// kindName says what a column holds, for \d.
-func kindName(k juno.ValueKind) string {
-	switch k {
-	case juno.Integer:
-		return "integer"
-	case juno.Text:
-		return "text"
-	case juno.Exact:
-		return "exact"
-	case juno.Float:
-		return "inexact"
-	case juno.Blob:
-		return "bytes"
-	}
-	return "any"
+func (languages) Schema() juno.Schema {
+	return juno.Schema{Tables: sql.Tables(), Functions: sql.FunctionUsages()}
 }

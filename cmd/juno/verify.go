@@ -173,7 +173,8 @@ func report(c console, path string, v *verify.Verdict, format string, took time.
 		}
 		took = took.Round(time.Millisecond)
 		if wrong {
-			fmt.Fprintf(c.out, "%s: NOT what was written and signed, ledger %s (%s)\n", path, v.Ledger,
+			fmt.Fprintf(c.out, "%s: NOT what was written and signed, ledger %s (%s)\n", path,
+				v.Ledger,
 				took)
 		} else {
 			fmt.Fprintf(c.out, "%s: %s, in %s\n", path, v.Summary(), took)

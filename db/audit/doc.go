@@ -1,5 +1,6 @@
-// Package audit verifies a log without trusting who kept it. The same code serves the verify
-// functions of SQL, and juno verify on a directory, an export or a snapshot that no node serves.
+// Package audit verifies a log without trusting the node that kept it. The same code serves the
+// verify functions of SQL and juno verify, which checks a directory, an export or a snapshot
+// offline.
 //
 // # Concepts
 //
@@ -9,19 +10,19 @@
 // An [Auditor] is given entries in order and commit certificates in any order, and checks what
 // [Options] asks for:
 //
-//   - chain: every entry hashes, with the one before it, to the hash that the log has for it;
-//     and the chain goes through the positions that the caller knows from elsewhere.
-//   - signatures: every entry was allowed to stand in the log where it stands (state.Prefix), and
-//     every client signature verifies, those of batches over all commands of the batch. Signatures
-//     are verified by the thousand, on all cores; keys count for the entries they were valid at.
-//   - proofs: every commit certificate has a quorum of its epoch behind its position, each vote
+//   - chain: every entry hashes, with the one before it, to the hash that the log has for it, and
+//     the chain contains the positions that the caller knows from elsewhere.
+//   - signatures: every entry was valid at its place in the log (state.Prefix), and every client
+//     signature verifies, for a batch over all its commands. Signatures are verified by the
+//     thousand, on all cores. A key counts for the entries at which it was valid.
+//   - proofs: every commit certificate holds votes of a quorum of its epoch for its position, each
 //     signed by its node.
-//   - state: the entries, executed once more, give the state hashes that were recorded.
-//   - balances: the balances are what the postings of all commands add up to, and the books of
-//     every currency balance.
+//   - state: the entries, executed again, give the state hashes that were recorded.
+//   - balances: the balances are what the postings of all commands add up to, and the balances of
+//     every currency add up to zero.
 //
-// [Chain] checks only the chain, of stretches that come in any order and at once, as fast as they
-// can be read.
+// [Chain] checks only the chain, in stretches that arrive in any order and at the same time, as
+// fast as they can be read.
 //
 // # Guarantees
 //
@@ -31,7 +32,7 @@
 //
 // # What it does not do
 //
-// It reads no files. It does not say that the log is complete: entries may have been cut off at
-// its end, behind the last certificate or with it, and only a position known from elsewhere shows
-// that.
+// The package reads no files. It cannot tell that the log is complete: entries may have been cut
+// off at its end, with or without the last certificate, and only a position known from elsewhere
+// shows that.
 package audit

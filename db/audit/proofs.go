@@ -17,8 +17,8 @@ const (
 	// windowEntries is how far behind the newest entry a certificate may speak of entries: twice as
 	// many as can be in flight. 81 bytes each.
 	windowEntries = 128 << 10
-	// waitingMax bounds the certificates that wait for entries or for a membership. A node has a few
-	// of them behind its newest entry; whoever writes files may have written millions.
+	// waitingMax bounds the certificates that wait for entries or for a membership. A node has a
+	// few of them behind its newest entry; whoever writes files may have written millions.
 	waitingMax = 64 << 10
 	// jobAttestations is how many certificates are proven in one batch.
 	jobAttestations = 256
@@ -33,8 +33,9 @@ type proofs struct {
 	window  *window
 	// ends are the Config entries on the chain, by the epoch that they end.
 	ends    map[uint32]juno.Pos
-	changes []juno.EpochChange        // of epochs that are not proven yet
 	waiting []*juno.QuorumCertificate // for entries or epochs that are not there yet
+	// wake is the entry that the first of those with a membership waits for; 0 if there is none.
+	wake    juno.Index
 	dropped int                       // certificates that found no room to wait
 	filling []*verify.Attestation     // certificates whose signatures are to be checked
 	unknown map[uint32]*unprovenEpoch // epochs whose membership is not proven, at the end
@@ -71,17 +72,39 @@ func (p *proofs) entry(e *juno.Chained, header juno.EntryHeader) {
 			p.ends[e.Term.Epoch()] = e.Pos()
 		}
 	}
-	if len(p.waiting) > 0 {
+	if p.wake != 0 && e.Index >= p.wake {
 		p.retry()
+	}
+}
+
+// wait keeps a certificate until its entries and its membership are there.
+func (p *proofs) wait(c *juno.QuorumCertificate) {
+	if len(p.waiting) == waitingMax {
+		p.dropped++
+		return
+	}
+	p.waiting = append(p.waiting, c)
+	p.wakeFor(c)
+}
+
+// wakeFor has retry called when the entries are there that a certificate speaks of. One whose
+// membership is not proven waits for the end of its epoch.
+func (p *proofs) wakeFor(c *juno.QuorumCertificate) {
+	at := furthest(c)
+	if p.members.Of(c.Term.Epoch()) != nil && (p.wake == 0 || at < p.wake) {
+		p.wake = at
 	}
 }
 
 // retry checks those of the waiting certificates whose entries and membership are there by now.
 func (p *proofs) retry() {
+	p.wake = 0
 	p.waiting = slices.DeleteFunc(p.waiting, func(c *juno.QuorumCertificate) bool {
 		ready := p.ready(c)
 		if ready {
 			p.check(c)
+		} else {
+			p.wakeFor(c)
 		}
 		return ready
 	})
@@ -109,10 +132,8 @@ func (p *proofs) certificate(c *juno.QuorumCertificate) {
 		// It says less than any later one, and reports begin behind it.
 	case p.ready(c):
 		p.check(c)
-	case len(p.waiting) < waitingMax:
-		p.waiting = append(p.waiting, c)
 	default:
-		p.dropped++
+		p.wait(c)
 	}
 }
 
@@ -129,13 +150,15 @@ func (p *proofs) epoch(e *juno.EpochChange) {
 // check judges a certificate, and has its signatures checked if nothing is wrong with it.
 func (p *proofs) check(c *juno.QuorumCertificate) {
 	const expected = "a valid commit certificate"
-	if _, held := p.window.HashAt(c.Pos.Index); !held && c.Pos.Index+windowEntries <= p.window.last {
+	if _, held := p.window.HashAt(c.Pos.Index); !held &&
+		c.Pos.Index+windowEntries <= p.window.last {
 		return // it came too late to be compared; the newer ones prove what is before them
 	}
 	end, ended := p.ends[c.Term.Epoch()]
 	if ended && c.Pos.Index > end.Index { // rule: chain-epoch-end
-		p.fail(c.Pos.Index, expected, fmt.Errorf("certificate of term %s at %s: epoch %d ended at %d",
-			c.Term, c.Pos, c.Term.Epoch(), end.Index))
+		p.fail(c.Pos.Index, expected,
+			fmt.Errorf("certificate of term %s at %s: epoch %d ended at %d",
+				c.Term, c.Pos, c.Term.Epoch(), end.Index))
 		return
 	}
 	a, err := p.members.Attest(c, p.window)

@@ -21,8 +21,11 @@ type validity struct {
 
 func newValidity(prefix *state.Prefix, pool *pool, o *Options) *validity {
 	return &validity{
-		finding: juno.Finding{Check: CheckSignatures, From: max(o.From, o.StateAt.Index+1), OK: true},
-		prefix:  prefix, cluster: o.Genesis.ID(), pool: pool,
+		finding: juno.Finding{
+			Check: CheckSignatures, From: max(o.From, o.StateAt.Index+1),
+			OK: true,
+		},
+		prefix: prefix, cluster: o.Genesis.ID(), pool: pool,
 	}
 }
 

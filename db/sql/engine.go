@@ -103,7 +103,7 @@ func (e *Engine) Close() error {
 }
 
 // Tables returns the tables and table-valued functions that a statement can name.
-func (e *Engine) Tables() []TableInfo { return Tables() }
+func (e *Engine) Tables() []juno.TableInfo { return Tables() }
 
 // Query runs one statement, pinned to the newest entry that the source shows, and returns its
 // answer, which the caller closes. The first row is computed before Query returns, so that most

@@ -3,6 +3,8 @@ package sql
 import (
 	"slices"
 	"strings"
+
+	"juno"
 )
 
 // The functions that a statement may call, and the kind of what they return. Everything else is
@@ -135,15 +137,14 @@ func Functions() []string {
 	return names
 }
 
-// FunctionUsage is how a function is called: "round(x [, y])".
-type FunctionUsage struct{ Name, Usage string }
-
 // FunctionUsages returns all functions, sorted by name. What stands in brackets may be left out,
 // and … is any number more.
-func FunctionUsages() []FunctionUsage {
-	var all []FunctionUsage
+func FunctionUsages() []juno.FunctionInfo {
+	var all []juno.FunctionInfo
 	for _, name := range Functions() {
-		all = append(all, FunctionUsage{name, name + "(" + usage(functions[name].args) + ")"})
+		all = append(all, juno.FunctionInfo{
+			Name: name, Usage: name + "(" + usage(functions[name].args) + ")",
+		})
 	}
 	return all
 }

@@ -29,7 +29,7 @@ type ledger struct {
 	scale      int8
 	views      atomic.Int64 // open now
 	cursors    atomic.Int64
-	checks     []CheckRow
+	checks     []juno.Finding
 	checked    VerifyRequest
 	failAtRow  int // the n-th row of a cursor fails; 0 never
 	panicAtRow int
@@ -195,7 +195,7 @@ func (l *ledger) View(ctx context.Context, at juno.Index) (View, error) {
 }
 
 // Verify implements Source.
-func (l *ledger) Verify(_ context.Context, r VerifyRequest) (Cursor[CheckRow], error) {
+func (l *ledger) Verify(_ context.Context, r VerifyRequest) (Cursor[juno.Finding], error) {
 	l.checked = r
 	rows := slices.Clone(l.checks)
 	for i := range rows {
@@ -441,8 +441,8 @@ func (v *ledgerView) Nodes() (Cursor[NodeRow], error) {
 }
 
 // Snapshots implements View.
-func (v *ledgerView) Snapshots() (Cursor[SnapshotRow], error) {
-	return cursorOf(v.l, []SnapshotRow{}), nil
+func (v *ledgerView) Snapshots() (Cursor[juno.SnapshotInfo], error) {
+	return cursorOf(v.l, []juno.SnapshotInfo{}), nil
 }
 
 // Evidence implements View.

@@ -38,7 +38,7 @@ type Source interface {
 	// Verify starts a check. Rows come as the work proceeds, so that a caller can show progress;
 	// a check that finds a fault returns a row with OK == false, not an error. An error means
 	// that the check could not be carried out.
-	Verify(ctx context.Context, request VerifyRequest) (Cursor[CheckRow], error)
+	Verify(ctx context.Context, request VerifyRequest) (Cursor[juno.Finding], error)
 }
 
 // View is every table at one moment: the state right after one log entry. One goroutine uses a
@@ -86,7 +86,7 @@ type View interface {
 	// it: a view of the past returns the members as of that index, live figures zero.
 	Nodes() (Cursor[NodeRow], error)
 	// Snapshots returns the snapshots on this node's disk in order of index.
-	Snapshots() (Cursor[SnapshotRow], error)
+	Snapshots() (Cursor[juno.SnapshotInfo], error)
 	// Evidence returns proofs of misbehaviour in order of finding.
 	Evidence() (Cursor[EvidenceRow], error)
 	// Denied returns commands refused before they reached the log, in order of time.

@@ -141,16 +141,6 @@ type NodeRow struct {
 	Lag          uint64 // entries behind this node's commit index
 }
 
-// SnapshotRow is one snapshot on this node's disk.
-type SnapshotRow struct {
-	SnapshotIndex juno.Index
-	StateHash     juno.Hash
-	Bytes         int64
-	Signers       string // comma-separated
-	CreatedAt     juno.Millis
-	Path          string
-}
-
 // EvidenceRow is a proof of misbehaviour: two signed statements that no honest node makes both.
 type EvidenceRow struct {
 	EvidenceID string
@@ -175,16 +165,4 @@ type SettingRow struct {
 	Name     string
 	Value    string
 	SetIndex juno.Index
-}
-
-// CheckRow is the result of one check over the entries [From, To).
-type CheckRow struct {
-	Check    string // "chain", "signatures", "proofs", "balances", "snapshot", "state"
-	From, To juno.Index
-	Items    uint64 // how many things were checked
-	OK       bool
-	FirstBad juno.Index // 0 if OK
-	Expected string
-	Actual   string
-	Detail   string
 }

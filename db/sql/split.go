@@ -1,19 +1,12 @@
 package sql
 
-// Statement is one statement of a longer text.
-type Statement struct {
-	Text   string // without the semicolon and the space around it
-	Offset int    // where it begins in the whole text, in bytes
-	// Complete says that a semicolon ended it. The last statement of a text that a person is
-	// still typing is not complete, and may end inside a string or a comment.
-	Complete bool
-}
+import "juno"
 
 // Split cuts a text at the semicolons that are neither in a string nor in a comment. Statements
 // that hold nothing but space and comments are left out, except that an open /* at the end is
 // returned as an incomplete statement: there is more to come.
-func Split(text string) []Statement {
-	var all []Statement
+func Split(text string) []juno.Statement {
+	var all []juno.Statement
 	l := lexer{text: text}
 	first, last := -1, -1
 	for {
@@ -25,14 +18,14 @@ func Split(text string) []Statement {
 				last = len(text)
 				fallthrough
 			case first >= 0:
-				all = append(all, Statement{Text: text[first:last], Offset: first})
+				all = append(all, juno.Statement{Text: text[first:last], Offset: first})
 			case l.openComment:
 				all = append(all, openComment(text))
 			}
 			return all
 		case t.kind == tokenSymbol && text[t.start] == ';':
 			if first >= 0 {
-				s := Statement{Text: text[first:last], Offset: first, Complete: true}
+				s := juno.Statement{Text: text[first:last], Offset: first, Complete: true}
 				all = append(all, s)
 			}
 			first = -1
@@ -46,7 +39,7 @@ func Split(text string) []Statement {
 }
 
 // openComment returns the comment at the end of a text as a statement of its own.
-func openComment(text string) Statement {
+func openComment(text string) juno.Statement {
 	l := lexer{text: text}
 	start := 0
 	for {
@@ -55,7 +48,7 @@ func openComment(text string) Statement {
 		}
 		start = l.pos
 		if t := l.next(); t.kind == tokenEnd {
-			return Statement{Text: text[start:], Offset: start}
+			return juno.Statement{Text: text[start:], Offset: start}
 		}
 	}
 }

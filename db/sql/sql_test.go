@@ -94,7 +94,7 @@ func columnsOf(t *testing.T, e *Engine, text string) string {
 	defer rows.Close()
 	var b strings.Builder
 	for _, c := range rows.Columns() {
-		fmt.Fprintf(&b, "%s: %s\n", c.Name, kindName(c.Kind))
+		fmt.Fprintf(&b, "%s: %s\n", c.Name, c.Kind)
 	}
 	return b.String()
 }

@@ -241,33 +241,18 @@ func tableNames() []string {
 	return names
 }
 
-// TableInfo describes a table for completion and for listings.
-type TableInfo struct {
-	Name     string
-	Doc      string
-	Usage    string // of a table-valued function: its arguments; empty for a table
-	Function bool
-	Columns  []ColumnInfo
-}
-
-// ColumnInfo describes one column.
-type ColumnInfo struct {
-	Name string
-	Kind juno.ValueKind // Null where rows differ
-	Doc  string
-}
-
 // Tables returns the tables and table-valued functions that a statement can name.
-func Tables() []TableInfo {
-	var all []TableInfo
+func Tables() []juno.TableInfo {
+	var all []juno.TableInfo
 	for _, t := range catalog() {
-		info := TableInfo{Name: t.name, Doc: t.doc, Function: !t.timeTravel && t.args[1] > 0}
+		info := juno.TableInfo{Name: t.name, Doc: t.doc, Function: !t.timeTravel && t.args[1] > 0}
 		if info.Function {
 			info.Usage = t.usage
 		}
 		for _, c := range t.columns {
 			if !c.hidden {
-				info.Columns = append(info.Columns, ColumnInfo{c.name, c.kind.valueKind(), c.doc})
+				info.Columns = append(info.Columns,
+					juno.ColumnInfo{Name: c.name, Kind: c.kind.valueKind(), Doc: c.doc})
 			}
 		}
 		all = append(all, info)

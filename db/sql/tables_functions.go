@@ -25,7 +25,7 @@ func functionTables() []*tableInfo {
 }
 
 func verifyTable(name string, k VerifyKind, args [2]int, usage, doc string) *tableInfo {
-	type row = CheckRow
+	type row = juno.Finding
 	fields := []field[row]{
 		f("check", kindText, pushNone, "what was checked",
 			func(o *result, r *row) { o.string(r.Check) }),
@@ -165,7 +165,7 @@ func (l *inMemory[R]) Next() (*R, error) {
 func (l *inMemory[R]) Close() {}
 
 func tablesTable() *tableInfo {
-	type row = TableInfo
+	type row = juno.TableInfo
 	return functionTable(tableInfo{name: "tables", doc: "the tables that can be queried"},
 		[]field[row]{
 			f("name", kindText, pushNone, "name of the table",
@@ -180,7 +180,7 @@ func tablesTable() *tableInfo {
 // columnRow is one column of one table.
 type columnRow struct {
 	table  string
-	column ColumnInfo
+	column juno.ColumnInfo
 }
 
 func columnsTable() *tableInfo {
@@ -191,7 +191,7 @@ func columnsTable() *tableInfo {
 		f("name", kindText, pushNone, "name of the column",
 			func(o *result, r *row) { o.string(r.column.Name) }),
 		f("type", kindText, pushNone, "what its values are",
-			func(o *result, r *row) { o.text(kindName(r.column.Kind)) }),
+			func(o *result, r *row) { o.text(r.column.Kind.String()) }),
 		f("doc", kindText, pushNone, "what they mean",
 			func(o *result, r *row) { o.text(r.column.Doc) }),
 	}, func(*run, *scan) (Cursor[row], error) {
@@ -204,10 +204,6 @@ func columnsTable() *tableInfo {
 		return &inMemory[row]{all}, nil
 	})
 }
-
-var kindNames = [...]string{"", "integer", "text", "amount", "floating point", "blob"}
-
-func kindName(k juno.ValueKind) string { return kindNames[k] }
 
 // jsonTables are SQLite's own; only their columns are written down here.
 func jsonTables() []*tableInfo {

@@ -1,5 +1,7 @@
 package sql
 
+import "juno"
+
 // The tables about the log itself, the keys and the cluster.
 
 func logTable() *tableInfo {
@@ -107,21 +109,21 @@ func nodesTable() *tableInfo {
 }
 
 func snapshotsTable() *tableInfo {
-	type row = SnapshotRow
+	type row = juno.SnapshotInfo
 	return table(tableInfo{
 		name: "snapshots", doc: "the snapshots on this node's disk",
 		order: []string{"snapshot_index"},
 	}, []field[row]{
 		f("snapshot_index", kindInteger, pushNone, "log index it shows",
-			func(o *result, r *row) { o.index(r.SnapshotIndex) }),
+			func(o *result, r *row) { o.index(r.Index) }),
 		f("state_hash", kindText, pushNone, "hash of the state in it",
 			func(o *result, r *row) { o.hash(r.StateHash) }),
 		f("bytes", kindInteger, pushNone, "size on disk",
 			func(o *result, r *row) { o.integer(r.Bytes) }),
 		f("signers", kindText, pushNone, "who signed it",
-			func(o *result, r *row) { o.text(r.Signers) }),
+			func(o *result, r *row) { o.text(r.Signer) }),
 		f("created_at", kindInstant, pushNone, "when it was made",
-			func(o *result, r *row) { o.time(r.CreatedAt) }),
+			func(o *result, r *row) { o.time(r.Created) }),
 		f("path", kindText, pushNone, "where it is", func(o *result, r *row) { o.text(r.Path) }),
 	}, func(v View, s *scan) (Cursor[row], error) { return v.Snapshots() })
 }

@@ -14,8 +14,6 @@ var (
 	ErrUsed = errors.New("request id used before")
 	// ErrExpired: the command was to be in the log by now or never.
 	ErrExpired = errors.New("command expired")
-	// ErrHalted: the ledger takes no commands until an administrator resumes it.
-	ErrHalted = errors.New("ledger is halted")
 	// ErrBatch: an entry is not the next one of the client batch that it stands in.
 	ErrBatch = errors.New("broken client batch")
 	// ErrPayload: a payload that its type of entry cannot have.
@@ -159,7 +157,7 @@ func (p *Prefix) command(e *juno.Entry, u *undo) error {
 		return err
 	}
 	if p.mode.Halted {
-		return ErrHalted
+		return juno.ErrHalted
 	}
 	signer, err := p.ring.Signer(c.Key, e.Index)
 	if err != nil {
@@ -240,7 +238,7 @@ func (p *Prefix) batchHead(e *juno.Entry) error {
 		return err
 	}
 	if p.mode.Halted {
-		return ErrHalted
+		return juno.ErrHalted
 	}
 	if _, err := p.ring.Signer(h.Key, e.Index); err != nil {
 		return err

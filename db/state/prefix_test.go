@@ -245,8 +245,8 @@ func TestPrefixModeAndMembership(t *testing.T) {
 	forged.Approve(keyAlice, c.genesis.ID())
 	c.refuse("forged halt", juno.EntryMode, forged.Payload(), juno.ErrNotApproved)
 	c.append(juno.EntryMode, c.modeChange(true, 1))
-	c.refuse("halted", juno.EntryCommand, c.signed(keyAlice, 1, pay), ErrHalted)
-	c.refuse("halted", juno.EntryBatchHead, c.batch(keyAlice, 1, pay)[0], ErrHalted)
+	c.refuse("halted", juno.EntryCommand, c.signed(keyAlice, 1, pay), juno.ErrHalted)
+	c.refuse("halted", juno.EntryBatchHead, c.batch(keyAlice, 1, pay)[0], juno.ErrHalted)
 	c.append(juno.EntryNoop, nil)
 	c.append(juno.EntryKeyOp, c.keyOp(juno.KeyOp{
 		Action: juno.KeyRotate, Request: 1,
@@ -260,7 +260,7 @@ func TestPrefixModeAndMembership(t *testing.T) {
 	c.append(juno.EntryMode, c.modeChange(false, 2))
 	c.append(juno.EntryCommand, c.signed(keyFresh, 2, pay))
 	c.prefix.TruncateTo(1)
-	c.refuse("halted again", juno.EntryCommand, c.signed(keyAlice, 1, pay), ErrHalted)
+	c.refuse("halted again", juno.EntryCommand, c.signed(keyAlice, 1, pay), juno.ErrHalted)
 	c.prefix.TruncateTo(0)
 	c.append(juno.EntryCommand, c.signed(keyAlice, 1, pay))
 }

@@ -1,7 +1,6 @@
 package tidy
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -47,15 +46,19 @@ func roomOf(name string) (room string, ours bool) {
 // as far as the rooms below it reach, may use the file systems of internal/vfs and what
 // internal/ports finds, and, as an external test package, imports the room it tests.
 func mayImport(s *Source, room string) bool {
-	allowed := arrows[s.Room]
-	if allowed == everything || slices.Contains(strings.Fields(allowed), room) {
+	if arrows[s.Room] == everything || hasArrow(arrows, s.Room, room) {
 		return true
 	}
 	if !s.Test {
 		return false
 	}
 	return room == s.Room || room == "internal/vfs" || room == "internal/ports" ||
-		below(s.Room)[room]
+		below(s.Room)[room] || hasArrow(testArrows, s.Room, room)
+}
+
+// hasArrow says whether a table has an arrow.
+func hasArrow(table map[string]string, from, to string) bool {
+	return slices.Contains(strings.Fields(table[from]), to)
 }
 
 // below returns every room that can be reached from a room.
@@ -108,52 +111,4 @@ func hasTenancy(name string) bool {
 // under says whether an import path is a package or lies below it.
 func under(name, parent string) bool {
 	return name == parent || strings.HasPrefix(name, parent+"/")
-}
-
-// Rooms reports rooms without a row in docs/ARCHITECTURE.md, whose text is handed in.
-func Rooms(sources []*Source, architecture string) []Fault {
-	var faults []Fault
-	seen := make(map[string]bool)
-	for _, s := range sources {
-		row := "| `" + s.Room + "` |"
-		if s.Room == "." {
-			row = "| root |"
-		}
-		if !seen[s.Room] && !strings.Contains(architecture, row) {
-			faults = append(faults, Fault{
-				File: s.Path, Line: 1,
-				What: "room " + s.Room + " has no row in docs/ARCHITECTURE.md",
-				Fix:  "add \"" + row + " what it is | what it knows |\" to the table of rooms",
-			})
-		}
-		seen[s.Room] = true
-	}
-	return faults
-}
-
-// StaleArrows reports lines of the tables that name a room which no line describes, and cycles.
-func StaleArrows() []Fault {
-	var faults []Fault
-	table := "internal/tidy/tables.go"
-	for _, room := range slices.Sorted(maps.Keys(arrows)) {
-		if arrows[room] == everything {
-			continue
-		}
-		for _, to := range strings.Fields(arrows[room]) {
-			if _, known := arrows[to]; !known {
-				faults = append(faults, Fault{
-					File: table,
-					What: "the line of " + room + " names " + to + ", which has no line",
-					Fix:  "add the line or correct the name",
-				})
-			}
-		}
-		if below(room)[room] {
-			faults = append(faults, Fault{
-				File: table, What: "room " + room + " can be reached from itself",
-				Fix: "arrows point down only: move the interface to its consumer",
-			})
-		}
-	}
-	return faults
 }

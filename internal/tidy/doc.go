@@ -8,8 +8,9 @@
 // # The rules
 //
 //   - Arrows (arrows.go): which room may import which, as one table. A package without a line
-//     in the table fails: a new room is a decision, not an accident. The same table says which
-//     third-party module lives in which room, some of them in one file only.
+//     in the table fails: a new room is a decision, not an accident. A line without a package and
+//     an arrow that no file needs fail too. The same tables say which third-party module lives in
+//     which room, some of them in one file only.
 //   - Purity (purity.go): the pure rooms are functions of their inputs. No clock, goroutine,
 //     channel, entropy, I/O or logging, no floating point, and no result that depends on the
 //     iteration order of a map.
@@ -17,7 +18,11 @@
 //   - Words on exports (docs.go): a package comment for every package, a doc comment for every
 //     exported identifier.
 //   - Banned words (words.go): unfinished work, sleeping tests, paths of one machine.
-//   - Rooms (arrows.go): every room has its row in docs/ARCHITECTURE.md.
+//   - Rooms (rooms.go): every room has its row in docs/ARCHITECTURE.md, with the same arrows.
+//   - References (references.go, pages.go): a Markdown file, section, anchor, lemma or rule of the
+//     protocol that a comment or a string cites is there, and so is what Markdown links lead to.
+//   - Toolchain (toolchain.go), decisions (decisions.go): README and containers name the Go of
+//     go.mod, and the index of decision records has every record.
 //   - Modules (modules.go): every third-party module that is imported has its paragraph in
 //     docs/DEPENDENCIES.md.
 //

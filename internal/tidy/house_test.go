@@ -58,8 +58,10 @@ func TestHouseIsRead(t *testing.T) {
 }
 
 func TestArrows(t *testing.T) {
-	report(t, StaleArrows())
-	for _, s := range readHouse(t).sources {
+	sources := readHouse(t).sources
+	report(t, StaleArrows(sources))
+	report(t, StaleTenancies(sources))
+	for _, s := range sources {
 		report(t, Arrows(s))
 	}
 }
@@ -84,7 +86,9 @@ func TestBench(t *testing.T) {
 		t.Error("no file of bench was read")
 	}
 	faults := PackageDocs(sources)
+	pages := housePages(t)
 	for _, s := range sources {
+		faults = append(faults, References(s, pages)...)
 		faults = append(faults, Shape(s, nil)...)
 		faults = append(faults, Docs(s)...)
 	}
@@ -128,7 +132,7 @@ func TestModules(t *testing.T) {
 }
 
 func TestRooms(t *testing.T) {
-	report(t, Rooms(readHouse(t).sources, page(t, "ARCHITECTURE.md")))
+	report(t, Rooms(page(t, "ARCHITECTURE.md")))
 }
 
 // page reads one page of the documents.
@@ -140,3 +144,31 @@ func page(t *testing.T, name string) string {
 	}
 	return string(text)
 }
+
+// housePages indexes the documents.
+func housePages(t *testing.T) *Pages {
+	t.Helper()
+	return NewPages(readHouse(t).texts, func(name string) bool {
+		_, err := os.Stat(filepath.Join(root, filepath.FromSlash(name)))
+		return err == nil
+	})
+}
+
+func TestReferences(t *testing.T) {
+	m, pages := readHouse(t), housePages(t)
+	for _, s := range m.sources {
+		report(t, References(s, pages))
+	}
+	for _, file := range m.texts {
+		if strings.HasSuffix(file.Path, ".md") {
+			report(t, pages.Links(file))
+		}
+		if strings.HasPrefix(file.Path, "cluster/consensus/testdata/") {
+			report(t, pages.Scenario(file))
+		}
+	}
+}
+
+func TestToolchain(t *testing.T) { report(t, Toolchain(readHouse(t).texts)) }
+
+func TestDecisions(t *testing.T) { report(t, Decisions(readHouse(t).texts)) }

@@ -72,7 +72,12 @@ import "pgregory.net/rapid" // want ` + "`it has no tenancy`" + `
 import "crypto/ed25519" // want ` + "`db may not import crypto/ed25519`" + `
 `,
 		"db/db_test.go": `package db
-import "juno/db/hopper"
+import "juno/db/sql"
+import "juno/internal/vfs"
+`,
+		"remote/remote_test.go": `package remote
+import "juno/server"
+import "juno/cluster/sim" // want ` + "`remote may not import cluster/sim`" + `
 `,
 		"cluster/consensus/raft.go": `package consensus
 import "juno/wal" // want ` + "`cluster/consensus may not import wal`" + `
@@ -103,18 +108,75 @@ import "github.com/dgraph-io/badger/v4" // want ` + "`it has no tenancy`" + `
 	}
 }
 
+// restore puts a table back after a test that changes it.
+func restore[T any](t *testing.T, table *T, changed T) {
+	t.Helper()
+	before := *table
+	*table = changed
+	t.Cleanup(func() { *table = before })
+}
+
+// attic is a house of four rooms.
+func attic(t *testing.T) []*Source {
+	t.Helper()
+	return []*Source{
+		parse(t, "attic/a.go", "package attic\nimport \"juno/hall\"\nimport \"x.org/lamp/v2\"\n"),
+		parse(t, "attic/a_test.go", "package attic\nimport \"juno/cellar\"\n"),
+		parse(t, "attic/b_test.go", "package attic\nimport \"x.org/test\"\n"),
+		parse(t, "hall/a.go", "package hall\n"),
+		parse(t, "cellar/a_test.go", "package cellar\nimport \"juno/attic\"\n"),
+	}
+}
+
 func TestStaleArrowsRule(t *testing.T) {
-	arrows["attic"], arrows["cellar"] = "cellar nowhere", "attic"
-	defer func() { delete(arrows, "attic"); delete(arrows, "cellar") }()
-	got := fmt.Sprint(StaleArrows())
+	restore(t, &pure, []string{"hall"})
+	restore(t, &testArrows, map[string]string{"attic": "cellar"})
+	restore(t, &arrows, map[string]string{"attic": "hall", "hall": "", "cellar": everything})
+	if got := StaleArrows(attic(t)); len(got) > 0 {
+		t.Errorf("got %v, want no fault", got)
+	}
+	pure = []string{"hall", "porch"}
+	testArrows = map[string]string{"attic": "cellar garage hall", "cellar": "attic"}
+	arrows = map[string]string{
+		"attic": "hall nowhere cellar", "hall": "", "cellar": "attic", "garage": everything,
+	}
+	got := fmt.Sprint(StaleArrows(attic(t)))
 	for _, part := range []string{
+		"the line of garage describes no package",
 		"the line of attic names nowhere",
+		"no file of attic imports cellar",
+		"no file of cellar imports attic",
 		"room attic can be reached from itself",
 		"room cellar can be reached from itself",
+		"no test of attic needs an arrow of its own to garage",
+		"no test of attic needs an arrow of its own to hall",
+		"no test of cellar needs an arrow of its own to attic",
+		"pure rooms names porch",
 	} {
 		if !strings.Contains(got, part) {
 			t.Errorf("got %s, want %q in it", got, part)
 		}
+	}
+}
+
+func TestStaleTenanciesRule(t *testing.T) {
+	restore(t, &testModules, []string{"x.org/test"})
+	restore(t, &tenancies, []tenancy{
+		{room: "attic", module: "x.org/lamp"},
+		{room: "attic", module: "x.org/lamp", file: "attic/a.go"},
+		{room: "hall", module: "crypto/lamp"},
+	})
+	if got := StaleTenancies(attic(t)); len(got) > 0 {
+		t.Errorf("got %v, want no fault", got)
+	}
+	testModules = []string{"x.org/lamp"}
+	tenancies = []tenancy{
+		{room: "hall", module: "x.org/lamp"},
+		{room: "attic", module: "x.org/lamp", file: "attic/b.go"},
+		{room: "attic", module: "x.org/lam"},
+	}
+	if got := StaleTenancies(attic(t)); len(got) != 4 {
+		t.Errorf("got %v, want four faults", got)
 	}
 }
 
@@ -284,15 +346,19 @@ func TestModulesRule(t *testing.T) {
 }
 
 func TestRoomsRule(t *testing.T) {
-	sources := []*Source{
-		parse(t, "db/db.go", "package db"), parse(t, "db/two.go", "package db"),
-		parse(t, "ids.go", "package juno"),
-	}
-	for page, want := range map[string]int{
-		"| root | all |\n| `db` | some |": 0, "| root | all |": 1, "| `db/state` | x |": 2, "": 2,
-	} {
-		if got := Rooms(sources, page); len(got) != want {
-			t.Errorf("%q: got %v, want %d faults", page, got, want)
+	restore(t, &testArrows, map[string]string{"db": "wal"})
+	restore(t, &arrows, map[string]string{".": "", "db": ". db/sql", "wal": everything})
+	const fine = "| room | what it is | knows |\n|---|---|---|\n| root | Words. | nothing |\n" +
+		"| `db` | Tables. | root, `db/sql`; its tests `wal` |\n| `wal` | The log. | all |\n"
+	expect(t, fine, Rooms(fine))
+	text := strings.Replace(fine, "Tables. | root, ", "want `knows` | ", 1) +
+		"| `wal` | want `second row of room wal` | all |\n" +
+		"| `attic` | want `row of room attic` | root |\n"
+	expect(t, text, Rooms(text))
+	for _, room := range []string{"root", "`db`", "`wal`"} {
+		text := strings.Replace(fine, "| "+room+" |", "|  |", 1)
+		if got := Rooms(text); len(got) != 1 || !strings.Contains(got[0].What, "has no row") {
+			t.Errorf("without %s: got %v, want one fault", room, got)
 		}
 	}
 }

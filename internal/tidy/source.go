@@ -80,13 +80,14 @@ type TextFile struct {
 // textFileBytesMax keeps tables of measurements and other large data out of the word rules.
 const textFileBytesMax = 1 << 20
 
-// textEndings are the kinds of files that the word rules look at besides Makefile and .ci.
+// textEndings are the kinds of files that the word rules look at besides Makefile, .ci and
+// .devcontainer.
 var textEndings = strings.Fields(
 	".go .md .sh .txt .txtar .sql .hop .toml .conf .mod .html .css .js .yml")
 
 // ReadModule returns every Go file and every text file of the module below root.
-// Directories with a go.mod of their own, hidden directories (.ci excepted), testdata of the
-// fuzzer and build results are left out.
+// Directories with a go.mod of their own, hidden directories (.ci, .devcontainer and .github
+// excepted), testdata of the fuzzer and build results are left out.
 func ReadModule(root string) (sources []*Source, texts []TextFile, err error) {
 	fset := token.NewFileSet()
 	err = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
@@ -131,7 +132,7 @@ func skipDir(file, name string) bool {
 	case base == "bin", strings.HasSuffix(name, "testdata/fuzz"):
 		return true
 	case strings.HasPrefix(base, "."):
-		return base != ".ci"
+		return base != ".ci" && base != ".devcontainer" && base != ".github"
 	}
 	_, err := os.Stat(filepath.Join(file, "go.mod"))
 	return err == nil
@@ -140,7 +141,8 @@ func skipDir(file, name string) bool {
 // isText says whether the word rules look at a file.
 func isText(name string) bool {
 	base := path.Base(name)
-	if base == "Makefile" || base == ".gitignore" || strings.HasPrefix(name, ".ci/") {
+	if base == "Makefile" || base == ".gitignore" || strings.HasPrefix(name, ".ci/") ||
+		strings.HasPrefix(name, ".devcontainer/") {
 		return true
 	}
 	for _, ending := range textEndings {

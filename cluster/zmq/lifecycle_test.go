@@ -11,7 +11,7 @@ import (
 	"juno"
 )
 
-// openFiles counts the descriptors of this process, where the system lists them.
+// openFiles returns the number of open descriptors of this process, if the system lists them.
 func openFiles(t *testing.T) int {
 	all, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -20,8 +20,8 @@ func openFiles(t *testing.T) int {
 	return len(all)
 }
 
-// settles waits until a count is at most a bound: a goroutine that has closed its last channel
-// may still be counted for a moment.
+// settles waits until a count is at most a bound: a goroutine that has ended may still be counted
+// for a moment.
 func settles(t *testing.T, what string, most int, count func() int) {
 	t.Helper()
 	end := time.After(patience)
@@ -36,7 +36,7 @@ func settles(t *testing.T, what string, most int, count func() int) {
 	}
 }
 
-// Closing leaves nothing behind, whatever was going on.
+// Close leaves no descriptor and no goroutine behind, whatever was in progress.
 func TestCloseLeavesNothing(t *testing.T) {
 	life := func(name string) {
 		t.Run(name, func(t *testing.T) {
@@ -63,12 +63,12 @@ func TestCloseLeavesNothing(t *testing.T) {
 			start := time.Now()
 			w.shut(1)
 			if took := time.Since(start); took > 20*time.Second {
-				t.Errorf("closing took %s", took)
+				t.Errorf("close took %s, want at most 20s", took)
 			}
 			c.problem(t, ErrLost)
 		})
 	}
-	life("first") // opens what the runtime keeps
+	life("first") // opens descriptors that the runtime keeps
 	files, goroutines := openFiles(t), runtime.NumGoroutine()
 	for i := range 5 {
 		life(fmt.Sprint("life ", i))
@@ -77,7 +77,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	settles(t, "goroutines", goroutines, runtime.NumGoroutine)
 }
 
-func TestListenSaysWhatIsWrong(t *testing.T) {
+func TestListenErrors(t *testing.T) {
 	w := newWorld(t, 1, nil)
 	taken := w.nodes[1].Address()
 	for _, listen := range []string{
@@ -88,7 +88,7 @@ func TestListenSaysWhatIsWrong(t *testing.T) {
 			Deliver: func(juno.NodeID, []byte) {},
 		})
 		if err == nil {
-			t.Errorf("%s: listens on %s", listen, e.Address())
+			t.Errorf("listen on %s: got address %s, want an error", listen, e.Address())
 			_ = e.Close()
 			continue
 		}
@@ -105,14 +105,14 @@ func TestListenSaysWhatIsWrong(t *testing.T) {
 			Deliver: func(juno.NodeID, []byte) {},
 		})
 		if err != nil {
-			t.Errorf("%s: %v", listen, err)
+			t.Errorf("listen on %s: %v", listen, err)
 			continue
 		}
 		_ = e.Close()
 	}
 }
 
-// A node gets another key: the others hear the new one and not the old one any more.
+// When a node changes its key, the others accept frames under the new key and none under the old.
 func TestPeerChangesItsKey(t *testing.T) {
 	w := newWorld(t, 3, nil)
 	w.connected(1, 2, 3)
@@ -142,7 +142,7 @@ func TestPeerChangesItsKey(t *testing.T) {
 	w.connected(1, 2, 3)
 	refused := w.nodes[1].Refused()
 	if !old.Send(1, LaneVotes, []byte("as before")) {
-		t.Error("refused by its own lane")
+		t.Error("send: refused by the lane of the sender, want accepted")
 	}
 	settles(t, "frames not refused", 0, func() int {
 		return int(refused + 1 - min(refused+1, w.nodes[1].Refused()))
@@ -150,11 +150,11 @@ func TestPeerChangesItsKey(t *testing.T) {
 	w.send(2, 1, LaneVotes, "with the new key")
 	w.await("the frame", func() bool { return len(w.got[1]) > 0 })
 	if got := string(w.arrived(1)[0].frame); got != "with the new key" {
-		t.Errorf("delivered %q", got)
+		t.Errorf("delivered %q, want \"with the new key\"", got)
 	}
 }
 
-// A peer that is taken out is not heard, and is heard again once it is back in.
+// Frames of a removed peer are refused, and accepted again once it is added again.
 func TestPeerLeavesAndReturns(t *testing.T) {
 	w := newWorld(t, 3, nil)
 	w.connected(1, 2, 3)
@@ -163,9 +163,9 @@ func TestPeerLeavesAndReturns(t *testing.T) {
 	}
 	w.problem(1, 3, ErrClosed)
 	if w.nodes[1].Send(3, LaneVotes, []byte("x")) {
-		t.Error("sent to a node that is no peer")
+		t.Error("send to a node that is not a peer: accepted, want refused")
 	}
-	refused := w.nodes[1].Refused() // the first handshakes came before everybody was known
+	refused := w.nodes[1].Refused() // the first handshakes preceded SetPeers
 	w.send(3, 1, LaneVotes, "not heard")
 	settles(t, "frames not refused", 0, func() int {
 		return int(refused + 1 - min(refused+1, w.nodes[1].Refused()))
@@ -178,12 +178,12 @@ func TestPeerLeavesAndReturns(t *testing.T) {
 	w.send(1, 3, LaneVotes, "heard")
 	w.await("both frames", func() bool { return len(w.got[1]) > 0 && len(w.got[3]) > 0 })
 	if got := string(w.arrived(1)[0].frame); got != "heard" {
-		t.Errorf("delivered %q", got)
+		t.Errorf("delivered %q, want \"heard\"", got)
 	}
 }
 
-// While a peer takes nothing, what is urgent waits apart from what is not, lanes fill up and say
-// so, and other peers notice nothing.
+// While a peer receives nothing, its votes queue apart from its entries, full lanes refuse frames,
+// and other peers are not affected.
 func TestSlowPeer(t *testing.T) {
 	release := make(chan struct{})
 	var w *world
@@ -201,7 +201,7 @@ func TestSlowPeer(t *testing.T) {
 	bulk := 0
 	for w.nodes[1].Send(2, LaneEntries, entry) {
 		if bulk++; bulk > 1000 {
-			t.Fatal("1000 MiB were taken for a peer that reads nothing")
+			t.Fatal("peer that receives nothing: accepted 1000 MiB for it")
 		}
 	}
 	for i := range 500 {
@@ -211,7 +211,7 @@ func TestSlowPeer(t *testing.T) {
 	w.await("the frame to another", func() bool { return len(w.got[3]) == 1 })
 	s := w.nodes[1].Status()[0]
 	if s.ID != 2 || !s.Connected || s.Dropped == 0 {
-		t.Errorf("status of a slow peer: %+v", s)
+		t.Errorf("status of a slow peer: got %+v, want connected with dropped frames", s)
 	}
 	close(release)
 	last := "vote 0499"
@@ -225,7 +225,7 @@ func TestSlowPeer(t *testing.T) {
 	})
 	arrived := w.arrived(2) // entries may still follow
 	if n := len(arrived); n > 500+bulk {
-		t.Errorf("%d frames arrived of %d", n, 500+bulk)
+		t.Errorf("delivered %d frames, want at most %d", n, 500+bulk)
 	}
 	ahead := 0
 	for _, d := range arrived {
@@ -236,7 +236,7 @@ func TestSlowPeer(t *testing.T) {
 	t.Logf("%d MiB of entries sent, %d arrived before the last vote", bulk, ahead)
 }
 
-// A peer that accepts connections and says nothing is found out.
+// A peer that accepts connections but never answers is unreachable.
 func TestSilentPeer(t *testing.T) {
 	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")

@@ -8,8 +8,8 @@ import (
 	"juno"
 )
 
-// The public key is computed from the ed25519 public key alone; the standard library computes the
-// same one from the secret.
+// The curve key computed from the ed25519 public key equals the one that the standard library
+// computes from the secret key.
 func TestCurveKeysMatch(t *testing.T) {
 	for n := range 50 {
 		key := testKey(n)
@@ -29,7 +29,7 @@ func TestCurveKeysMatch(t *testing.T) {
 	}
 }
 
-// The seed, and both results, are those of libsodium's own test of the conversion
+// The seed and both results are from libsodium's test of the conversion
 // (test/default/ed25519_convert.c).
 func TestCurveKeysGolden(t *testing.T) {
 	seed, err := hex.DecodeString(
@@ -61,7 +61,7 @@ func TestBadKeysHaveNoCurveKey(t *testing.T) {
 		"no point":        {2},
 	} {
 		if k, err := curvePublic(key); err == nil {
-			t.Errorf("%s: curve key %x", name, k)
+			t.Errorf("%s: got curve key %x, want an error", name, k)
 		}
 	}
 }
