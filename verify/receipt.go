@@ -122,6 +122,15 @@ func (v *receiptVerifier) chain() error {
 	}
 	hash := e.ChainHash(r.Prev)
 	v.report.Pos = juno.Pos{Index: e.Index, Hash: hash}
+	of := v.members.At(e.Index)
+	if e.Term.Epoch() != of.config.Epoch { // rule: receipt-epoch
+		return fmt.Errorf("entry %d is of term %s, and lies in epoch %d", e.Index, e.Term,
+			of.config.Epoch)
+	}
+	next := of.config.Epoch + 1
+	if err := v.members.passes(v.report.Pos, &next); err != nil {
+		return err
+	}
 	if c.Pos.Index == e.Index {
 		if c.Pos.Hash != hash || len(r.Headers) != 0 { // rule: receipt-entry
 			return fmt.Errorf("the certificate is for %s, the entry is at %s, with %d links",
@@ -140,6 +149,9 @@ func (v *receiptVerifier) chain() error {
 			return err
 		}
 		hash, last = h.Chain(hash, at), h
+		if err := v.members.passes(juno.Pos{Index: at, Hash: hash}, &next); err != nil {
+			return err
+		}
 	}
 	if hash != c.PrevHash { // rule: receipt-chain
 		return fmt.Errorf("the chain leads from entry %d to %s at %d, the certificate follows %s",

@@ -57,7 +57,8 @@ type Auditor struct {
 	options Options
 	cluster juno.ClusterID
 	chain   juno.Finding
-	at      juno.Pos // last entry of the chain
+	at      juno.Pos         // last entry of the chain
+	last    juno.EntryHeader // of that entry; zero before the first one
 	valid   *validity
 	proofs  *proofs
 	replay  *replay
@@ -217,8 +218,41 @@ func (a *Auditor) link(e *juno.Chained, link *juno.EntryHeader) {
 		case e.Index >= a.chain.From && a.options.before(e.Index):
 			a.chain.Items++
 		}
+		a.order(e.Index, link)
 	}
-	a.at = e.Pos()
+	a.at, a.last = e.Pos(), *link
+}
+
+// order wants neither term nor time to go back from one entry to the next, and the epoch to change
+// behind a config entry and nowhere else. Nodes append nothing else, so whatever is otherwise was
+// written by somebody else, and be it a quorum of them.
+func (a *Auditor) order(index juno.Index, next *juno.EntryHeader) {
+	last := &a.last
+	if last.Type == 0 {
+		return
+	}
+	if next.Time < last.Time { // rule: chain-time
+		keep(&a.chain, fault{
+			index, "a time from " + last.Time.String() + " on", next.Time.String(),
+			"the entry is older than the one before it",
+		})
+	}
+	if next.Term < last.Term { // rule: chain-term
+		keep(&a.chain, fault{
+			index, "a term from " + last.Term.String() + " on", next.Term.String(),
+			"the entry is of an earlier term than the one before it",
+		})
+	}
+	epoch := last.Term.Epoch()
+	if last.Type == juno.EntryConfig {
+		epoch++
+	}
+	if next.Term.Epoch() != epoch { // rule: chain-epoch
+		keep(&a.chain, fault{
+			index, fmt.Sprintf("a term of epoch %d", epoch), next.Term.String(),
+			"the entry is of another epoch than the one in force",
+		})
+	}
 }
 
 func (a *Auditor) known(p juno.Pos, hash juno.Hash) {

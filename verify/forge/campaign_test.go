@@ -4,9 +4,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"runtime/debug"
 	"sort"
 	"strings"
-	"runtime/debug"
 	"testing"
 )
 
@@ -98,6 +98,8 @@ func TestForger(t *testing.T) {
 		c.forged, c.verified, c.impossible)
 }
 
-var _ = fmt.Sprint
-var _ = sort.Strings
-var _ = strings.Join
+var (
+	_ = fmt.Sprint
+	_ = sort.Strings
+	_ = strings.Join
+)

@@ -53,7 +53,7 @@ func newForger(seed uint64, kind artifact) *forger {
 	w := worldOf(rng.Uint64N(worldsMax - 8))
 	f := &forger{
 		rng: rng, w: w, p: soundPieces(w, kind, rng), owned: make(map[juno.KeyID]bool),
-		made: make(map[juno.KeyID]juno.PrivateKey),
+		made:   make(map[juno.KeyID]juno.PrivateKey),
 		broken: make([]bool, len(w.epochs)), request: 10_000,
 		power: []power{aThief, aThief, aThief, theAdministrators, anOldQuorum, allNodes}[rng.IntN(6)],
 	}
