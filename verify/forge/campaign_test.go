@@ -3,15 +3,15 @@ package forge
 import (
 	"errors"
 	"flag"
-	"fmt"
-	"runtime/debug"
-	"sort"
-	"strings"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
 	"testing"
 )
 
 var (
-	mutationsFlag = flag.Int("mutations", 20_000, "how many forgeries TestForger makes")
+	mutationsFlag = flag.Uint64("mutations", 20_000, "how many forgeries TestForger makes")
 	seedFlag      = flag.Uint64("seed", 0, "make the forgery of this seed only, and tell about it")
 	fromFlag      = flag.Uint64("from", 1, "the first seed")
 )
@@ -32,74 +32,79 @@ func kindOf(seed uint64) artifact {
 // forgeryOf returns the forgery of a seed.
 func forgeryOf(seed uint64) *forger {
 	f := newForger(seed, kindOf(seed))
-	func() {
-		defer func() {
-			if r := recover(); r != nil {
-				fmt.Printf("PANIC seed %d: %v %s\n%s\n", seed, r, f, debug.Stack())
-			}
-		}()
-		f.forge()
-	}()
+	f.forge()
 	return f
 }
 
 // tally counts what became of forgeries.
 type tally struct {
+	mu                           sync.Mutex
 	forged, verified, impossible int
-	why                          map[string]int
+	found                        int
 }
 
-// try makes the forgery of a seed, shows it to the verifier, and returns what is false in what is
-// called proven.
-func (c *tally) try(seed uint64, scratch string) (f *forger, out *outcome, false string, err error) {
-	f = forgeryOf(seed)
-	out, err = f.p.judge(f.options, scratch)
-	if errors.Is(err, errInput) {
-		c.impossible++
-		return f, nil, "", nil
+// foundMax is how many falsehoods are reported: they tend to be one.
+const foundMax = 20
+
+// try makes the forgery of a seed, shows it to the verifier, and fails the test if anything false
+// is called proven.
+func (c *tally) try(t *testing.T, seed uint64, scratch string) {
+	f := forgeryOf(seed)
+	out, err := f.p.judge(f.options, scratch)
+	lie := ""
+	if err == nil {
+		lie = f.falsehood(out)
 	}
-	if err != nil {
-		return f, nil, "", err
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case errors.Is(err, errInput):
+		c.impossible++
+		return
+	case err != nil:
+		t.Errorf("seed %d: %v", seed, err)
+	case lie != "":
+		t.Errorf("seed %d: %s\n\t%s\n\tFALSE: %s", seed, out, f, lie)
+		c.found++
 	}
 	c.forged++
-	if out.verified {
+	if out != nil && out.verified {
 		c.verified++
 	}
-	return f, out, f.falsehood(out), nil
+	if *seedFlag != 0 {
+		t.Logf("%s\n\t%s", f, out)
+	}
 }
 
-// TestForger shows that nothing false is ever called proven.
+// TestForger shows that nothing false is ever called proven. A seed that fails becomes a case of
+// TestNamed.
 func TestForger(t *testing.T) {
+	c := &tally{}
 	scratch := scratchDir(t)
-	c := tally{why: make(map[string]int)}
 	if *seedFlag != 0 {
-		f, out, lie, err := c.try(*seedFlag, scratch)
-		t.Logf("%s\n%v\n%v", f, out, err)
-		if lie != "" {
-			t.Errorf("FALSE: %s", lie)
-		}
+		c.try(t, *seedFlag, scratch)
 		return
 	}
-	found := 0
-	for seed := *fromFlag; seed < *fromFlag+uint64(*mutationsFlag); seed++ {
-		f, out, lie, err := c.try(seed, scratch)
-		if err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
-		if lie == "" {
-			continue
-		}
-		t.Errorf("seed %d: %s\n\t%s\n\tFALSE: %s", seed, out, f, lie)
-		if found++; found > 40 {
-			break
-		}
+	workers := uint64(runtime.GOMAXPROCS(0))
+	var group sync.WaitGroup
+	for n := range workers {
+		own := filepath.Join(scratch, strconv.Itoa(int(n)))
+		group.Go(func() {
+			for i := n; i < *mutationsFlag && c.goesOn(); i += workers {
+				c.try(t, *fromFlag+i, own)
+			}
+		})
 	}
+	group.Wait()
 	t.Logf("%d forgeries, %d of them verified because nothing in them is false, %d impossible",
 		c.forged, c.verified, c.impossible)
+	if *mutationsFlag > 1000 && (c.verified == 0 || c.forged < int(*mutationsFlag)*9/10) {
+		t.Errorf("the forger makes too little that can be judged")
+	}
 }
 
-var (
-	_ = fmt.Sprint
-	_ = sort.Strings
-	_ = strings.Join
-)
+func (c *tally) goesOn() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.found < foundMax
+}

@@ -27,6 +27,15 @@ func (p *pieces) directory(scratch string) (map[string][]byte, error) {
 	if err := p.log(files); err != nil {
 		return nil, err
 	}
+	// Of two for the same entry only the last has its name.
+	for i := len(p.snaps) - 1; i >= 0; i-- {
+		at := p.snaps[i].manifest.Pos.Index
+		if slices.ContainsFunc(p.snaps[i+1:], func(s *snap) bool {
+			return s.manifest.Pos.Index == at
+		}) {
+			p.snaps = slices.Delete(p.snaps, i, i+1)
+		}
+	}
 	for _, s := range p.snaps {
 		if err := s.materialize(scratch); err != nil {
 			return nil, err

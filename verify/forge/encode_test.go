@@ -122,11 +122,11 @@ func appendFrame(b []byte, f frame) []byte {
 }
 
 // appendZstd appends a zstd stream of blocks that are not compressed (RFC 8878 §3.1.1): magic
-// number, a header without options and with a window of 1 MiB, and for each block its length, its
+// number, a header without options and with a window of 128 KiB, and for each block its length, its
 // type 0 and whether it is the last, in three bytes, little-endian.
 func appendZstd(b, contents []byte) []byte {
 	const blockBytesMax = 128 << 10
-	b = append(b, 0x28, 0xb5, 0x2f, 0xfd, 0x00, 10<<3)
+	b = append(b, 0x28, 0xb5, 0x2f, 0xfd, 0x00, 7<<3)
 	for {
 		n := min(len(contents), blockBytesMax)
 		head := uint32(n) << 3

@@ -35,6 +35,7 @@ func (p power) String() string {
 // forger forges one piece of evidence.
 type forger struct {
 	rng     *rand.Rand
+	worlds  uint64 // the seed of the first world that it may draw
 	w       *world
 	p       *pieces
 	power   power
@@ -47,12 +48,21 @@ type forger struct {
 	notes   []string       // what it did
 }
 
+const (
+	worldsEach    = 40   // so many worlds are drawn from,
+	forgeriesEach = 5000 // for so many forgeries; then from others
+)
+
+// otherWorld draws a world, which may be the same one.
+func (f *forger) otherWorld() *world { return worldOf(f.worlds + f.rng.Uint64N(worldsEach)) }
+
 // newForger draws a world, a power, a piece of evidence and what the verifier is asked.
 func newForger(seed uint64, kind artifact) *forger {
 	rng := rand.New(rand.NewPCG(seed, 0xf0))
-	w := worldOf(rng.Uint64N(worldsMax - 8))
+	first := seed / forgeriesEach * worldsEach
+	w := worldOf(first + rng.Uint64N(worldsEach))
 	f := &forger{
-		rng: rng, w: w, p: soundPieces(w, kind, rng), owned: make(map[juno.KeyID]bool),
+		rng: rng, worlds: first, w: w, p: soundPieces(w, kind, rng), owned: make(map[juno.KeyID]bool),
 		made:   make(map[juno.KeyID]juno.PrivateKey),
 		broken: make([]bool, len(w.epochs)), request: 10_000,
 		power: []power{aThief, aThief, aThief, theAdministrators, anOldQuorum, allNodes}[rng.IntN(6)],

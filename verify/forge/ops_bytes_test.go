@@ -111,7 +111,7 @@ func mixFiles(f *forger) bool {
 	if !f.tears() {
 		return false
 	}
-	other := worldOf(f.rng.Uint64N(worldsMax - 8))
+	other := f.otherWorld()
 	what := f.rng.IntN(3)
 	f.note("of world %d: %d", other.seed, what)
 	f.p.onFiles = func(files map[string][]byte) {

@@ -217,7 +217,7 @@ func swapCertificate(f *forger) bool {
 	at := f.someCertificate()
 	w := f.w
 	if f.chance(30) {
-		w = worldOf(f.rng.Uint64N(worldsMax - 8))
+		w = f.otherWorld()
 	}
 	if at == nil {
 		return false

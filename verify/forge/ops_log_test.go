@@ -403,7 +403,7 @@ func hollow(f *forger) bool {
 // splice goes on with the entries of another ledger.
 func splice(f *forger) bool {
 	at, ok := f.somewhere()
-	other := worldOf(f.rng.Uint64N(worldsMax - 8))
+	other := f.otherWorld()
 	if !ok || other == f.w || other.committed <= at {
 		return false
 	}

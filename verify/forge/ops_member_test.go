@@ -388,7 +388,7 @@ func relocateEnd(f *forger) bool {
 // foreignEnd takes an end of an epoch from another ledger.
 func foreignEnd(f *forger) bool {
 	e := f.someEnd()
-	other := worldOf(f.rng.Uint64N(worldsMax - 8))
+	other := f.otherWorld()
 	if e == nil || len(other.ends) == 0 {
 		return false
 	}

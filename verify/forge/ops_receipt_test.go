@@ -65,11 +65,15 @@ func (f *forger) answers(n int) {
 				return
 			}
 			a = r.Answers[0]
-		case 2:
-			a.Sign(f.anyKey(cfg), f.w.cluster)
-		case 3:
-			a.Sign(f.anyKey(cfg), f.w.cluster)
-			a.Key = m.Public.ID()
+		case 2, 3:
+			k := f.anyKey(cfg)
+			if k.Public() == m.Public { // it is stolen, but f+1 liars are more than is promised
+				k = f.outsider(i)
+			}
+			a.Sign(k, f.w.cluster)
+			if how == 3 {
+				a.Key = m.Public.ID()
+			}
 		case 4:
 			a.Node = juno.NodeID(900 + i)
 			k := f.outsider(i)
@@ -381,7 +385,7 @@ func changeGenesis(f *forger) bool {
 	case 0:
 		g.Nonce[0] ^= 1
 	case 1:
-		*g = *copyGenesis(worldOf(f.rng.Uint64N(worldsMax - 8)).genesis)
+		*g = *copyGenesis(f.otherWorld().genesis)
 	default:
 		for i := range g.Config.Voters {
 			g.Config.Voters[i].Public = f.outsider(40 + i).Public()

@@ -314,9 +314,12 @@ func changeManifest(f *forger) bool {
 
 // swapState puts the true state of another entry into a snapshot.
 func swapState(f *forger) bool {
-	s := f.someState()
-	at := pick(f, f.w.snapshotIndexes()...)
-	if s == nil || at == s.manifest.Pos.Index {
+	s, all := f.someState(), f.w.snapshotIndexes()
+	if s == nil || len(all) == 0 {
+		return false
+	}
+	at := pick(f, all...)
+	if at == s.manifest.Pos.Index {
 		return false
 	}
 	f.note("%d at %d", at, s.manifest.Pos.Index)

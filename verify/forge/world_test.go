@@ -64,7 +64,7 @@ type branch struct {
 }
 
 const (
-	worldsMax   = 48 // how many worlds are kept
+	worldsMax   = 100 // how many worlds are kept
 	entriesMin  = 20
 	entriesMore = 60
 )
