@@ -204,20 +204,6 @@ func (m *Memberships) inForce(epoch uint32, at juno.Pos) (*ProvenMembership, err
 	return of, nil
 }
 
-// passes wants a chain to go through the entries that are proven to have ended epochs. It is asked
-// about one position of the chain after the other; next is the epoch whose beginning is ahead.
-func (m *Memberships) passes(at juno.Pos, next *uint32) error {
-	of := m.Of(*next)
-	if of == nil || at.Index < of.begin.Index {
-		return nil
-	}
-	if at != of.begin { // rule: through-epoch-end
-		return fmt.Errorf("the chain goes through %s, epoch %d ended at %s", at, *next-1, of.begin)
-	}
-	*next++
-	return nil
-}
-
 // ErrNoMembership: evidence is of an epoch whose membership is not proven.
 var ErrNoMembership = errors.New("no proven membership")
 

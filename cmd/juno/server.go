@@ -88,7 +88,7 @@ type news struct {
 
 func newsOf(s *cluster.Status) news {
 	return news{
-		role: s.Role, term: s.Term, leader: s.Leader, convinced: s.Convinced,
+		role: s.Role, term: s.Term, leader: s.Leader, convinced: s.TermKnown,
 		reachable: s.Reachable, halted: s.Halted, observing: s.Observing,
 		quarantine: s.Quarantine,
 	}
@@ -115,7 +115,7 @@ func tellChange(log *journal, s *cluster.Status, before news) {
 	switch {
 	case s.Role == consensus.Leader && before.role != consensus.Leader:
 		log.line("%s leads term %s", s.ID, s.Term)
-	case s.Role != before.role || s.Convinced && s.Leader != before.leader:
+	case s.Role != before.role || s.TermKnown && s.Leader != before.leader:
 		log.line("%s is %s in term %s; leader: %s", s.ID, s.Role, s.Term, s.Leader)
 	}
 	if s.Reachable != before.reachable {

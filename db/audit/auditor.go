@@ -58,7 +58,7 @@ type Auditor struct {
 	cluster juno.ClusterID
 	chain   juno.Finding
 	at      juno.Pos         // last entry of the chain
-	last    juno.EntryHeader // of that entry; zero before the first one
+	before  juno.EntryHeader // the same without its payload
 	valid   *validity
 	proofs  *proofs
 	replay  *replay
@@ -215,44 +215,22 @@ func (a *Auditor) link(e *juno.Chained, link *juno.EntryHeader) {
 			})
 		case hash != e.Hash:
 			keep(&a.chain, fault{e.Index, e.Hash.String(), hash.String(), detailHash})
+		case a.before.Type.Valid() && a.outOfOrder(*link, e.Index):
 		case e.Index >= a.chain.From && a.options.before(e.Index):
 			a.chain.Items++
 		}
-		a.order(e.Index, link)
 	}
-	a.at, a.last = e.Pos(), *link
+	a.at, a.before = e.Pos(), *link
 }
 
-// order wants neither term nor time to go back from one entry to the next, and the epoch to change
-// behind a config entry and nowhere else. Nodes append nothing else, so whatever is otherwise was
-// written by somebody else, and be it a quorum of them.
-func (a *Auditor) order(index juno.Index, next *juno.EntryHeader) {
-	last := &a.last
-	if last.Type == 0 {
-		return
+// outOfOrder notes an entry whose term or time goes back, or whose epoch has not begun.
+func (a *Auditor) outOfOrder(header juno.EntryHeader, index juno.Index) bool {
+	err := verify.CheckOrder(a.before, header, index)
+	if err != nil { // rule: chain-order
+		keep(&a.chain, fault{index, "an entry that may follow the one before", "another", err.Error()})
+		return true
 	}
-	if next.Time < last.Time { // rule: chain-time
-		keep(&a.chain, fault{
-			index, "a time from " + last.Time.String() + " on", next.Time.String(),
-			"the entry is older than the one before it",
-		})
-	}
-	if next.Term < last.Term { // rule: chain-term
-		keep(&a.chain, fault{
-			index, "a term from " + last.Term.String() + " on", next.Term.String(),
-			"the entry is of an earlier term than the one before it",
-		})
-	}
-	epoch := last.Term.Epoch()
-	if last.Type == juno.EntryConfig {
-		epoch++
-	}
-	if next.Term.Epoch() != epoch { // rule: chain-epoch
-		keep(&a.chain, fault{
-			index, fmt.Sprintf("a term of epoch %d", epoch), next.Term.String(),
-			"the entry is of another epoch than the one in force",
-		})
-	}
+	return false
 }
 
 func (a *Auditor) known(p juno.Pos, hash juno.Hash) {

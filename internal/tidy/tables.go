@@ -17,6 +17,7 @@ var arrows = map[string]string{
 	"internal/vfs":      "",
 	"internal/tidy":     "",
 	"internal/ports":    "",
+	"internal/mutate":   "",
 	"wal":               ". internal/vfs",
 	"snapshot":          ". internal/vfs",
 	"db/state":          ".",

@@ -6,15 +6,15 @@ import (
 	"juno"
 )
 
-// judge is the Validator that the core sees: it lets nothing through whose client signature was
-// not verified on this node. What admission or the checker verified is known by its hash; only
-// what they could not, or what was too long ago, is verified here, one by one.
-type judge struct {
+// signatureValidator is the Validator that the core sees: it lets nothing through whose client
+// signature was not verified on this node. What admission or the checker verified is known by its
+// hash; only what they could not, or what was too long ago, is verified here, one by one.
+type signatureValidator struct {
 	Validator
 	node    *Node
 	message []byte
-	// own are the payloads that the pool gave to the core: admission has verified them.
-	own map[*byte]struct{}
+	// admitted are the payloads that the pool gave to the core: admission has verified them.
+	admitted map[*byte]struct{}
 }
 
 // clientEnvelope returns the statement by which a client signed an entry, and false for entries
@@ -39,19 +39,19 @@ func clientEnvelope(e *juno.Entry) (juno.Envelope, bool) {
 }
 
 // Append implements consensus.Validator.
-func (j *judge) Append(e *juno.Entry) error {
-	if err := j.verify(e); err != nil {
+func (j *signatureValidator) Append(e *juno.Entry) error {
+	if err := j.verifyClient(e); err != nil {
 		return err
 	}
 	return j.Validator.Append(e)
 }
 
-func (j *judge) verify(e *juno.Entry) error {
+func (j *signatureValidator) verifyClient(e *juno.Entry) error {
 	if e.Type != juno.EntryCommand && e.Type != juno.EntryBatchHead {
 		return nil
 	}
 	if len(e.Payload) > 0 {
-		if _, ok := j.own[&e.Payload[0]]; ok {
+		if _, ok := j.admitted[&e.Payload[0]]; ok {
 			return nil
 		}
 	}
