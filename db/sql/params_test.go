@@ -269,9 +269,12 @@ func TestPlansOfKinds(t *testing.T) {
 		value juno.Value
 		want  string
 	}{
-		{juno.IntegerValue(7), "14|integer\n"}, {juno.IntegerValue(8), "16|integer\n"},
-		{juno.TextValue("7"), "=14|text\n"}, {juno.AmountValue(juno.NewAmount(7)), "=14|text\n"},
-		{juno.FloatValue(7), "~14|real\n"}, {juno.BooleanValue(true), "2|integer\n"},
+		{juno.IntegerValue(7), "14|integer\n"},
+		{juno.IntegerValue(8), "16|integer\n"},
+		{juno.TextValue("7"), "=14|text\n"},
+		{juno.AmountValue(juno.NewAmount(7)), "=14|text\n"},
+		{juno.FloatValue(7), "~14|real\n"},
+		{juno.BooleanValue(true), "2|integer\n"},
 		{juno.Value{}, "NULL|null\n"},
 	}
 	var wait sync.WaitGroup

@@ -44,16 +44,6 @@ func (s *snap) set(key, value []byte) {
 	s.file = nil
 }
 
-// value returns an element of a state.
-func (s *snap) value(key []byte) []byte {
-	for _, e := range s.elements {
-		if slices.Equal(e.Key, key) {
-			return e.Value
-		}
-	}
-	return nil
-}
-
 // enrich gives the forger something in a state, and names the new state in the manifest.
 func (f *forger) enrich(s *snap) {
 	at := s.manifest.Pos.Index
@@ -100,10 +90,7 @@ func (f *forger) enrich(s *snap) {
 func (f *forger) signState(s *snap) {
 	e := f.w.epochAt(min(max(s.manifest.Pos.Index, 1), f.w.last()))
 	s.key, s.manifest.Node = f.outsider(12), juno.NodeID(950)
-	var candidates []juno.Member
-	for _, m := range slices.Concat(e.config.Voters, e.config.Observers) {
-		candidates = append(candidates, m)
-	}
+	candidates := slices.Concat(e.config.Voters, e.config.Observers)
 	for _, o := range f.w.epochs {
 		candidates = append(candidates, o.config.Observers...)
 		candidates = append(candidates, o.config.Voters...)

@@ -22,7 +22,6 @@ type builder struct {
 	term     juno.Term
 	time     juno.Millis
 	head     juno.Index // of the batch whose commands come now, or 0
-	batchEnd juno.Index
 	requests map[string]juno.RequestID
 	rotated  map[string]int // generation of each client's key
 	known    map[string]bool
