@@ -63,7 +63,7 @@ func TestFilesOfANewerVersion(t *testing.T) {
 			}
 			return all[0].Err
 		}, "version 2, this program knows 1"},
-		{carrier, "juno carrier 2", "juno carrier 2", func() error {
+		{carrier, "juno carrier 2", "juno carrier 3", func() error {
 			_, err := files.Export(ctx, carrier, files.Options{})
 			return err
 		}, "not a Juno carrier: it begins with"},
