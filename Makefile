@@ -24,7 +24,7 @@ ROUNDS ?= 20
 
 # The rooms with goroutines in them; the pure rooms may have none (internal/tidy), and the
 # simulator is one goroutine by design.
-RACE = $(wildcard cluster cluster/wire cluster/zmq cluster/rpc cluster/client remote wal db db/sql \
+RACE = $(wildcard cluster cluster/wire cluster/zmq cluster/rpc client remote wal db db/sql \
 	snapshot shell)
 
 .PHONY: help build demo test check fmt fmt-check vet lint race fuzz peers sim chaos bench \

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"juno/cluster/client"
+	"juno/client"
 )
 
 var (

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"juno"
-	"juno/cluster/client"
+	"juno/client"
 )
 
 // nemesis breaks a town, as its dice say. What it does to a process it mends by itself before the

@@ -1,5 +1,5 @@
 // Package remote speaks to the nodes of a cluster over the network, for one client of the ledger:
-// package cluster/client over the transport of package cluster/zmq. Programs that use a ledger
+// package client over the transport of package cluster/zmq. Programs that use a ledger
 // that runs elsewhere begin here:
 //
 //	c, err := remote.Open(ctx, "books", remote.Options{})
@@ -17,7 +17,7 @@
 //
 // # What it does not do
 //
-// It keeps nothing else on disk, and decides nothing: what is believed, package cluster/client
+// It keeps nothing else on disk, and decides nothing: what is believed, package client
 // says.
 package remote
 
@@ -29,7 +29,7 @@ import (
 	"sync"
 
 	"juno"
-	"juno/cluster/client"
+	"juno/client"
 	"juno/cluster/rpc"
 	"juno/cluster/zmq"
 	"juno/db/state"

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"juno"
+	"juno/client"
 	"juno/cluster"
-	"juno/cluster/client"
 	"juno/embedded"
 	"juno/internal/ports"
 	"juno/remote"

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"juno"
-	"juno/cluster/client"
+	"juno/client"
 	"juno/internal/ports"
 	"juno/remote"
 )

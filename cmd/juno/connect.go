@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"juno"
-	"juno/cluster/client"
+	"juno/client"
 	"juno/embedded"
 	"juno/remote"
 	"juno/server"

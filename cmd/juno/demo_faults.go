@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"juno"
-	"juno/cluster/client"
+	"juno/client"
 	"juno/cluster/rpc"
 	"juno/server"
 )

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"juno"
-	"juno/cluster/client"
+	"juno/client"
 	"juno/embedded"
 	"juno/remote"
 )

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"juno"
-	"juno/cluster/client"
+	"juno/client"
 	"juno/shell"
 )
 

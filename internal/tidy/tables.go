@@ -30,13 +30,13 @@ var arrows = map[string]string{
 	"cluster/zmq":       ".",
 	"cluster/wire":      ". cluster cluster/zmq",
 	"cluster/rpc":       ".",
-	"cluster/client":    ". cluster/rpc verify",
+	"client":            ". cluster/rpc verify",
 	"cluster/sim":       ". cluster/consensus db/state wal internal/vfs",
 	"shell":             ".",
 	"embedded": ". cluster cluster/consensus db db/audit db/sql db/state snapshot verify " +
 		"verify/files wal internal/vfs",
 	"server":   ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
-	"remote":   ". cluster/client cluster/rpc cluster/zmq db/state embedded",
+	"remote":   ". client cluster/rpc cluster/zmq db/state embedded",
 	"cmd/juno": everything,
 	"chaos":    everything,
 }
