@@ -47,8 +47,6 @@ type Config struct {
 	Key juno.PrivateKey
 	// Dial connects to nodes.
 	Dial Dial
-	// Detect tells the language of a command's text.
-	Detect func(text string) juno.Language
 	// OnEvidence may be nil. It is told of every misbehaviour that is found, from any goroutine,
 	// and returns at once.
 	OnEvidence func(Evidence)
@@ -68,8 +66,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("the genesis is of ledger %s, want %s", c.Genesis.ID(), c.Cluster)
 	case len(c.Nodes) == 0 && c.Genesis == nil:
 		return errors.New("no node is named to begin with")
-	case c.Dial == nil || c.Detect == nil:
-		return errors.New("a client needs Dial and Detect")
+	case c.Dial == nil:
+		return errors.New("a client needs Dial")
 	}
 	return nil
 }

@@ -40,5 +40,5 @@
 // # What it does not do
 //
 // It keeps no file and opens no socket: the transport is a port. It does not parse commands or
-// SQL; the language of a command is told by Config.Detect.
+// SQL.
 package client

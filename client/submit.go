@@ -65,7 +65,7 @@ func (c *Client) submit(
 	defer cancel()
 	commands := make([]juno.Command, len(texts))
 	for i, t := range texts {
-		commands[i] = juno.Command{Language: c.cfg.Detect(t), Text: t, Request: 1}
+		commands[i] = juno.Command{Language: juno.DetectLanguage(t), Text: t, Request: 1}
 		if err := commands[i].Check(); err != nil {
 			return nil, fmt.Errorf("command %d: %w", i+1, err)
 		}

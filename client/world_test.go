@@ -161,7 +161,6 @@ func (w *world) open(opts ...func(*Config)) *Client {
 	w.t.Helper()
 	cfg := Config{
 		Cluster: w.cluster, Key: clientKey, Dial: w.dial, Session: 1,
-		Detect: func(string) juno.Language { return juno.LanguageAdmin },
 	}
 	for _, m := range w.config.Voters {
 		cfg.Nodes = append(cfg.Nodes, Node{ID: m.ID, Address: m.Address, Key: m.Public})

@@ -9,7 +9,6 @@ import (
 
 	"juno"
 	"juno/cluster"
-	"juno/db/state"
 )
 
 const (
@@ -93,7 +92,7 @@ func (c *Client) submit(
 			return nil, fmt.Errorf("command %d: %d bytes, at most %d", i+1, len(t),
 				juno.CommandTextBytesMax)
 		}
-		commands[i] = juno.Command{Language: state.Detect(t), Text: t}
+		commands[i] = juno.Command{Language: juno.DetectLanguage(t), Text: t}
 	}
 	if progress == nil {
 		progress = func(int, int) {}

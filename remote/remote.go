@@ -32,7 +32,6 @@ import (
 	"juno/client"
 	"juno/cluster/rpc"
 	"juno/cluster/zmq"
-	"juno/db/state"
 	"juno/embedded"
 )
 
@@ -76,8 +75,7 @@ func Open(ctx context.Context, path string, o Options) (*client.Client, error) {
 	g := dir.Genesis
 	cfg := client.Config{
 		Cluster: g.ID(), Genesis: g, Key: key, OnEvidence: o.OnEvidence,
-		Dial:   dialer(g.ID(), key, &o),
-		Detect: func(text string) juno.Language { return state.Detect(text) },
+		Dial: dialer(g.ID(), key, &o),
 	}
 	for id, address := range o.Addresses {
 		cfg.Nodes = append(cfg.Nodes, client.Node{ID: id, Address: address})

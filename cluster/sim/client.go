@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"juno"
-	"juno/db/state"
 )
 
 // Operation is one thing that a client did, and when: what a check of linearizability needs.
@@ -140,7 +139,7 @@ func (c *client) entries(op *Operation) []juno.Entry {
 	}
 	w, key, cluster, text := c.w, c.seal.private, c.w.book.cluster, op.text()
 	command := juno.Command{
-		Key: c.seal.id, Request: c.next, Language: state.Detect(text), Text: text,
+		Key: c.seal.id, Request: c.next, Language: juno.DetectLanguage(text), Text: text,
 	}
 	if w.rng.IntN(8) != 0 {
 		if w.plan.Real {
@@ -153,7 +152,7 @@ func (c *client) entries(op *Operation) []juno.Entry {
 	all := make([]juno.Command, 0, more+1)
 	for range more {
 		transfer := fmt.Sprintf("transfer(left%d->right, %d%%1)", c.number, 1+w.rng.IntN(9))
-		all = append(all, juno.Command{Language: state.Detect(transfer), Text: transfer})
+		all = append(all, juno.Command{Language: juno.DetectLanguage(transfer), Text: transfer})
 	}
 	head, payloads := juno.SignBatch(key, cluster, c.next, append(all, command))
 	c.next += juno.RequestID(more)

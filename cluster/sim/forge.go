@@ -6,7 +6,6 @@ import (
 
 	"juno"
 	"juno/cluster/consensus"
-	"juno/db/state"
 )
 
 // fork is a chain that one of the adversary's nodes leads a term with, and whom it shows it to.
@@ -228,7 +227,7 @@ func (a *adversary) command() []byte {
 	a.fresh++
 	const text = "transfer(evil->worse, 1%1)"
 	c := juno.Command{
-		Key: a.client.id, Request: a.fresh, Language: state.Detect(text), Text: text,
+		Key: a.client.id, Request: a.fresh, Language: juno.DetectLanguage(text), Text: text,
 	}
 	if a.w.plan.Real {
 		c.Sign(a.client.private, a.w.book.cluster)

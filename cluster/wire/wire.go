@@ -127,7 +127,7 @@ func (w *Wire) listen() error {
 func (w *Wire) doubt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if refuse, changed := w.strangers(); !w.doubting && max(refuse, changed) > w.config.Faulty() {
+	if !w.doubting && w.refusals().Any() {
 		w.doubting = true
 		time.AfterFunc(doubtAfter, w.resolve)
 	}
@@ -138,14 +138,14 @@ func (w *Wire) doubt() {
 func (w *Wire) resolve() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	refuse, changed := w.strangers()
-	if max(refuse, changed) <= w.config.Faulty() {
+	r := w.refusals()
+	if !r.Any() {
 		w.doubting, w.tried, w.warned = false, 0, false
 		return
 	}
 	time.AfterFunc(doubtAfter, w.resolve)
 	keys := w.keys()
-	if refuse > w.config.Faulty() {
+	if r.KeyRefused() {
 		at := slices.IndexFunc(keys, func(k juno.PrivateKey) bool {
 			return k.Public() == w.key.Public()
 		})
@@ -157,25 +157,29 @@ func (w *Wire) resolve() {
 			return
 		}
 	}
-	if changed > w.config.Faulty() {
+	if r.MembersChanged() {
 		w.warnOnce("%d members have other keys than in epoch %d, the newest that %s knows: copy "+
 			"the file epochs of another node's directory into its own, and start it again",
-			changed, w.config.Epoch, w.link.ID)
+			r.WrongKey, w.config.Epoch, w.link.ID)
 	} else {
 		w.warnOnce("%d members do not admit key %s of %s: no membership in force names it. If "+
 			"the directory was just made, hand the change in; if another one has taken its place, "+
 			"stop this node; if its key was rotated, start it again, or where "+
-			"keys/node-next.key is lost: juno node recover", refuse, w.key.Public().ID(), w.link.ID)
+			"keys/node-next.key is lost: juno node recover", r.NotAdmitted, w.key.Public().ID(),
+			w.link.ID)
 	}
 }
 
-// strangers returns how many voters do not admit us, and how many have another key than we know.
-// The caller holds w.mu.
-func (w *Wire) strangers() (refuse, changed int) {
-	if w.closed || w.endpoint == nil {
-		return 0, 0
+// refusals counts the voters that do not admit us, or have another key than we know. The caller
+// holds w.mu.
+func (w *Wire) refusals() zmq.Refusals {
+	problems := make(map[juno.NodeID]error)
+	if !w.closed && w.endpoint != nil {
+		for _, p := range w.endpoint.Status() {
+			problems[p.ID] = p.Problem
+		}
 	}
-	return w.count(zmq.ErrNotAdmitted), w.count(zmq.ErrWrongKey)
+	return zmq.CountRefusals(w.config, func(id juno.NodeID) error { return problems[id] })
 }
 
 // reopen makes the endpoint anew, and goes on trying where that fails. The caller holds w.mu.
@@ -196,16 +200,6 @@ func (w *Wire) reopen() {
 			w.reopen()
 		}
 	})
-}
-
-// count returns how many voters there is that problem with. The caller holds w.mu.
-func (w *Wire) count(problem error) (n int) {
-	for _, p := range w.endpoint.Status() {
-		if _, voter := w.config.Voter(p.ID); voter && errors.Is(p.Problem, problem) {
-			n++
-		}
-	}
-	return n
 }
 
 func (w *Wire) warnOnce(format string, args ...any) {

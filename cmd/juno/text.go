@@ -5,7 +5,6 @@ import (
 
 	"juno"
 	"juno/db/sql"
-	"juno/db/state"
 	"juno/shell"
 )
 
@@ -32,7 +31,7 @@ func (languages) Detect(text string) shell.Detection {
 		strings.HasPrefix(text, "/*") {
 		return shell.Detection{}
 	}
-	language := state.Detect(text)
+	language := juno.DetectLanguage(text)
 	program := language == juno.LanguageHopper
 	if program && !strings.HasPrefix(text, "(") && !strings.HasPrefix(text, ";") {
 		return shell.Detection{}
@@ -44,10 +43,10 @@ func notLetter(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z'
 
 // openBrackets counts brackets that are not closed, of a program; other commands are one line.
 func openBrackets(text string) int {
-	if _, program, ok := strings.Cut(text, "##CODE"); ok {
+	if _, program, ok := strings.Cut(text, juno.CodeMark); ok {
 		text = program
 	}
-	if !strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "(") {
+	if !strings.HasPrefix(strings.TrimLeft(text, juno.Blanks), "(") {
 		return 0
 	}
 	open, quoted := 0, false

@@ -56,7 +56,7 @@ func (l *ledger) add(t juno.EntryType, payload []byte) {
 }
 
 func (l *ledger) command(text string) juno.Command {
-	return juno.Command{Language: state.Detect(text), Text: text}
+	return juno.Command{Language: juno.DetectLanguage(text), Text: text}
 }
 
 // single appends a command that is signed by itself.

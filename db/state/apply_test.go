@@ -210,7 +210,7 @@ func TestOperationKinds(t *testing.T) {
 		{"AdjustAccount a -5%1", "a", IssuanceAccount, "redeem"},
 		{"transfer(a->b, 5%1)", "a", "b", "transfer"},
 	} {
-		c := juno.Command{Language: Detect(row.text), Text: row.text}
+		c := juno.Command{Language: juno.DetectLanguage(row.text), Text: row.text}
 		ops := Operations(&c, &juno.Result{Status: juno.StatusOK})
 		if len(ops) != 1 || ops[0].Source != row.source || ops[0].Target != row.target ||
 			ops[0].Kind.String() != row.kind || ops[0].Amount.Sign() < 0 {

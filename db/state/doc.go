@@ -12,10 +12,10 @@
 // A [Prefix] judges entries before they are appended. It depends on the log only and not on the
 // state, so it can run ahead of execution, and can be rolled back when a leader is replaced.
 //
-// A [Statement] is the parsed text of a command. [Detect] returns the language of a text, [Parse]
-// parses it, and [Operations] returns the movements of money that follow from it. With Operations
-// the tables of transfers and postings are derived from the log and the results, without executing
-// anything again.
+// A [Statement] is the parsed text of a command. [juno.DetectLanguage] returns the language of a
+// text, [Parse] parses it, and [Operations] returns the movements of money that follow from it.
+// With Operations the tables of transfers and postings are derived from the log and the results,
+// without executing anything again.
 //
 // # Elements
 //

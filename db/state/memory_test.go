@@ -142,7 +142,7 @@ func (l *ledger) do(key juno.PrivateKey, text string) juno.Result {
 	id := key.Public().ID()
 	l.requests[id]++
 	c := juno.Command{
-		Key: id, Request: l.requests[id], Language: Detect(text), Text: text,
+		Key: id, Request: l.requests[id], Language: juno.DetectLanguage(text), Text: text,
 		Batched: true,
 	} // Apply looks at no signature
 	return l.apply(juno.EntryCommand, c.Payload())

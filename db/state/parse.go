@@ -29,10 +29,10 @@ func Parse(language juno.Language, text string) (Statement, *Refusal) {
 
 // parse is Parse with memory for the route.
 func parse(language juno.Language, text string, accounts []string) (Statement, *Refusal) {
-	if strings.Trim(text, blanks) == "" {
+	if strings.Trim(text, juno.Blanks) == "" {
 		return Statement{}, refuse(juno.CodeSyntax, "empty command")
 	}
-	if found := Detect(text); found != language {
+	if found := juno.DetectLanguage(text); found != language {
 		return Statement{}, refuse(juno.CodeLanguage,
 			"the text is in language %d, the command says %d", found, language)
 	}
@@ -66,9 +66,9 @@ func (st *Statement) checkNames() *Refusal {
 		if err := juno.CheckName(name); err != nil {
 			return refuse(juno.CodeSyntax, "account: %v", err)
 		}
-		if strings.Contains(name, codeMark) {
+		if strings.Contains(name, juno.CodeMark) {
 			return refuse(juno.CodeSyntax, "account name %q: %s is no part of a name",
-				name, codeMark)
+				name, juno.CodeMark)
 		}
 	}
 	return nil
@@ -77,22 +77,22 @@ func (st *Statement) checkNames() *Refusal {
 func (st *Statement) parseAdmin(text string) *Refusal {
 	s := scanner{rest: text}
 	switch verb := s.word(); verb {
-	case verbCreateAccount:
+	case juno.VerbCreateAccount:
 		st.Verb = VerbCreateAccount
 		return st.parseOneName(&s)
-	case verbObserve:
+	case juno.VerbObserve:
 		st.Verb = VerbObserve
 		return st.parseOneName(&s)
-	case verbObserveAll:
+	case juno.VerbObserveAll:
 		st.Verb = VerbObserveAll
 		if !s.end() {
 			return refuse(juno.CodeSyntax, "%s takes nothing behind it, got %.40q", verb, s.rest)
 		}
 		return nil
-	case verbAdjust:
+	case juno.VerbAdjust:
 		st.Verb = VerbAdjust
 		return st.parseAdjust(&s)
-	case verbCreateCurrency:
+	case juno.VerbCreateCurrency:
 		st.Verb = VerbCreateCurrency
 		return st.parseCurrency(&s)
 	default:
@@ -104,7 +104,7 @@ func (st *Statement) parseAdmin(text string) *Refusal {
 // parseOneName reads a name up to the end of the line, as the prototype does, or in quotes.
 func (st *Statement) parseOneName(s *scanner) *Refusal {
 	s.skip()
-	name := strings.TrimRight(s.rest, blanks)
+	name := strings.TrimRight(s.rest, juno.Blanks)
 	if strings.HasPrefix(name, `"`) {
 		quoted, ok := s.quoted()
 		if !ok || !s.end() {
@@ -137,7 +137,7 @@ func (st *Statement) parseAdjust(s *scanner) *Refusal {
 	if !ok {
 		return refuse(juno.CodeSyntax, "AdjustAccount %s %.40s: want an amount: 100%%1, -10%%1 or "+
 			"12.50 USD (a name with blanks stands in quotes)",
-			name, strings.TrimLeft(s.rest, blanks))
+			name, strings.TrimLeft(s.rest, juno.Blanks))
 	}
 	return st.parseAmountEnd(s, n, "")
 }
@@ -176,7 +176,7 @@ func (st *Statement) parseAmountEnd(s *scanner, n number, closing string) *Refus
 	}
 	if (closing != "" && !s.take(closing)) || !s.end() {
 		return refuse(juno.CodeSyntax, "%.40q behind the amount %s: want a currency or none, %q, "+
-			"and nothing more", strings.TrimLeft(s.rest, blanks), n.text(), closing)
+			"and nothing more", strings.TrimLeft(s.rest, juno.Blanks), n.text(), closing)
 	}
 	amount, r := n.amount()
 	st.Amount = amount

@@ -10,13 +10,13 @@ import (
 // #transfer whose arguments are all literals. Every other program is refused, not guessed at.
 func (st *Statement) parseHoplite(text string) *Refusal {
 	program := text
-	if !strings.HasPrefix(strings.TrimLeft(text, blanks), verbTransfer) {
-		if data, rest, found := strings.Cut(text, codeMark); found {
+	if !strings.HasPrefix(strings.TrimLeft(text, juno.Blanks), juno.VerbTransfer) {
+		if data, rest, found := strings.Cut(text, juno.CodeMark); found {
 			st.Memo, program = data, rest
 		}
 	}
 	s := scanner{rest: program}
-	if s.take(verbTransfer) {
+	if s.take(juno.VerbTransfer) {
 		st.Verb = VerbTransfer
 		return st.parseRoute(&s)
 	}
@@ -69,7 +69,7 @@ func (s *scanner) routeName() (string, bool) {
 		case c == '"' || c == '(' || c == ')':
 			return "", false
 		case c == ',' || (c == '-' && strings.HasPrefix(s.rest[i:], routeArrow)):
-			name := strings.TrimRight(s.rest[:i], blanks)
+			name := strings.TrimRight(s.rest[:i], juno.Blanks)
 			s.rest = s.rest[i:]
 			return name, name != ""
 		}

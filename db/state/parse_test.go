@@ -10,43 +10,6 @@ import (
 	"juno"
 )
 
-func TestDetect(t *testing.T) {
-	for _, row := range []struct {
-		text string
-		want juno.Language
-	}{
-		{"CreateAccount a", juno.LanguageAdmin},
-		{"  AdjustAccount a 1%1", juno.LanguageAdmin},
-		{"ObserveAccounts", juno.LanguageAdmin},
-		{"ObserveAccount\ta", juno.LanguageAdmin},
-		{"CreateCurrency USD 2", juno.LanguageAdmin},
-		{"CommandInputQuery 7", juno.LanguageAdmin},
-		{"CreateAccount a##CODEtransfer(a->b, 1%1)", juno.LanguageAdmin},
-		{"CreateAccounts", juno.LanguageHopper},
-		{"createaccount a", juno.LanguageHopper},
-		{"transfer(", juno.LanguageHoplite},
-		{" \ttransfer(a->b, 1%1)", juno.LanguageHoplite},
-		{"data##CODEtransfer(a->b, 1%1)", juno.LanguageHoplite},
-		{"data##CODEanything", juno.LanguageHoplite},
-		{"transfer (a->b, 1%1)", juno.LanguageHopper},
-		{"transfer! (a->b, 1%1)", juno.LanguageHopper},
-		{`(#transfer "a" "b" (% 1 1) "x")`, juno.LanguageHoplite},
-		{`(let ((x ( #+ 1 2))) x)`, juno.LanguageHoplite},
-		{`(transfer! "a" "(#b" "USD" 1)`, juno.LanguageHopper},
-		{`(transfer! "a\"(#b" 1) (#+ 1 2)`, juno.LanguageHoplite},
-		{`(f "a\"" "(#b")`, juno.LanguageHopper},
-		{"; (#transfer\n(f 1)", juno.LanguageHopper},
-		{"; nothing\n(#transfer 1)", juno.LanguageHoplite},
-		{`(f "open`, juno.LanguageHopper},
-		{"SELECT 1", juno.LanguageHopper},
-		{"", juno.LanguageHopper},
-	} {
-		if got := Detect(row.text); got != row.want {
-			t.Errorf("%q is in language %d, want %d", row.text, got, row.want)
-		}
-	}
-}
-
 func TestParse(t *testing.T) {
 	for _, row := range []struct {
 		text string
@@ -97,7 +60,7 @@ func TestParse(t *testing.T) {
 			`memo##CODE(#transfer "a b" "c" (% 1 2) "")`,
 		},
 	} {
-		st, r := Parse(Detect(row.text), row.text)
+		st, r := Parse(juno.DetectLanguage(row.text), row.text)
 		if r != nil {
 			t.Errorf("%q: %v", row.text, r)
 			continue
@@ -105,7 +68,7 @@ func TestParse(t *testing.T) {
 		if got := st.String(); got != row.want {
 			t.Errorf("%q: %q, want %q", row.text, got, row.want)
 		}
-		again, r := Parse(Detect(row.want), row.want)
+		again, r := Parse(juno.DetectLanguage(row.want), row.want)
 		if r != nil || !equalStatements(&again, &st) {
 			t.Errorf("%q: read back %+v, %v, want %+v", row.want, again, r, st)
 		}
@@ -173,7 +136,7 @@ func TestParseRefuses(t *testing.T) {
 		{`(#+ 1 2)`, juno.CodeLanguage},
 		{`(module x always)`, juno.CodeLanguage},
 	} {
-		if st, r := Parse(Detect(row.text), row.text); r == nil || r.Code != row.code {
+		if st, r := Parse(juno.DetectLanguage(row.text), row.text); r == nil || r.Code != row.code {
 			t.Errorf("%.80q: %+v, %v, want %s", row.text, st, r, row.code)
 		}
 	}
@@ -232,7 +195,7 @@ func TestStatementsPrintAndParse(t *testing.T) {
 			st.Accounts = append(st.Accounts, genName(t))
 		}
 		text := st.String()
-		back, r := Parse(Detect(text), text)
+		back, r := Parse(juno.DetectLanguage(text), text)
 		if r != nil || !equalStatements(&back, &st) {
 			t.Fatalf("%q: read back %+v, %v, want %+v", text, back, r, st)
 		}
@@ -248,7 +211,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		st, r := Parse(Detect(text), text)
+		st, r := Parse(juno.DetectLanguage(text), text)
 		if r != nil {
 			if r.Code == "" || r.Message == "" {
 				t.Errorf("%q: refused without a word: %+v", text, r)
@@ -256,7 +219,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		canonical := st.String()
-		again, r := Parse(Detect(canonical), canonical)
+		again, r := Parse(juno.DetectLanguage(canonical), canonical)
 		if r != nil || !equalStatements(&st, &again) {
 			t.Errorf("%q, canonically %q: read back %+v, %v, want %+v",
 				text, canonical, again, r, st)

@@ -87,7 +87,7 @@ func (c *chain) dump(p *Prefix) string {
 
 // signed returns the payload of a command that stands by itself.
 func (c *chain) signed(key juno.PrivateKey, request juno.RequestID, text string) []byte {
-	command := juno.Command{Request: request, Language: Detect(text), Text: text}
+	command := juno.Command{Request: request, Language: juno.DetectLanguage(text), Text: text}
 	command.Sign(key, c.genesis.ID())
 	return command.Payload()
 }
@@ -96,7 +96,7 @@ func (c *chain) signed(key juno.PrivateKey, request juno.RequestID, text string)
 func (c *chain) batch(key juno.PrivateKey, first juno.RequestID, texts ...string) [][]byte {
 	commands := make([]juno.Command, len(texts))
 	for i, text := range texts {
-		commands[i] = juno.Command{Language: Detect(text), Text: text}
+		commands[i] = juno.Command{Language: juno.DetectLanguage(text), Text: text}
 	}
 	head, payloads := juno.SignBatch(key, c.genesis.ID(), first, commands)
 	return append([][]byte{head.Payload()}, payloads...)

@@ -105,7 +105,7 @@ func (l *ledger) checkOps(text string, result *juno.Result, before memory) {
 	if !maps.EqualFunc(got, want, juno.Amount.Equal) {
 		l.t.Errorf("%s: balances changed by %v, movements by %v", text, got, want)
 	}
-	c := juno.Command{Language: Detect(text), Text: text}
+	c := juno.Command{Language: juno.DetectLanguage(text), Text: text}
 	if ops := Operations(&c, result); !slices.EqualFunc(ops, l.fx.Ops, equalOps) {
 		l.t.Errorf("%s: operations %+v, movements %+v", text, ops, l.fx.Ops)
 	}
@@ -162,7 +162,7 @@ func TestReplays(t *testing.T) {
 			text := genCommand(rt)
 			c := juno.Command{
 				Key: keyOperator.Public().ID(), Request: juno.RequestID(i + 1),
-				Language: Detect(text), Text: text, Batched: true,
+				Language: juno.DetectLanguage(text), Text: text, Batched: true,
 			}
 			payloads = append(payloads, c.Payload())
 			a := first.apply(juno.EntryCommand, c.Payload())

@@ -42,8 +42,12 @@ func (s *scanner) end() bool {
 // word takes what comes next up to a blank; it may be empty.
 func (s *scanner) word() string {
 	s.skip()
-	w := firstWord(s.rest)
-	s.rest = s.rest[len(w):]
+	end := strings.IndexAny(s.rest, juno.Blanks)
+	if end < 0 {
+		end = len(s.rest)
+	}
+	w := s.rest[:end]
+	s.rest = s.rest[end:]
 	return w
 }
 

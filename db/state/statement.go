@@ -21,8 +21,8 @@ const (
 )
 
 var verbNames = [...]string{
-	verbCreateAccount, verbCreateCurrency, verbAdjust, verbObserve,
-	verbObserveAll, "transfer", "#transfer",
+	juno.VerbCreateAccount, juno.VerbCreateCurrency, juno.VerbAdjust, juno.VerbObserve,
+	juno.VerbObserveAll, "transfer", "#transfer",
 }
 
 // String returns the verb as it is written.
@@ -49,11 +49,11 @@ func (st *Statement) String() string {
 	var b strings.Builder
 	if st.Memo != "" {
 		b.WriteString(st.Memo)
-		b.WriteString(codeMark)
+		b.WriteString(juno.CodeMark)
 	}
 	switch st.Verb {
 	case VerbTransfer:
-		b.WriteString(verbTransfer)
+		b.WriteString(juno.VerbTransfer)
 		for i, name := range st.Accounts {
 			if i > 0 {
 				b.WriteString(routeArrow)

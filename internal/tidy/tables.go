@@ -36,7 +36,7 @@ var arrows = map[string]string{
 	"embedded": ". cluster cluster/consensus db db/audit db/sql db/state snapshot verify " +
 		"verify/files wal internal/vfs",
 	"server":   ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
-	"remote":   ". client cluster/rpc cluster/zmq db/state embedded",
+	"remote":   ". client cluster/rpc cluster/zmq embedded",
 	"cmd/juno": everything,
 	"chaos":    everything,
 }
