@@ -27,6 +27,9 @@ ROUNDS ?= 20
 RACE = $(wildcard cluster cluster/wire cluster/zmq cluster/rpc client remote wal db db/sql \
 	snapshot shell)
 
+# The rooms whose tests break the rules of the protocol, one at a time (internal/mutate).
+MUTATED = ./cluster/consensus ./cluster/sim
+
 .PHONY: help build demo test check fmt fmt-check vet lint race fuzz peers sim chaos bench \
 	bench-cluster clean setup setup-cc
 
@@ -42,6 +45,7 @@ demo: build ## run a cluster of four: load, kill, restart, audit, verify; ends i
 
 test: setup ## run every test
 	go test ./...
+	go run ./internal/mutate test -run 'TestMutants$$' $(MUTATED)
 
 check: fmt-check vet lint test race fuzz peers ## everything CI runs, about ten minutes on two cores
 
@@ -56,9 +60,11 @@ fmt-check: setup
 
 vet: setup
 	go vet ./...
+	go run ./internal/mutate vet $(MUTATED)
 
 lint: setup
 	go tool staticcheck ./...
+	go tool staticcheck -tags mutant $(MUTATED)
 
 race: setup-cc ## run the tests of the concurrent rooms under the race detector
 	$(if $(RACE),go test -race $(addprefix ./,$(RACE)))
@@ -71,7 +77,8 @@ peers: setup
 	go -C bench test ./...
 
 sim: setup ## run SEEDS seeds of the simulator (make sim SEEDS=10000)
-	go test -count=1 -timeout 0 -v -run 'TestCampaign$$' ./cluster/sim -seeds $(SEEDS)
+	go run ./internal/mutate test -count=1 -timeout 0 -v -run 'TestCampaign$$' ./cluster/sim \
+		-seeds $(SEEDS)
 
 chaos: setup ## break clusters of processes for ROUNDS rounds (make chaos ROUNDS=100)
 	go test -count=1 -timeout 0 -v -run 'TestChaos$$' ./chaos -rounds $(ROUNDS)

@@ -148,7 +148,7 @@ func corruptions(s *scene) map[string]func(*QuorumCertificate) {
 			c.Votes[0] = SignVote(nodeKey(1), Hash{1}, c.Votes[0].Vote)
 		},
 		"vote: under another kind": func(c *QuorumCertificate) {
-			e := Seal(nodeKey(1), s.cluster, KindWish, c.Votes[0].Body())
+			e := Seal(nodeKey(1), s.cluster, KindTermChange, c.Votes[0].Body())
 			c.Votes[0].Signature = e.Signature
 		},
 		"vote: signature":  func(c *QuorumCertificate) { c.Votes[0].Signature[40] ^= 1 },

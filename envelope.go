@@ -10,8 +10,8 @@ const (
 	KindBatch    Kind = 2  // a client's BatchHead over many commands
 	KindVote     Kind = 3  // a node's Vote (AER)
 	KindAppend   Kind = 4  // a leader's AppendEntries header (AE)
-	KindWish     Kind = 5  // a node's wish for a term (RV)
-	KindState    Kind = 6  // a node's signed state for a new term (RVR)
+	KindTermChange     Kind = 5  // a node's wish for a term (RV)
+	KindNewTerm    Kind = 6  // a node's signed state for a new term (RVR)
 	KindResult   Kind = 7  // a node's signed result of a command (CMDR)
 	KindSnapshot Kind = 8  // a node's snapshot manifest or checkpoint (CKPT)
 	KindConfig   Kind = 9  // an administrator's approval of a membership

@@ -230,7 +230,7 @@ func (a *applier) replay(j job) {
 	outcomes := make([]juno.Outcome, len(commands))
 	missing := -1
 	for i := range commands {
-		if j.at[i] == nowhere {
+		if j.at[i] == notInLog {
 			missing = i
 			continue
 		}

@@ -33,7 +33,7 @@ type checker struct {
 // arrives meanwhile is bounded by the inbox.
 const stepsAhead = 256
 
-func (c *checker) give(in incoming) {
+func (c *checker) pass(in incoming) {
 	select {
 	case c.out <- in:
 	case <-c.stop:
@@ -67,13 +67,13 @@ func (c *checker) checkAll(v *verifier, all []arrival) {
 	for _, a := range all {
 		m, err := consensus.Decode(a.frame[1:])
 		if err != nil {
-			c.give(incoming{from: a.from, refused: err})
+			c.pass(incoming{from: a.from, refused: err})
 			continue
 		}
-		if vote, ok := m.(*consensus.Vote); ok && c.node.tellsNothing(a.from, vote) {
+		if vote, ok := m.(*consensus.Vote); ok && c.node.addsNothing(a.from, vote) {
 			continue
 		}
-		var g gather
+		var g collector
 		checked, _ := consensus.Check(m, &g) // it believes everything, see below
 		checks, err = v.prepare(checks, g.all, len(pending))
 		pending = append(pending, pendingCheck{a.from, checked, err})
@@ -84,7 +84,7 @@ func (c *checker) checkAll(v *verifier, all []arrival) {
 		}
 	}
 	for _, p := range pending {
-		c.give(incoming{
+		c.pass(incoming{
 			from: p.from, message: p.message, refused: p.refused,
 			behind: errors.Is(p.refused, consensus.ErrUnknownEpoch),
 		})
@@ -120,7 +120,7 @@ func (c *checker) takeBulk(v *verifier, a arrival) {
 	case frameProposals:
 		all, err := parseProposals(a.frame)
 		if err != nil {
-			c.give(incoming{from: a.from, refused: err})
+			c.pass(incoming{from: a.from, refused: err})
 			return
 		}
 		c.node.takeForwarded(a.from, all)
@@ -139,12 +139,12 @@ func (c *checker) takeBulk(v *verifier, a arrival) {
 func (c *checker) checkEntries(v *verifier, a arrival) {
 	m, err := consensus.Decode(a.frame[1:])
 	if err != nil {
-		c.give(incoming{from: a.from, refused: err})
+		c.pass(incoming{from: a.from, refused: err})
 		return
 	}
 	checked, err := consensus.Check(m, v)
 	if err != nil {
-		c.give(incoming{
+		c.pass(incoming{
 			from: a.from, refused: err, behind: errors.Is(err, consensus.ErrUnknownEpoch),
 		})
 		return
@@ -155,7 +155,7 @@ func (c *checker) checkEntries(v *verifier, a arrival) {
 	case *consensus.SyncReply:
 		c.verifyClients(m.Entries)
 	}
-	c.give(incoming{from: a.from, message: checked})
+	c.pass(incoming{from: a.from, message: checked})
 }
 
 // clientChunkMin is how many signatures are worth a goroutine of their own: a batch of that size

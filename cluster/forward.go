@@ -24,25 +24,25 @@ const (
 // Receive takes a frame from another member; the transport calls it, from any goroutine.
 func (n *Node) Receive(from juno.NodeID, frame []byte) { n.inbox.put(from, frame) }
 
-// forwardFresh hands proposals of our clients to the leader at once, the new ones, and all of them
+// forwardNew hands proposals of our clients to the leader at once, the new ones, and all of them
 // when there is another leader.
-func (n *Node) forwardFresh() {
+func (n *Node) forwardNew() {
 	leader := juno.NodeID(0)
-	if s := n.status.Load(); s.Convinced {
+	if s := n.status.Load(); s.TermKnown {
 		leader = s.Leader
 	}
 	if leader == n.cfg.ID || leader == 0 {
-		n.fresh, n.leader = nil, leader
+		n.unforwarded, n.leader = nil, leader
 		return
 	}
 	if leader != n.leader {
-		n.leader, n.fresh = leader, nil
+		n.leader, n.unforwarded = leader, nil
 		n.forward(leader, n.pool.waitingSince(n.ticks, forwardRoundBytes))
 		return
 	}
-	if len(n.fresh) > 0 {
-		n.forward(leader, n.fresh)
-		n.fresh = nil
+	if len(n.unforwarded) > 0 {
+		n.forward(leader, n.unforwarded)
+		n.unforwarded = nil
 	}
 }
 
@@ -146,7 +146,7 @@ const (
 // is halted, or no correct leader would take them. They would wait for ever, and make us complain
 // about the leader (C4).
 func (n *Node) sweep() {
-	ring := n.judge.Keyring()
+	ring := n.validator.Keyring()
 	now := n.core.Status()
 	tip := now.Last.Index
 	commands := 0
@@ -161,7 +161,7 @@ func (n *Node) sweep() {
 		commands += len(p.entries)
 		signer, known := ring.Lookup(p.key)
 		if !known || !signer.ValidAt(tip+1) {
-			n.misfit(p, &now, fmt.Errorf("key %s: %w", p.key, juno.ErrKeyNotValid))
+			n.noteMisfit(p, &now, fmt.Errorf("key %s: %w", p.key, juno.ErrKeyNotValid))
 			continue
 		}
 		if at, used := n.partInLog(p, signer.Subject); used {
@@ -171,27 +171,27 @@ func (n *Node) sweep() {
 			n.pool.drop(p)
 			p.ticket.finish(nil, p.halted())
 		} else if n.ticks-p.admitted >= n.cfg.Limits.ForwardTicks {
-			n.misfit(p, &now, n.fits(p, tip))
+			n.noteMisfit(p, &now, n.validateNext(p, tip))
 		}
 	}
 }
 
-// misfit notes what is wrong with a proposal behind the last entry, nil if nothing is, and ends it
-// once that entry is final. Until then others may take the place of what is in its way, and a
+// noteMisfit notes what is wrong with a proposal behind the last entry, nil if nothing is, and ends
+// it once that entry is final. Until then others may take the place of what is in its way, and a
 // proposal that was forwarded may be among them.
-func (n *Node) misfit(p *Proposal, now *consensus.Status, wrong error) {
+func (n *Node) noteMisfit(p *Proposal, now *consensus.Status, wrong error) {
 	if wrong == nil {
-		p.behind = juno.Pos{}
+		p.misfitAt = juno.Pos{}
 		return
 	}
-	if p.behind == (juno.Pos{}) {
-		p.behind = now.Last
+	if p.misfitAt == (juno.Pos{}) {
+		p.misfitAt = now.Last
 	}
-	final := p.behind == now.Committed
-	if p.behind.Index < now.Committed.Index {
-		hash, _ := n.cfg.Log.HashAt(p.behind.Index)
-		if final = hash == p.behind.Hash; !final {
-			p.behind = now.Last // others took that place
+	final := p.misfitAt == now.Committed
+	if p.misfitAt.Index < now.Committed.Index {
+		hash, _ := n.cfg.Log.HashAt(p.misfitAt.Index)
+		if final = hash == p.misfitAt.Hash; !final {
+			p.misfitAt = now.Last // others took that place
 		}
 	}
 	if final {
@@ -209,13 +209,13 @@ func (p *Proposal) halted() error {
 	return juno.ErrHalted
 }
 
-// fits judges a proposal as a leader would that put it behind the last entry.
-func (n *Node) fits(p *Proposal, tip juno.Index) error {
-	defer n.judge.TruncateTo(tip)
+// validateNext judges a proposal as a leader would that put it behind the last entry.
+func (n *Node) validateNext(p *Proposal, tip juno.Index) error {
+	defer n.validator.TruncateTo(tip)
 	for i := range p.entries {
 		e := p.entries[i]
 		e.Index = tip + 1 + juno.Index(i)
-		if err := n.judge.Append(&e); err != nil {
+		if err := n.validator.Append(&e); err != nil {
 			return fmt.Errorf("%w: %w", juno.ErrRefused, err)
 		}
 	}
@@ -225,7 +225,7 @@ func (n *Node) fits(p *Proposal, tip juno.Index) error {
 // reject ends a proposal that the Validator refused as the next entry. If its request is in the
 // log it is answered with the first result.
 func (n *Node) reject(p *Proposal, reason error) {
-	if signer, known := n.judge.Keyring().Lookup(p.key); known && !p.byAdmins() {
+	if signer, known := n.validator.Keyring().Lookup(p.key); known && !p.byAdmins() {
 		if at, used := n.partInLog(p, signer.Subject); used {
 			n.jobs.put(job{replay: p, client: signer.Subject, at: at})
 			return

@@ -36,7 +36,7 @@ func messageFrame(m consensus.Message) []byte {
 // laneOf returns the lane of a message of the consensus.
 func laneOf(k consensus.MessageKind) Lane {
 	switch k {
-	case consensus.KindVote, consensus.KindWish, consensus.KindReport:
+	case consensus.KindVote, consensus.KindTermChange, consensus.KindNewTerm:
 		return LaneVotes
 	case consensus.KindAppend, consensus.KindSyncReply:
 		return LaneEntries

@@ -168,19 +168,19 @@ func (b *inbox) dropped() uint64 {
 	return n
 }
 
-// hearing remembers when each peer's vote was last verified. One goroutine uses it.
-type hearing struct{ last map[juno.NodeID]time.Time }
+// voteSampling remembers when each peer's vote was last verified. One goroutine uses it.
+type voteSampling struct{ last map[juno.NodeID]time.Time }
 
-// hearEvery is how often a vote is verified although it says nothing new: a few heartbeats.
-const hearEvery = 200 * time.Millisecond
+// sampleEvery is how often a vote is verified although it says nothing new: a few heartbeats.
+const sampleEvery = 200 * time.Millisecond
 
 // due reports whether a peer should be heard now.
-func (h *hearing) due(from juno.NodeID) bool {
+func (h *voteSampling) due(from juno.NodeID) bool {
 	now := time.Now()
 	if h.last == nil {
 		h.last = make(map[juno.NodeID]time.Time)
 	}
-	if now.Sub(h.last[from]) < hearEvery {
+	if now.Sub(h.last[from]) < sampleEvery {
 		return false
 	}
 	h.last[from] = now

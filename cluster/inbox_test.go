@@ -18,7 +18,7 @@ func TestInboxKeepsTheNewestVotes(t *testing.T) {
 		b.put(2, frameOf(consensus.KindVote, i, 0))
 	}
 	b.put(3, frameOf(consensus.KindVote, 77, 0))
-	b.put(3, frameOf(consensus.KindWish, 78, 0))
+	b.put(3, frameOf(consensus.KindTermChange, 78, 0))
 	all := b.takeUrgent()
 	var got []byte
 	for _, a := range all {

@@ -51,7 +51,7 @@ func (n *Node) loop() {
 // pace makes a node at rest take its ticks restTicks at a time: where nothing is written and
 // nothing waits, nearly all that it does is to wake up.
 func (n *Node) pace(ticker *time.Ticker) {
-	resting := n.idle && n.pool.idle() && n.status.Load().Convinced
+	resting := n.idle && n.pool.idle() && n.status.Load().TermKnown
 	if resting == n.resting {
 		return
 	}
@@ -172,7 +172,7 @@ func (n *Node) tick() {
 // enqueue puts verified proposals into the pool, and sends those away that are in the log
 // already, to be answered with their first results.
 func (n *Node) enqueue(all []*Proposal) {
-	ring := n.judge.Keyring()
+	ring := n.validator.Keyring()
 	now := n.core.Status()
 	leads := now.Role == consensus.Leader
 	for _, p := range all {
@@ -184,7 +184,7 @@ func (n *Node) enqueue(all []*Proposal) {
 			n.follow(p, same)
 			continue
 		}
-		if !p.byAdmins() && !n.fresher(p, ring) {
+		if !p.byAdmins() && !n.notInLogYet(p, ring) {
 			continue
 		}
 		if now.Halted && p.isCommand() {
@@ -193,14 +193,14 @@ func (n *Node) enqueue(all []*Proposal) {
 		}
 		n.pool.add(p)
 		if p.from == 0 && !leads {
-			n.fresh = append(n.fresh, p)
+			n.unforwarded = append(n.unforwarded, p)
 		}
 	}
 }
 
-// fresher reports whether a client's proposal is one that the log does not hold. Otherwise it is
-// answered.
-func (n *Node) fresher(p *Proposal, ring *juno.Keyring) bool {
+// notInLogYet reports whether a client's proposal is one that the log does not hold. Otherwise it
+// is answered.
+func (n *Node) notInLogYet(p *Proposal, ring *juno.Keyring) bool {
 	signer, known := ring.Lookup(p.key)
 	if !known {
 		p.ticket.finish(nil, fmt.Errorf("key %s: %w", p.key, juno.ErrUnknownKey))
@@ -213,12 +213,12 @@ func (n *Node) fresher(p *Proposal, ring *juno.Keyring) bool {
 	return true
 }
 
-// nowhere stands for the place of a command that is not in the log.
-const nowhere = ^juno.Index(0)
+// notInLog stands for the place of a command that is not in the log.
+const notInLog = ^juno.Index(0)
 
 // inLog returns where the commands of a proposal stand, if its first request was used.
 func (n *Node) inLog(p *Proposal, client string) ([]juno.Index, bool) {
-	if _, used := n.judge.Lookup(client, p.request); !used {
+	if _, used := n.validator.Lookup(client, p.request); !used {
 		return nil, false
 	}
 	return n.partInLog(p, client)
@@ -227,9 +227,9 @@ func (n *Node) inLog(p *Proposal, client string) ([]juno.Index, bool) {
 // partInLog returns where the commands of a proposal stand, if one of its requests was used.
 func (n *Node) partInLog(p *Proposal, client string) (at []juno.Index, used bool) {
 	for i := range p.commands() {
-		place, one := n.judge.Lookup(client, p.request+juno.RequestID(i))
+		place, one := n.validator.Lookup(client, p.request+juno.RequestID(i))
 		if one && !used {
-			used, at = true, slices.Repeat([]juno.Index{nowhere}, len(p.commands()))
+			used, at = true, slices.Repeat([]juno.Index{notInLog}, len(p.commands()))
 		}
 		if one {
 			at[i] = place
@@ -243,7 +243,7 @@ func (n *Node) persisted() {
 	for _, w := range n.written.poll() {
 		last := uint64(0)
 		for i := range w.jobs {
-			if rd := w.jobs[i].ready; rd != nil && w.jobs[i].life == n.life {
+			if rd := w.jobs[i].ready; rd != nil && w.jobs[i].coreNumber == n.coreNumber {
 				last = max(last, rd.Seq)
 			}
 		}
@@ -252,7 +252,7 @@ func (n *Node) persisted() {
 		}
 		for i := range w.jobs {
 			rd := w.jobs[i].ready
-			if rd == nil || w.jobs[i].life != n.life {
+			if rd == nil || w.jobs[i].coreNumber != n.coreNumber {
 				continue
 			}
 			if w.synced {
@@ -292,7 +292,7 @@ func (n *Node) advance(news bool) {
 	}
 	n.publish()
 	if n.transport != nil {
-		n.forwardFresh()
+		n.forwardNew()
 	}
 }
 
@@ -317,12 +317,12 @@ func (n *Node) handle(rd *consensus.Ready) {
 		n.enter(config)
 	}
 	n.unsynced = append(n.unsynced, rd)
-	n.writes.put(writeJob{ready: rd, life: n.life, reset: durable})
+	n.writes.put(writeJob{ready: rd, coreNumber: n.coreNumber, reset: durable})
 	n.send(rd.Now)
 	for i := range rd.Committed {
 		n.commit(&rd.Committed[i])
 	}
-	n.notices(rd)
+	n.handleRest(rd)
 }
 
 func changesKeys(e juno.Entry) bool { return e.Type == juno.EntryKeyOp }
@@ -342,12 +342,12 @@ func (n *Node) enter(config *juno.EpochConfig) {
 		n.cfg.Entered()
 	}
 	if n.mustObserve(config) != n.observing {
-		n.requestLater(n.rebirth)
+		n.requestLater(n.restartCore)
 	}
 }
 
-// notices does what else the core asks for.
-func (n *Node) notices(rd *consensus.Ready) {
+// handleRest does what else the core asks for.
+func (n *Node) handleRest(rd *consensus.Ready) {
 	if rd.Forward != 0 {
 		n.forwardOld(rd.Forward)
 	}
@@ -397,7 +397,7 @@ func (n *Node) commit(c *consensus.Committed) {
 	}
 	n.delivered = max(n.delivered, c.Pos.Index)
 	n.cfg.Log.Committed(c.Pos.Index)
-	n.judge.Committed(c.Pos.Index)
+	n.validator.Committed(c.Pos.Index)
 	n.jobs.put(job{committed: c, proposals: done})
 }
 

@@ -59,7 +59,8 @@ func TestMisfit(t *testing.T) {
 		for i := range juno.Index(20) {
 			log.hashes[i] = juno.Hash{1}
 		}
-		n := &Node{pool: newPool(func() uint64 { return 0 })}
+		n := &Node{}
+		n.pool = newPool(func() uint64 { return 0 })
 		n.cfg.Log = log
 		p := &Proposal{
 			request: 1, ticket: newTicket(),
@@ -67,7 +68,7 @@ func TestMisfit(t *testing.T) {
 		}
 		n.pool.add(p)
 		for _, s := range c.steps {
-			n.misfit(p, &consensus.Status{Last: s.last, Committed: s.committed}, s.wrong)
+			n.noteMisfit(p, &consensus.Status{Last: s.last, Committed: s.committed}, s.wrong)
 		}
 		select {
 		case <-p.ticket.done:

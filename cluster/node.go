@@ -21,6 +21,12 @@ const (
 	waitingBytesMax = 256 << 20
 	// admissionQueue is how many proposals can wait for their signature check.
 	admissionQueue = 8192
+	// admittedMax is how many batches of checked proposals can wait for the loop. Admission checks
+	// the next ones meanwhile; with more the batches would only be smaller.
+	admittedMax = 4
+	// requestsMax is how many functions can wait for the loop. They are rare: a call of an
+	// operator, a checkpoint, the end of a fetch. Whoever finds the queue full waits.
+	requestsMax = 16
 	// idleTicks is the pause after which the log is told that nothing is coming.
 	idleTicks = 100
 	// restTicks is how many ticks a node at rest takes at a time: those of a heartbeat.
@@ -77,64 +83,89 @@ type Config struct {
 // Node is one running member of a cluster. All methods are safe for concurrent use.
 type Node struct {
 	cfg       Config
-	core      *consensus.Core
-	durable   *consensus.Durable
-	judge     *judge
-	pool      *pool
-	ticks     uint64 // of the loop's goroutine
 	transport Transport
 	keys      keys
 	members   *members
 	seen      *seen
 	verifiers sync.Pool // of *verifier
 	inbox     *inbox
-	peers     peers
 	forwarded quotas
-	hearing   hearing // of the checker of votes
-
 	admission admission
-	admitted  chan []*Proposal
-	incoming  chan incoming
-	requests  chan func() // to be run by the loop
-	written   *queue[persisted]
-	writes    *queue[writeJob]
-	jobs      *queue[job]
-	pieces    atomic.Pointer[chan *piece] // of the fetch under way, or nil
 	server    server
+	// voteSampling belongs to the goroutine that verifies votes.
+	voteSampling voteSampling
 
-	stop     chan struct{} // closed: take nothing new, finish
+	queues
+	lifecycle
+	loopState
+
+	commands atomic.Int64 // commands without an answer
+	bytes    atomic.Int64 // their payload
+	status   atomic.Pointer[Status]
+	applied  atomic.Pointer[juno.Pos]
+	watchers watchers
+}
+
+// queues carry work from one goroutine of a node to another.
+type queues struct {
+	admitted chan []*Proposal // admission to loop
+	incoming chan incoming    // checkers to loop
+	requests chan func()      // functions that the loop runs
+	written  *queue[persisted]
+	writes   *queue[writeJob]
+	jobs     *queue[job]                 // loop to applier
+	pieces   atomic.Pointer[chan *piece] // of the fetch under way, or nil
+}
+
+func newQueues() queues {
+	return queues{
+		admitted: make(chan []*Proposal, admittedMax), incoming: make(chan incoming, stepsAhead),
+		requests: make(chan func(), requestsMax), written: newQueue[persisted](),
+		writes: newQueue[writeJob](), jobs: newQueue[job](),
+	}
+}
+
+// lifecycle starts and ends the goroutines of a node.
+type lifecycle struct {
+	stop     chan struct{} // closed: take no new proposals, and finish
 	stopOnce sync.Once
 	quit     chan struct{} // closed when the loop has ended
 	failed   chan struct{} // closed after the first failure
 	failOnce sync.Once
 	failure  error
 	done     sync.WaitGroup // admission, checkers and loop
-	ended    chan struct{}  // closed when nobody takes proposals any more, and none is left
-	// submitting is held for reading while a proposal is handed over, so that the last look for
-	// proposals that nobody took comes after all of them.
+	ended    chan struct{}  // closed when no goroutine takes proposals, and none is left
+	// submitting is locked for reading while a proposal is handed over. The last search for
+	// proposals that were not taken locks it for writing, so it comes after all of them.
 	submitting sync.RWMutex
 	workers    sync.WaitGroup // writer and applier
+}
 
-	commands atomic.Int64 // waiting for an answer
-	bytes    atomic.Int64
-	status   atomic.Pointer[Status]
-	applied  atomic.Pointer[juno.Pos]
-	watchers watchers
+// loopState belongs to the goroutine of Node.loop.
+type loopState struct {
+	core      *consensus.Core
+	durable   *consensus.Durable
+	validator *signatureValidator
+	pool      *pool
+	peers     peers
+	ticks     uint64
 
-	// The rest belongs to the loop.
 	unsynced   []*consensus.Ready // written, and not known to be on disk
 	config     *juno.EpochConfig
 	observing  bool
-	life       int         // number of the core, see rebirth
-	delivered  juno.Index  // newest entry that the applier was given
-	leader     juno.NodeID // whom fresh proposals were sent to last
-	fresh      []*Proposal // to be forwarded
-	lastWork   uint64      // tick of the last write
-	listNext   uint64      // tick from which on the peers are listed again
-	idle       bool
-	resting    bool   // ticks are taken several at a time
-	stopping   uint64 // tick at which the end was asked for
-	resigned   bool
+	coreNumber int        // see restartCore
+	delivered  juno.Index // newest entry that the applier was given
+
+	leader      juno.NodeID // to which proposals were forwarded last
+	unforwarded []*Proposal // of this node's clients, not sent to the leader yet
+
+	lastWork uint64 // tick of the last write
+	listNext uint64 // tick from which on the peers are listed again
+	idle     bool
+	resting  bool   // several ticks are taken at a time
+	stopping uint64 // tick at which the end was asked for
+	resigned bool
+
 	alarms     alarms
 	certified  juno.Index
 	quarantine string
@@ -142,21 +173,18 @@ type Node struct {
 	installing *juno.EpochConfig // in force behind the state that is being installed
 }
 
-// Start starts a node. Whoever started it must call Stop.
+// Start starts a node. The caller must call Stop.
 func Start(cfg Config) (*Node, error) {
-	n := &Node{
-		cfg: cfg, admitted: make(chan []*Proposal, 4), writes: newQueue[writeJob](),
-		written: newQueue[persisted](), jobs: newQueue[job](), stop: make(chan struct{}),
-		failed: make(chan struct{}), ended: make(chan struct{}), quit: make(chan struct{}),
-		incoming: make(chan incoming, stepsAhead), requests: make(chan func(), 16), idle: true,
-		seen: newSeen(), inbox: newInbox(),
-	}
+	n := &Node{cfg: cfg, queues: newQueues(), seen: newSeen(), inbox: newInbox()}
+	n.stop, n.quit = make(chan struct{}), make(chan struct{})
+	n.failed, n.ended = make(chan struct{}), make(chan struct{})
+	n.idle = true
 	n.pool = newPool(func() uint64 { return n.ticks })
 	n.pool.refused = n.reject
 	n.admission.in = make(chan *Proposal, admissionQueue)
 	n.admission.out = n.admitted
 	n.admission.batch = juno.NewBatchVerifier(verifyBatchMax)
-	n.judge = &judge{Validator: cfg.Validator, node: n}
+	n.validator = &signatureValidator{Validator: cfg.Validator, node: n}
 	n.keys.add(append([]juno.PrivateKey{cfg.Key}, cfg.Keys...)...)
 	if err := n.begin(cfg.Stored); err != nil {
 		return nil, err
@@ -200,9 +228,9 @@ func (n *Node) makeCore(st *consensus.Stored) (err error) {
 	if n.durable, err = consensus.NewDurable(n.cfg.ID, st); err != nil {
 		return err
 	}
-	var validator consensus.Validator = n.judge
+	var validator consensus.Validator = n.validator
 	if n.cfg.Connect == nil {
-		validator = n.judge.Validator // all that comes in comes through admission
+		validator = n.validator.Validator // all that comes in comes through admission
 	}
 	n.observing = n.mustObserve(n.config)
 	n.core, err = consensus.New(consensus.Config{
@@ -239,7 +267,7 @@ func (n *Node) connect() (err error) {
 	if known := n.cfg.Known; known != nil && known.Epoch > config.Epoch {
 		config = known
 	}
-	n.transport, err = n.cfg.Connect(Link{
+	n.transport, err = n.cfg.Connect(TransportConfig{
 		ID: n.cfg.ID, Cluster: n.cfg.Cluster, Config: config, Secret: n.keys.secret,
 		Keys: n.keys.newestFirst, Deliver: n.Receive,
 	})
@@ -401,7 +429,7 @@ func (n *Node) fail(err error) {
 
 // publishKeys gives admission a copy of the keyring.
 func (n *Node) publishKeys() error {
-	ring := n.judge.Keyring()
+	ring := n.validator.Keyring()
 	copied, err := juno.NewKeyring(ring.Cluster(), ring.Records())
 	if err != nil {
 		return errors.Join(errors.New("cluster: a keyring that cannot be copied"), err)

@@ -48,7 +48,7 @@ func (n *Node) Halt(change *juno.ModeChange) error {
 	if !change.Halted {
 		return fmt.Errorf("halt %d: it is a resume, which goes through the log", change.Nonce)
 	}
-	err := n.press(&consensus.Halt{Change: change})
+	err := n.stepSigned(&consensus.Halt{Change: change})
 	if errors.Is(err, consensus.ErrObeyed) { // we have heard it from another node before
 		return nil
 	}
@@ -57,7 +57,7 @@ func (n *Node) Halt(change *juno.ModeChange) error {
 
 // Revolution asks for another leader in the name of administrators (E6), here and at all members.
 func (n *Node) Revolution(r *consensus.Revolution) error {
-	if err := n.press(r); err != nil {
+	if err := n.stepSigned(r); err != nil {
 		return err
 	}
 	return n.call(func() error {
@@ -74,8 +74,8 @@ func (n *Node) Revolution(r *consensus.Revolution) error {
 	})
 }
 
-// press gives the core what administrators have signed, as if a peer had sent it.
-func (n *Node) press(m consensus.Message) error {
+// stepSigned gives the core what administrators have signed, as if a peer had sent it.
+func (n *Node) stepSigned(m consensus.Message) error {
 	checked, err := consensus.Check(m, newVerifier(n.members, n.seen))
 	if err != nil {
 		return err
@@ -83,10 +83,10 @@ func (n *Node) press(m consensus.Message) error {
 	return n.call(func() error { return n.core.Step(checked) })
 }
 
-// rebirth makes a new core on what is on disk, because what the node may say has changed: it has
-// been given a key under which it may vote, or has lost the one that it had. Everything that it
+// restartCore makes a new core on what is on disk, because what the node may say has changed: it
+// has been given a key under which it may vote, or has lost the one that it had. Everything that it
 // said before stays said: it is in the log.
-func (n *Node) rebirth() {
+func (n *Node) restartCore() {
 	if n.mustObserve(n.config) == n.observing {
 		return
 	}
@@ -97,7 +97,7 @@ func (n *Node) rebirth() {
 	case <-n.failed:
 		return
 	}
-	n.life++ // what the writer still reports is of a core that is gone
+	n.coreNumber++ // what the writer still reports is of a core that is gone
 	n.unsynced = nil
 	st, err := n.cfg.Log.Stored()
 	if err == nil {

@@ -34,7 +34,7 @@ type Proposal struct {
 	move     uint64   // see spot
 	admitted uint64   // tick
 	sent     uint64   // tick at which it was forwarded last; 0: never
-	behind   juno.Pos // where the log ended when it was found not to fit there; zero: it fits
+	misfitAt juno.Pos // where the log ended when it was found not to fit there; zero: it fits
 }
 
 // Ticket is the promise of an outcome.

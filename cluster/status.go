@@ -246,14 +246,14 @@ func (w *watchers) wake() {
 	w.waiting.Store(false)
 }
 
-// tellsNothing reports that a vote need not be verified: a follower of the same term knows all
+// addsNothing reports that a vote need not be verified: a follower of the same term knows all
 // that it says to be final already. Every peer's word is heard now and then all the same, so that
 // one who contradicts us, or is ahead, is noticed.
-func (n *Node) tellsNothing(from juno.NodeID, v *consensus.Vote) bool {
+func (n *Node) addsNothing(from juno.NodeID, v *consensus.Vote) bool {
 	s := n.status.Load()
 	final := s.Committed.Index
 	known := v.Term == s.Term && s.Role == consensus.Follower && v.Committed.Index <= final &&
 		(v.Accepted == nil || v.Accepted.Index <= final) &&
 		(v.Prepared == nil || v.Prepared.Index <= final)
-	return known && !n.hearing.due(from)
+	return known && !n.voteSampling.due(from)
 }

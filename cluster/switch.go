@@ -16,8 +16,8 @@ type Switch struct {
 
 // port is a node's end of the switch. It implements Transport.
 type port struct {
-	of   *Switch
-	link Link
+	of     *Switch
+	config TransportConfig
 }
 
 // NewSwitch returns a switch that connects nobody yet.
@@ -28,11 +28,11 @@ func NewSwitch() *Switch {
 }
 
 // Connect is a Connector. A node that was connected before is replaced.
-func (s *Switch) Connect(link Link) (Transport, error) {
+func (s *Switch) Connect(link TransportConfig) (Transport, error) {
 	if link.ID == 0 || link.Deliver == nil {
 		return nil, fmt.Errorf("connect %s: want an id and somebody to deliver to", link.ID)
 	}
-	p := &port{of: s, link: link}
+	p := &port{of: s, config: link}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ports[link.ID] = p
@@ -71,12 +71,12 @@ func (p *port) Send(to juno.NodeID, _ Lane, frame []byte) bool {
 	s := p.of
 	s.mu.RLock()
 	peer := s.ports[to]
-	lost := peer == nil || s.ports[p.link.ID] != p || s.cut[[2]juno.NodeID{p.link.ID, to}]
+	lost := peer == nil || s.ports[p.config.ID] != p || s.cut[[2]juno.NodeID{p.config.ID, to}]
 	s.mu.RUnlock()
 	if lost {
 		return false
 	}
-	peer.link.Deliver(p.link.ID, frame)
+	peer.config.Deliver(p.config.ID, frame)
 	return true
 }
 
@@ -88,8 +88,8 @@ func (p *port) Close() error {
 	s := p.of
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ports[p.link.ID] == p {
-		delete(s.ports, p.link.ID)
+	if s.ports[p.config.ID] == p {
+		delete(s.ports, p.config.ID)
 	}
 	return nil
 }

@@ -37,8 +37,13 @@ const (
 	// elementKeyMax and elementValueMax bound what a peer can make us allocate.
 	elementKeyMax   = 16 << 10
 	elementValueMax = 16 << 20
-	// pieceWithin is how long a peer may take for a piece before another one is asked.
-	pieceWithin = 2 * time.Second
+	// pieceTimeout is how long a peer may take for a piece before another one is asked.
+	pieceTimeout = 2 * time.Second
+	// pieceRetry is the pause after a question that could not be sent.
+	pieceRetry = 100 * time.Millisecond
+	// piecesMax is how many pieces can wait for the fetcher. It asks for one at a time; the others
+	// are late answers.
+	piecesMax = 4
 	// asksWaiting is how many questions for pieces wait to be answered.
 	asksWaiting = 64
 	// fetchRounds is how often all members are asked before the fetch is given up. The core asks
@@ -123,7 +128,7 @@ func (n *Node) fetch(r *consensus.SnapshotRequest) {
 	}
 	n.endFetch()
 	ctx, cancel := context.WithCancel(context.Background())
-	pieces := make(chan *piece, 4)
+	pieces := make(chan *piece, piecesMax)
 	n.transfer = transfer{wanted: r, cancel: cancel, pieces: pieces}
 	n.pieces.Store(&pieces)
 	f := &fetcher{node: n, wanted: r, pieces: pieces, peers: n.sources(r.From)}
@@ -167,7 +172,7 @@ func (n *Node) fetched(r *consensus.SnapshotRequest, validator Validator, err er
 		n.core.NotInstalled()
 		return
 	}
-	n.judge.Validator = validator
+	n.validator.Validator = validator
 	if err := n.core.Installed(); err != nil {
 		n.fail(fmt.Errorf("install the state at %s: %w", k.Pos(), err))
 		return
@@ -193,7 +198,7 @@ type fetcher struct {
 	peers  []juno.NodeID
 }
 
-var errNobodyHasIt = errors.New("nobody could send it")
+var errNoSource = errors.New("nobody could send it")
 
 // run returns the Validator of the state. First all members together serve it; if what came is
 // wrong, each by itself.
@@ -245,7 +250,7 @@ func (f *fetcher) attempt(
 		}
 		silent = 0
 	}
-	return nil, errNobodyHasIt
+	return nil, errNoSource
 }
 
 // ask asks a member for the next piece, and returns nil if it does not answer.
@@ -253,12 +258,12 @@ func (f *fetcher) ask(ctx context.Context, peer juno.NodeID, after []byte) *piec
 	index := f.wanted.Checkpoint.Index
 	if !f.node.transport.Send(peer, LaneCommands, askFrame(index, after)) {
 		select { // it is not reachable: no reason to hurry
-		case <-time.After(pieceWithin / 20):
+		case <-time.After(pieceRetry):
 		case <-ctx.Done():
 		}
 		return nil
 	}
-	end := time.NewTimer(pieceWithin)
+	end := time.NewTimer(pieceTimeout)
 	defer end.Stop()
 	for {
 		select {
@@ -297,11 +302,11 @@ type server struct {
 
 // serving is where a peer is in a state that it fetches.
 type serving struct {
-	index juno.Index
-	after []byte
-	held  *Element // was read already and did not fit
-	next  func() (Element, error, bool)
-	stop  func()
+	index   juno.Index
+	after   []byte
+	pending *Element // was read already and did not fit
+	next    func() (Element, error, bool)
+	stop    func()
 }
 
 func (s *server) run(quit <-chan struct{}) {
@@ -356,7 +361,7 @@ func (s *server) at(peer juno.NodeID, index juno.Index, after []byte) *serving {
 			return nil
 		}
 		if bytes.Compare(e.Key, after) > 0 {
-			v.held = &Element{bytes.Clone(e.Key), bytes.Clone(e.Value)}
+			v.pending = &Element{bytes.Clone(e.Key), bytes.Clone(e.Value)}
 			break
 		}
 	}
@@ -375,8 +380,8 @@ func (s *server) close(peer juno.NodeID) {
 func (v *serving) fill(p *piece) bool {
 	size := 0
 	for len(p.elements) < pieceElementsMax && size < pieceBytes {
-		e := v.held
-		v.held = nil
+		e := v.pending
+		v.pending = nil
 		if e == nil {
 			read, err, ok := v.next()
 			if err != nil {

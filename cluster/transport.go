@@ -15,7 +15,7 @@ const (
 )
 
 // Transport carries frames to the other members. It knows who is at the other end of a line:
-// what it hands to Link.Deliver came from the member that it names.
+// what it hands to TransportConfig.Deliver came from the member that it names.
 type Transport interface {
 	// Send hands a frame over for a member, and never blocks. The frame must not be changed
 	// afterwards by either side. False says that it was dropped; the protocol repeats what
@@ -27,8 +27,8 @@ type Transport interface {
 	Close() error
 }
 
-// Link is what a transport is made from.
-type Link struct {
+// TransportConfig is what a transport is made from.
+type TransportConfig struct {
 	ID      juno.NodeID
 	Cluster juno.ClusterID
 	// Config is the newest membership that is known, perhaps newer than what the log holds.
@@ -44,4 +44,4 @@ type Link struct {
 }
 
 // Connector makes the transport of a node.
-type Connector func(Link) (Transport, error)
+type Connector func(TransportConfig) (Transport, error)

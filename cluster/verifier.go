@@ -151,12 +151,12 @@ func isBy(s *consensus.Statement, signer *juno.KeyRecord) error {
 	return nil
 }
 
-// gather is a consensus.Verifier that believes everything, and keeps what it was asked. Whoever
+// collector is a consensus.Verifier that believes everything, and keeps what it was asked. Whoever
 // uses it verifies what it kept before anything is done with the message.
-type gather struct{ all []consensus.Statement }
+type collector struct{ all []consensus.Statement }
 
 // Verify implements consensus.Verifier.
-func (g *gather) Verify(all []consensus.Statement) error {
+func (g *collector) Verify(all []consensus.Statement) error {
 	g.all = append(g.all, all...)
 	return nil
 }

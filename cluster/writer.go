@@ -27,9 +27,9 @@ type writer struct {
 // writeJob is a Ready to be made durable, or, with flushed set, the wish that everything that was
 // held back is written; flushed is closed then.
 type writeJob struct {
-	ready   *consensus.Ready
-	life    int // of the core that it is of, see Node.rebirth
-	flushed chan struct{}
+	ready      *consensus.Ready
+	coreNumber int // of the core that it is of, see Node.rebirth
+	flushed    chan struct{}
 	// certified, if not 0, is a checkpoint that a quorum has signed.
 	certified juno.Index
 	// reset, if not nil, is closed when the log was begun anew.
@@ -86,7 +86,7 @@ func (w *writer) write(all []writeJob) (synced bool, err error) {
 		}
 		g := Group{
 			Reset: rd.Reset, Truncate: rd.Truncate, Entries: rd.Append, Tip: rd.Tip,
-			Records: w.hold(rd.Records),
+			Records: w.deferProofs(rd.Records),
 		}
 		if g.Reset == nil && g.Truncate == nil && len(g.Entries) == 0 && len(g.Records) == 0 {
 			continue
@@ -104,8 +104,8 @@ func (w *writer) write(all []writeJob) (synced bool, err error) {
 	return true, w.log.Sync()
 }
 
-// hold keeps commit certificates back until they are worth their bytes.
-func (w *writer) hold(records []juno.Record) []juno.Record {
+// deferProofs keeps commit certificates back until they are worth their bytes.
+func (w *writer) deferProofs(records []juno.Record) []juno.Record {
 	proofs := func(r juno.Record) bool { return r.Kind == juno.RecordProof }
 	if !slices.ContainsFunc(records, proofs) {
 		return records

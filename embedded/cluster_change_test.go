@@ -279,7 +279,7 @@ func TestRevolution(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.await(1, "another leader", func(s *cluster.Status) bool {
-		return s.Convinced && s.Leader != r.Leader
+		return s.TermKnown && s.Leader != r.Leader
 	})
 	w.submit(1, 20, juno.Single)
 	w.settle()

@@ -151,7 +151,7 @@ func (w *town) leader() juno.NodeID {
 		lead := juno.NodeID(0)
 		w.await(juno.NodeID(id+1), "a leader", func(s *cluster.Status) bool {
 			lead = s.Leader
-			return s.Convinced && lead != 0 && w.nodes[lead-1] != nil
+			return s.TermKnown && lead != 0 && w.nodes[lead-1] != nil
 		})
 		return lead
 	}

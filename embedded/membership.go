@@ -224,7 +224,7 @@ func (l *Ledger) adoptNodeKey() error {
 // knows of it. Until then this node may be the only one that does, and the others may know it by
 // the key before.
 func decided(s *cluster.Status) bool {
-	return s.Convinced && s.Term.Epoch() == s.Config.Epoch && s.Committed.Index > s.Base.Index
+	return s.TermKnown && s.Term.Epoch() == s.Config.Epoch && s.Committed.Index > s.Base.Index
 }
 
 // PrepareNode makes the directory of a node that is to join a cluster, or to take the place of one

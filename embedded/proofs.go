@@ -38,7 +38,7 @@ func (l *Ledger) Standing() (juno.Pos, *juno.QuorumCertificate, error) {
 	if !ok {
 		return committed, nil, nil
 	}
-	high, err := consensus.ParseHigh(r.Bytes)
+	high, err := consensus.ParseHighQC(r.Bytes)
 	if err != nil {
 		return committed, nil, fmt.Errorf("highest certificate: %w", err)
 	}

@@ -146,7 +146,7 @@ func roleOf(s *cluster.Status, p *cluster.PeerStatus) string {
 	switch {
 	case !p.Voting:
 		return consensus.Observer.String()
-	case p.Node == s.Leader && s.Convinced:
+	case p.Node == s.Leader && s.TermKnown:
 		return consensus.Leader.String()
 	}
 	return consensus.Follower.String()

@@ -23,7 +23,7 @@ import (
 
 func init() {
 	connector = func(w *wire.Wire) cluster.Connector {
-		return func(link cluster.Link) (cluster.Transport, error) {
+		return func(link cluster.TransportConfig) (cluster.Transport, error) {
 			l := &liar{
 				link: link, config: link.Config, rng: rand.New(rand.NewPCG(1, 1)),
 				stop: make(chan struct{}), done: make(map[string]int),
@@ -53,7 +53,7 @@ const (
 // liar is a transport that says other things than it was told to.
 type liar struct {
 	honest cluster.Transport
-	link   cluster.Link
+	link   cluster.TransportConfig
 	stop   chan struct{}
 	group  sync.WaitGroup
 
@@ -161,7 +161,7 @@ func (l *liar) secondChain(m *consensus.Append) [][]byte {
 		return nil
 	}
 	other := &consensus.Append{
-		Header: m.Header, Election: m.Election,
+		AppendHeader: m.AppendHeader, Election: m.Election,
 		Entries: slices.Clone(m.Entries),
 	}
 	last := &other.Entries[len(other.Entries)-1]

@@ -26,11 +26,11 @@ func cellText(v juno.Value) string {
 	case juno.Blob:
 		return "x'" + hex.EncodeToString(v.Blob) + "'"
 	}
-	return clean(plainText(v))
+	return clean(PlainText(v))
 }
 
-// plainText returns a value for programs: nothing is changed, a blob is hexadecimal, NULL is empty.
-func plainText(v juno.Value) string {
+// PlainText returns a value for programs: nothing is changed, a blob is hexadecimal, NULL is empty.
+func PlainText(v juno.Value) string {
 	switch v.Kind {
 	case juno.Integer:
 		return strconv.FormatInt(v.Integer, 10)

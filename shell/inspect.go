@@ -238,8 +238,8 @@ func (s *session) snapshot(ctx context.Context, args []string) error {
 	}
 	started := s.now()
 	bar := s.bar("snapshot")
-	info, err := s.ledger.Snapshot(ctx, bar.report)
-	bar.stop()
+	info, err := s.ledger.Snapshot(ctx, bar.Report)
+	bar.Stop()
 	if err != nil {
 		return err
 	}

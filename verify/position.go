@@ -48,8 +48,8 @@ func (m *Memberships) Attest(c *juno.QuorumCertificate, log juno.History) (*Atte
 	if err != nil {
 		return nil, fmt.Errorf("%s certificate of term %s at %s: %w", c.Kind, c.Term, c.Pos, err)
 	}
-	if c.Detached && log != nil {
-		if h, ok := log.HashAt(c.Pos.Index); ok && h != c.Pos.Hash { // rule: on-chain
+	if log != nil {
+		if h, ok := log.HashAt(c.Pos.Index); !ok || h != c.Pos.Hash { // rule: on-chain
 			return nil, fmt.Errorf("%s certificate at %s: the log has hash %s there", c.Kind, c.Pos,
 				h.Short())
 		}

@@ -7,145 +7,30 @@ import (
 	"juno"
 )
 
-// stepAppend takes what a leader says, directly or relayed by somebody else: its signature makes
-// both equally good (N2 to N6).
-func (c *Core) stepAppend(ae *Append) error {
-	if err := c.ofEpoch(ae.Term, ae.Leader); err != nil {
-		return err
-	}
-	if leader := c.epoch.config.Leader(ae.Term); leader != ae.Leader {
-		return fmt.Errorf("append of %s in term %s, which %s leads", ae.Leader, ae.Term, leader)
-	}
-	if ae.Term < c.hard.Term {
-		return fmt.Errorf("append of term %s: we are in term %s", ae.Term, c.hard.Term)
-	}
-	hashes, err := ae.roll()
-	if err != nil {
-		return err
-	}
-	if err := c.convince(ae); err != nil {
-		return err
-	}
-	if ae.Leader == c.id && c.role == Leader {
-		return nil // our own, relayed back
-	}
-	c.timers.heard = c.ticks
-	return c.take(ae, hashes)
-}
-
-// ofEpoch reports a message of another epoch, and helps whoever of the two is behind (N2).
-func (c *Core) ofEpoch(t juno.Term, from juno.NodeID) error {
-	switch present := c.epoch.config.Epoch; {
-	case t.Epoch() < present:
-		c.helpStraggler(from, t.Epoch())
-		return fmt.Errorf("message of %s in term %s: we are in epoch %d", from, t, present)
-	case t.Epoch() > present:
-		c.Behind(from)
-		return fmt.Errorf("message of %s in term %s: we are still in epoch %d", from, t, present)
-	}
-	return nil
-}
-
-// roll checks that the entries lead from Prev to Last, and returns the chain hash at each.
-func (ae *Append) roll() ([]juno.Hash, error) {
-	if len(ae.Entries) != ae.Count || ae.Last.Index-ae.Prev.Index != juno.Index(ae.Count) {
-		return nil, fmt.Errorf("append of %s from %s to %s with %d entries",
-			ae.Leader, ae.Prev, ae.Last, len(ae.Entries))
-	}
-	hashes := make([]juno.Hash, len(ae.Entries))
-	hash := ae.Prev.Hash
-	for i := range ae.Entries {
-		e := &ae.Entries[i]
-		if e.Index != ae.Prev.Index+1+juno.Index(i) {
-			return nil, fmt.Errorf("append of %s: entry %d at place %d after %s",
-				ae.Leader, e.Index, i, ae.Prev)
-		}
-		hash = e.ChainHash(hash)
-		hashes[i] = hash
-	}
-	if hash != ae.Last.Hash {
-		return nil, fmt.Errorf("append of %s: the entries lead to %s, the header says %s",
-			ae.Leader, hash.Short(), ae.Last)
-	}
-	return hashes, nil
-}
-
-// errElection is an AppendEntries of a term whose election we have not seen.
-var errElection = errors.New("no proof that the leader was elected")
-
-// convince makes sure that we know why the leader may lead, and enters its term (N2).
-func (c *Core) convince(ae *Append) error {
-	if ae.Term == c.hard.Term && c.term.convinced {
-		return nil
-	}
-	if c.broken(MutantNoElection) && ae.Count > 0 {
-		return c.convinceBlindly(ae)
-	}
-	if ae.Election == nil {
-		c.missing(ae.Leader)
-		return fmt.Errorf("append of %s in term %s: %w", ae.Leader, ae.Term, errElection)
-	}
-	if err := c.checkElection(ae.Election, ae.Term); err != nil {
-		return err
-	}
-	base := ae.Election.top(c.rankLess)
-	if err := c.checkFits(base.Pos, ae.Term); err != nil {
-		return err
-	}
-	if ae.Term > c.hard.Term {
-		c.enterTerm(ae.Term)
-	}
-	c.setBase(base.Pos, ae.Election)
-	return nil
-}
-
-// setBase notes where the chain of the term begins, and who says so.
-func (c *Core) setBase(base juno.Pos, e *Election) {
-	c.term.convinced, c.term.base, c.term.election = true, base, e
-	c.timers.heard = c.ticks
-}
-
-// checkFits checks the base of a term against what we know to be final. A base below it is
-// possible only if the term itself committed what lies above (Lemma 3).
-func (c *Core) checkFits(base juno.Pos, t juno.Term) error {
-	if base.Index > c.commit.Index || base == c.commit || c.broken(MutantOverwrite) {
-		return nil // whether it leads through our commit shows when we hold its chain
-	}
-	newest, ok := c.log.entry(c.commit.Index)
-	if ok && newest.Term == t && base.Index < c.commit.Index {
-		return nil
-	}
-	if ok && t > newest.Term {
-		c.alarm("N2: term %s begins at %s, but %s of term %s is final: more nodes lie than can be "+
-			"tolerated", t, base, c.commit, newest.Term)
-	}
-	return fmt.Errorf("term %s begins at %s: %s is final", t, base, c.commit)
-}
-
-// take accepts the entries if they continue what we have (N3 to N6).
-func (c *Core) take(ae *Append, hashes []juno.Hash) error {
-	if c.muted() {
+// accept accepts the entries if they continue what we have (N3 to N6).
+func (c *Core) accept(ae *Append, hashes []juno.Hash) error {
+	if c.mayNotAccept() {
 		return fmt.Errorf("append of term %s: we are muted in it", ae.Term)
 	}
-	if c.recovering() {
-		c.wait(ae)
+	if c.logIncomplete() {
+		c.buffer(ae)
 		return fmt.Errorf("append of term %s: our log is not complete yet", ae.Term)
 	}
 	if c.refusesCommands(ae) {
-		c.refuseHalted(ae)
+		c.refuseWhileHalted(ae)
 		return juno.ErrHalted
 	}
 	if c.beyondWindow(ae) {
 		return fmt.Errorf("append of term %s to %s: only %s is final", ae.Term, ae.Last, c.commit)
 	}
 	if c.tooEarly(ae) {
-		c.wait(ae)
+		c.buffer(ae)
 		return fmt.Errorf("append of term %s: its time has not come", ae.Term)
 	}
-	if !c.hasTaken() {
-		return c.takeFirst(ae, hashes)
+	if !c.hasAccepted() {
+		return c.acceptFirst(ae, hashes)
 	}
-	return c.takeMore(ae, hashes)
+	return c.acceptMore(ae, hashes)
 }
 
 // refusesCommands is H1: while halted we accept no commands. Not voting never hurts safety.
@@ -170,7 +55,7 @@ func isCommand(t juno.EntryType) bool {
 // them be (N1). We may have heard less than it of what is final, so they get twice the room; beyond
 // that a liar that leads could fill our memory with what never becomes final.
 func (c *Core) beyondWindow(ae *Append) bool {
-	entriesMax := 2*c.limits.WindowEntriesMax + headerCountMax
+	entriesMax := 2*c.limits.WindowEntriesMax + appendEntriesMax
 	return ae.Count > 0 && (ae.Last.Index > c.commit.Index+juno.Index(entriesMax) ||
 		c.log.unfinal > 2*c.limits.WindowBytesMax)
 }
@@ -182,37 +67,36 @@ func (c *Core) tooEarly(ae *Append) bool {
 	return n > 0 && ae.Entries[n-1].Time > c.now+c.limits.ClockAheadMax
 }
 
-// takeFirst is the first accept of the term: the chain must begin at the base (N4, N6), or
+// acceptFirst is the first accept of the term: the chain must begin at the base (N4, N6), or
 // continue what the term itself has committed already.
-func (c *Core) takeFirst(ae *Append, hashes []juno.Hash) error {
+func (c *Core) acceptFirst(ae *Append, hashes []juno.Hash) error {
 	from, prefix := ae.Prev, (*fragment)(nil)
 	switch {
 	case ae.Prev == c.term.base && c.log.has(ae.Prev):
 	case ae.Prev == c.term.base:
 		if prefix = c.fragmentTo(c.term.base); prefix == nil {
-			c.wait(ae)
-			c.missing(ae.Leader)
+			c.buffer(ae)
+			c.requestFrom(ae.Leader)
 			return fmt.Errorf("append of term %s: its base %s is missing", ae.Term, c.term.base)
 		}
 		from = prefix.start
-	case c.committedInTerm(ae.Prev) && !c.broken(MutantBaseOnly):
-	case c.broken(MutantAnyBase) && c.log.has(ae.Prev):
+	case c.committedInTerm(ae.Prev):
 	default:
 		if ae.Count > 0 {
-			c.wait(ae)
+			c.buffer(ae)
 		}
 		return fmt.Errorf("append of term %s from %s: its base %s must come first",
 			ae.Term, ae.Prev, c.term.base)
 	}
 	if ae.Prev == c.term.base && !c.isWhole(c.term.base, prefix) {
-		c.wish(c.hard.Term+1, CauseEvidence)
+		c.requestTerm(c.hard.Term+1, CauseEvidence)
 		return refuseCut("base of the term", c.term.base)
 	}
-	if ae.Count == 0 && !c.seals(ae.Prev, prefix) {
+	if ae.Count == 0 && !c.confirmsEpochEnd(ae.Prev, prefix) {
 		return nil // a heartbeat
 	}
 	if err := c.checkContent(ae, prefix); err != nil {
-		return c.accuseOf(ae, err)
+		return c.accuseInvalid(ae, err)
 	}
 	entries := ae.Entries
 	if prefix != nil {
@@ -221,10 +105,10 @@ func (c *Core) takeFirst(ae *Append, hashes []juno.Hash) error {
 	if err := c.replace(from.Index, entries, hashes); err != nil {
 		return c.replaceFailed(ae, err)
 	}
-	if !c.log.has(c.high.Pos) && !c.broken(MutantKeepHigh) {
+	if !c.log.has(c.highQC.Pos) {
 		c.raise(c.baseCertificate())
 	}
-	c.took(ae)
+	c.afterAccept(ae)
 	return nil
 }
 
@@ -237,18 +121,18 @@ func (c *Core) committedInTerm(p juno.Pos) bool {
 }
 
 // baseCertificate returns the certificate that the term is based on (R5b).
-func (c *Core) baseCertificate() High {
+func (c *Core) baseCertificate() HighQC {
 	if c.term.election == nil {
-		return c.epoch.baseHigh()
+		return c.epoch.baseQC()
 	}
-	top := c.term.election.top(c.rankLess)
-	return High{Rank: top.High, Pos: top.Pos, Certificate: c.term.election.Base}
+	top := c.term.election.top()
+	return HighQC{Rank: top.Rank, Pos: top.Pos, Certificate: c.term.election.Base}
 }
 
-// seals reports whether a base is the entry that ends our epoch: then an empty AppendEntries is
-// accepted as a vote for it (N6).
-func (c *Core) seals(base juno.Pos, prefix *fragment) bool {
-	if c.broken(MutantNoSeal) || base != c.term.base {
+// confirmsEpochEnd reports whether a base is the entry that ends our epoch: then an empty
+// AppendEntries is accepted as a vote for it (N6).
+func (c *Core) confirmsEpochEnd(base juno.Pos, prefix *fragment) bool {
+	if base != c.term.base {
 		return false
 	}
 	if prefix == nil {
@@ -267,26 +151,26 @@ func (c *Core) isEpochEnd(e *juno.Entry) bool {
 	return e.Type == juno.EntryConfig && e.Term.Epoch() == c.epoch.config.Epoch
 }
 
-// takeMore is a later accept of the term (N5): it must extend the chain that we accepted, which
+// acceptMore is a later accept of the term (N5): it must extend the chain that we accepted, which
 // we never leave within a term (R1).
-func (c *Core) takeMore(ae *Append, hashes []juno.Hash) error {
+func (c *Core) acceptMore(ae *Append, hashes []juno.Hash) error {
 	accepted := c.accepted.Pos
 	switch {
 	case ae.Prev.Index > c.log.tip().Index:
 		if ae.Count > 0 {
-			c.wait(ae)
+			c.buffer(ae)
 		}
 		return fmt.Errorf("append of term %s from %s: our log ends at %s",
 			ae.Term, ae.Prev, c.log.tip())
 	case ae.Prev.Index+1 < c.log.lowest():
 		return nil // older than what we can still compare
 	case !c.log.has(ae.Prev):
-		return c.conflict(ae)
+		return c.refuseConflict(ae)
 	}
 	for i := range hashes {
 		if e := &ae.Entries[i]; e.Index <= accepted.Index {
 			if h, _ := c.log.HashAt(e.Index); h != hashes[i] {
-				return c.conflict(ae)
+				return c.refuseConflict(ae)
 			}
 		}
 	}
@@ -297,77 +181,211 @@ func (c *Core) takeMore(ae *Append, hashes []juno.Hash) error {
 		return nil // at what we committed, but did not accept in this term
 	}
 	if err := c.checkContent(ae, nil); err != nil {
-		return c.accuseOf(ae, err)
+		return c.accuseInvalid(ae, err)
 	}
 	if err := c.replace(ae.Prev.Index, ae.Entries, hashes); err != nil {
 		return c.replaceFailed(ae, err)
 	}
-	c.took(ae)
+	c.afterAccept(ae)
 	return nil
 }
 
-// took notes what was accepted, keeps the header for others, and looks what it proves.
-func (c *Core) took(ae *Append) {
-	c.accept(ae.Last)
-	c.keepHeader(ae.Header)
+// afterAccept notes what was accepted, keeps the header for others, and looks what it proves.
+func (c *Core) afterAccept(ae *Append) {
+	c.setAccepted(ae.Last)
+	c.keepHeader(ae.AppendHeader)
 	c.evaluate()
 }
 
-// keepHeader keeps what the leader signed of entries that are not final yet, so that we can show
-// it to those whom the leader leaves in the dark.
-func (c *Core) keepHeader(h Header) {
-	c.term.headers = append(c.term.headers, h)
-	c.pruneHeaders()
-	if len(c.term.headers) > headersMax {
-		c.term.headers = c.term.headers[len(c.term.headers)-headersMax:]
+// setAccepted notes that we took the chain up to pos from the leader of our term (Acc). The
+// entries, and that we took them, go to disk before we say so.
+func (c *Core) setAccepted(pos juno.Pos) {
+	if !c.stalled() {
+		c.timers.commit = c.ticks // from now on there is something to commit (P2)
 	}
-	c.out.dirtyHeaders = true
+	c.accepted, c.everAccepted = Accepted{Term: c.hard.Term, Pos: pos}, true
+	c.out.dirtyAccepted, c.out.dirtyVote = true, true
+	if c.epoch.alone() {
+		// We are the quorum: that we accepted it is all that a prepare certificate would say,
+		// and it goes to disk in this very group. So one sync carries both promises.
+		c.raise(HighQC{Rank: Rank{Term: c.hard.Term, Index: pos.Index}, Pos: pos})
+	}
 }
 
-// headersMax bounds the headers that we keep: those of a window of entries. A follower that
-// misses older ones gets them from the leader or by a commit certificate.
-const headersMax = 64
+// hasAccepted reports whether something was accepted in the present term.
+func (c *Core) hasAccepted() bool { return c.everAccepted && c.accepted.Term == c.hard.Term }
 
-func (c *Core) pruneHeaders() {
-	n := 0
-	for n < len(c.term.headers) && c.term.headers[n].Last.Index <= c.commit.Index {
-		n++
-	}
-	c.term.headers = c.term.headers[n:]
+// keepsAccepted reports whether what we accepted in the present term is on our log. Where the log
+// does not reach back so far any more, it was: who takes another chain than the one that it
+// accepted, or begins its log anew, is muted.
+func (c *Core) keepsAccepted() bool {
+	return c.archived(c.accepted.Pos) || c.log.has(c.accepted.Pos)
 }
 
-// wait keeps an AppendEntries until what lies before it, or its time, has come.
-func (c *Core) wait(ae *Append) {
-	for _, w := range c.term.waiting {
-		if w.Prev == ae.Prev && w.Last == ae.Last {
-			return
+// mayNotAccept reports whether we may not accept any more in this term (F10).
+func (c *Core) mayNotAccept() bool {
+	return c.hard.EverMuted && c.hard.Muted == c.hard.Term
+}
+
+// errInvalid is content that no correct leader proposes.
+var errInvalid = errors.New("invalid entry")
+
+// checkContent checks what stands where (N3): what can be judged without the payloads. prefix is
+// what lies before the entries if that is not on our log.
+func (c *Core) checkContent(ae *Append, prefix *fragment) error {
+	if ae.Count == 0 {
+		return nil
+	}
+	before, ok := c.log.entry(ae.Prev.Index)
+	if prefix != nil && ae.Prev.Index > prefix.start.Index {
+		before, ok = prefix.entries[ae.Prev.Index-prefix.start.Index-1], true
+	}
+	if ok && c.isEpochEnd(&before) {
+		return fmt.Errorf("%w: entry %d follows the end of the epoch", errInvalid, before.Index+1)
+	}
+	last := before.Time
+	for i := range ae.Entries {
+		e := &ae.Entries[i]
+		if err := c.checkPlace(e, i == len(ae.Entries)-1); err != nil {
+			return err
+		}
+		if e.Time < last {
+			return fmt.Errorf("%w: entry %d at %s is older than the one before, at %s",
+				errInvalid, e.Index, e.Time, last)
+		}
+		last = e.Time
+	}
+	return checkGroups(ae.Entries)
+}
+
+// checkPlace checks one entry of the term by its index.
+func (c *Core) checkPlace(e *juno.Entry, last bool) error {
+	opens := e.Index == c.term.base.Index+1
+	switch {
+	case e.Term != c.hard.Term:
+		return fmt.Errorf("%w: entry %d of term %s in term %s", errInvalid, e.Index, e.Term,
+			c.hard.Term)
+	case !e.Type.Valid() || len(e.Payload) > juno.EntryPayloadBytesMax:
+		return fmt.Errorf("%w: entry %d is %s with %d bytes", errInvalid, e.Index, e.Type,
+			len(e.Payload))
+	case opens != (e.Type == juno.EntryTermStart):
+		return fmt.Errorf("%w: entry %d is %s, the term begins at %s", errInvalid, e.Index, e.Type,
+			c.term.base)
+	case opens && len(e.Payload) != juno.HashBytes:
+		return fmt.Errorf("%w: entry %d starts the term with %d bytes", errInvalid, e.Index,
+			len(e.Payload))
+	case e.Type == juno.EntryConfig && !last:
+		return fmt.Errorf("%w: entry %d follows the end of the epoch", errInvalid, e.Index+1)
+	}
+	return nil
+}
+
+// validate asks the validator, after it has looked at what the core itself has to understand later.
+func (c *Core) validate(e *juno.Entry) error {
+	if e.Type == juno.EntryConfig {
+		change, err := juno.ParseConfigChange(e.Payload)
+		if err != nil {
+			return err
+		}
+		config := c.epoch.config
+		if change.Next.Epoch != config.Epoch+1 || change.Previous != config.Hash() {
+			return fmt.Errorf("membership of epoch %d on top of %s: now is epoch %d, %s",
+				change.Next.Epoch, change.Previous.Short(), config.Epoch, config.Hash().Short())
 		}
 	}
-	if len(c.term.waiting) == c.limits.BufferMax {
-		c.term.waiting = c.term.waiting[1:]
-	}
-	c.term.waiting = append(c.term.waiting, ae)
+	return c.validator.Append(e)
 }
 
-// drainWaiting tries again what had to wait, as long as that helps.
-func (c *Core) drainWaiting() {
-	for again := len(c.term.waiting) > 0; again; {
-		again = false
-		all := c.term.waiting
-		c.term.waiting = nil
-		for i, ae := range all {
-			if ae.Term != c.hard.Term {
-				continue
+// checkGroups checks that no client batch is cut in two: its signature covers all of it, so all
+// of it must be judged at once (docs/SPECIFICATION.md §3.2).
+func checkGroups(entries []juno.Entry) error {
+	for i := 0; i < len(entries); {
+		size, want := 0, 1
+		if entries[i].Type == juno.EntryBatchHead {
+			head, err := juno.ParseBatchHead(entries[i].Payload)
+			if err != nil {
+				return fmt.Errorf("%w: entry %d: %w", errInvalid, entries[i].Index, err)
 			}
-			before := c.accepted
-			if hashes, err := ae.roll(); err == nil {
-				_ = c.take(ae, hashes) // it waits again, or is of no use
-			}
-			if c.accepted != before {
-				c.term.waiting = append(c.term.waiting, all[i+1:]...)
-				again = len(c.term.waiting) > 0
-				break
-			}
+			want = 1 + head.Count
+		}
+		if want > len(entries)-i {
+			return fmt.Errorf("%w: the batch at %d has %d commands, %d are there", errInvalid,
+				entries[i].Index, want-1, len(entries)-i-1)
+		}
+		for _, e := range entries[i : i+want] {
+			size += len(e.Payload)
+		}
+		if size > groupBytesMax {
+			return fmt.Errorf("%w: the batch at %d takes %d bytes, at most %d", errInvalid,
+				entries[i].Index, size, groupBytesMax)
+		}
+		i += want
+	}
+	return nil
+}
+
+// A client batch is judged as a whole (docs/SPECIFICATION.md §3.2), so it has to be decided as a
+// whole: no term can begin in the middle of one, because the rest of it could not follow the start
+// of the term. Correct nodes accept whole batches only. But a quorum is counted by positions, and
+// one liar that names a position inside of a batch could make that the highest one that a quorum
+// reached. Hence the rule (N9, E4, Y3): certificates, bases and commits count at the ends of
+// batches only, and what is between them is rounded down, or refused. Everything that the argument
+// of docs/SPECIFICATION.md §2.2 says of certificates is true of these: whatever a quorum voted for
+// holds the rounded position.
+
+// wholeTo returns the highest index, not above the one given, up to which our log holds no part of
+// a batch only. What is final is whole.
+func (c *Core) wholeTo(index juno.Index) juno.Index {
+	if index <= c.commit.Index {
+		return index
+	}
+	return c.commit.Index + juno.Index(uncut(c.log.slice(c.commit.Index+1, index+1)))
+}
+
+// isWhole reports whether a position on our log, or on a fragment, is at the end of a batch.
+func (c *Core) isWhole(p juno.Pos, f *fragment) bool {
+	if f == nil || p.Index <= f.start.Index {
+		return !c.log.has(p) || c.wholeTo(p.Index) == p.Index
+	}
+	n := int(p.Index - f.start.Index)
+	return uncut(f.entries[:n]) == n
+}
+
+// groupSize returns how many entries stand or fall with e: a batch head and its commands.
+func groupSize(e *juno.Entry) int {
+	if e.Type == juno.EntryBatchHead {
+		if head, err := juno.ParseBatchHead(e.Payload); err == nil {
+			return 1 + head.Count
 		}
 	}
+	return 1
+}
+
+// groupLen returns how many of entries stand or fall with the first.
+func groupLen(entries []juno.Entry) int {
+	if len(entries) == 0 {
+		return 0
+	}
+	return min(groupSize(&entries[0]), len(entries))
+}
+
+// uncut returns how many of entries, which begin with a whole group, come before a batch that is
+// cut at their end. It looks back no further than a batch can reach.
+func uncut(entries []juno.Entry) int {
+	lowest := max(0, len(entries)-juno.BatchCommandsMax)
+	for n := len(entries) - 1; n >= lowest; n-- {
+		if entries[n].Type == juno.EntryCommand {
+			continue
+		}
+		if n+groupSize(&entries[n]) > len(entries) {
+			return n
+		}
+		break
+	}
+	return len(entries)
+}
+
+// refuseCut is what a position in the middle of a batch gets.
+func refuseCut(what string, p juno.Pos) error {
+	return fmt.Errorf("%s %s: it is in the middle of a client batch", what, p)
 }

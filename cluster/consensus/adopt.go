@@ -34,11 +34,11 @@ func (c *Core) stepSyncReply(m *SyncReply) error {
 	if err == nil {
 		err = c.relay(m, f)
 	}
-	if c.leadsNowhere(f, m) && !c.broken(MutantKeepStale) {
+	if c.leadsNowhere(f, m) {
 		c.dropFragment(m.Node)
 	}
 	c.pruneFragments()
-	c.sync.learnFrom(a, before, c.reach())
+	c.sync.noteAnswer(a, before, c.reach())
 	c.tryLead()
 	if c.sync.lagging == m.Node && m.Commit.Index <= c.commit.Index && len(m.Entries) == 0 {
 		c.sync.lagging = 0 // it has nothing more for us
@@ -60,7 +60,7 @@ func (c *Core) stepHint(m *SyncReply) error {
 			c.epoch.config.Epoch)
 	}
 	if m.Proof.Pos.Index > c.commit.Index && !c.log.has(m.Proof.Pos) {
-		c.missing(m.Node)
+		c.requestFrom(m.Node)
 		return nil
 	}
 	return c.adoptProof(m.Proof, nil)
@@ -73,15 +73,13 @@ func (c *Core) adoptProof(proof *juno.QuorumCertificate, f *fragment) error {
 		return fmt.Errorf("%s certificate of term %s: want a commit certificate of epoch %d",
 			proof.Kind, proof.Term, c.epoch.config.Epoch)
 	}
-	if !c.broken(MutantAdoptUnchecked) {
-		if err := c.checkCertificate(proof); err != nil {
-			return err
-		}
+	if err := c.checkCertificate(proof); err != nil {
+		return err
 	}
 	switch {
 	case proof.Pos.Index <= c.commit.Index:
 		if !c.log.has(proof.Pos) && proof.Pos.Index >= c.log.lowest() {
-			c.contradicted(proof.Pos, nil, proof)
+			c.leaveContradicted(proof.Pos, nil, proof)
 		}
 		return nil
 	case c.log.has(proof.Pos) && !c.isWhole(proof.Pos, nil):
@@ -109,17 +107,17 @@ func (c *Core) adoptChain(proof *juno.QuorumCertificate, f *fragment) error {
 	if err := c.replace(f.start.Index, entries, hashes); err != nil {
 		return c.adoptFailed(proof, err)
 	}
-	if c.hasTaken() && !c.keepsAccepted() && !c.muted() {
+	if c.hasAccepted() && !c.keepsAccepted() && !c.mayNotAccept() {
 		c.hard.Muted, c.hard.EverMuted = c.hard.Term, true
 		c.out.dirtyHard, c.out.dirtyVote = true, true
 		c.prepared = nil
 	}
 	c.enterTermOf(proof)
 	c.advanceAccepted(proof)
-	if !c.log.has(c.high.Pos) || c.sync.incomplete {
-		c.raise(High{Rank: c.rankOf(proof), Pos: proof.Pos, Certificate: proof})
+	if !c.log.has(c.highQC.Pos) || c.sync.incomplete {
+		c.raise(HighQC{Rank: c.rankOf(proof), Pos: proof.Pos, Certificate: proof})
 	}
-	c.sync.incomplete = c.sync.incomplete && !c.log.has(c.high.Pos)
+	c.sync.incomplete = c.sync.incomplete && !c.log.has(c.highQC.Pos)
 	c.commitTo(proof.Pos, proof)
 	return nil
 }
@@ -127,7 +125,7 @@ func (c *Core) adoptChain(proof *juno.QuorumCertificate, f *fragment) error {
 // adoptFailed says what became of a proven chain that we could not take.
 func (c *Core) adoptFailed(proof *juno.QuorumCertificate, err error) error {
 	if errors.Is(err, errFinal) {
-		c.contradicted(proof.Pos, nil, proof)
+		c.leaveContradicted(proof.Pos, nil, proof)
 		return err
 	}
 	// A quorum found valid what we refuse: we do not run what they run.
@@ -150,9 +148,9 @@ func (c *Core) enterTermOf(proof *juno.QuorumCertificate) {
 // advanceAccepted counts a chain as accepted that the term has decided and that extends what we
 // accepted of it (Y3).
 func (c *Core) advanceAccepted(proof *juno.QuorumCertificate) {
-	if c.hasTaken() && !c.muted() && proof.Term == c.hard.Term &&
+	if c.hasAccepted() && !c.mayNotAccept() && proof.Term == c.hard.Term &&
 		proof.Pos.Index > c.accepted.Pos.Index && c.keepsAccepted() {
-		c.accept(proof.Pos)
+		c.setAccepted(proof.Pos)
 	}
 }
 
@@ -169,34 +167,22 @@ func (c *Core) relay(m *SyncReply, f *fragment) error {
 		if h.Last.Index <= c.commit.Index {
 			continue
 		}
-		ae := &Append{Header: *h, Election: m.Election}
+		ae := &Append{AppendHeader: *h, Election: m.Election}
 		ae.Entries = c.between(h.Prev.Index, h.Last.Index, f)
 		if err := c.stepAppend(ae); err != nil && first == nil {
 			first = err
 		}
 	}
 	if m.Election != nil && len(m.Headers) == 0 {
-		return c.convinceBy(m.Election)
+		return c.admitElection(m.Election)
 	}
 	return first
-}
-
-// convinceBy learns who leads from an election alone.
-func (c *Core) convinceBy(e *Election) error {
-	if e.Term < c.hard.Term || e.Term.Epoch() != c.epoch.config.Epoch ||
-		(e.Term == c.hard.Term && c.term.convinced) {
-		return nil
-	}
-	return c.convince(&Append{
-		Header:   Header{Term: e.Term, Leader: c.epoch.config.Leader(e.Term)},
-		Election: e,
-	})
 }
 
 // between collects the entries (prev, last] from our log and a fragment. If something is missing,
 // or of another chain, the hashes will show it.
 func (c *Core) between(prev, last juno.Index, f *fragment) []juno.Entry {
-	if last < prev || last-prev > headerCountMax {
+	if last < prev || last-prev > appendEntriesMax {
 		return nil
 	}
 	entries := make([]juno.Entry, 0, last-prev)
@@ -214,6 +200,6 @@ func (c *Core) between(prev, last juno.Index, f *fragment) []juno.Entry {
 	return entries
 }
 
-// recovering reports whether our log does not yet reach the highest certificate that we know of,
+// logIncomplete reports whether our log does not yet reach the highest certificate that we know of,
 // because it was taken from a snapshot: until then we vote for nothing (Y5).
-func (c *Core) recovering() bool { return c.sync.incomplete }
+func (c *Core) logIncomplete() bool { return c.sync.incomplete }

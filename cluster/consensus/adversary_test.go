@@ -25,7 +25,7 @@ func (a *adversary) act() {
 	t := a.someTerm()
 	switch a.c.below(10) {
 	case 0:
-		a.say(&consensus.Wish{
+		a.say(&consensus.TermChange{
 			Term: t + juno.Term(a.c.below(3)), Node: juno.NodeID(a.id),
 			Cause: consensus.CauseTimeout,
 		})
@@ -49,7 +49,7 @@ func (a *adversary) act() {
 		}
 		a.say(v)
 	case 4:
-		a.report(t)
+		a.newTerm(t)
 	case 5, 6:
 		a.lead(t)
 	case 7, 8:
@@ -73,7 +73,7 @@ func (a *adversary) say(m consensus.Message) {
 func (a *adversary) learn() {
 	for _, p := range a.c.w.wire {
 		switch m := p.message.(type) {
-		case *consensus.Report:
+		case *consensus.NewTerm:
 			a.cert(m.Certificate)
 		case *consensus.SyncReply:
 			a.cert(m.Proof)
@@ -124,22 +124,22 @@ func (a *adversary) somePos() juno.Pos {
 	return juno.Pos{Index: max(tip, back) - back, Hash: h}
 }
 
-// report claims some certificate, for what it is or for something else.
-func (a *adversary) report(t juno.Term) {
-	r := &consensus.Report{Term: t, Node: juno.NodeID(a.id), Candidate: a.config(t).Leader(t)}
+// newTerm claims some certificate, for what it is or for something else.
+func (a *adversary) newTerm(t juno.Term) {
+	r := &consensus.NewTerm{Term: t, Node: juno.NodeID(a.id), Candidate: a.config(t).Leader(t)}
 	r.Pos = a.config0Base()
 	if len(a.certs) > 0 && a.c.below(4) != 0 {
 		r.Certificate = a.certs[a.c.below(len(a.certs))]
-		r.High, r.Pos = consensus.Rank{Term: r.Certificate.Term, Index: r.Certificate.Pos.Index},
+		r.Rank, r.Pos = consensus.Rank{Term: r.Certificate.Term, Index: r.Certificate.Pos.Index},
 			r.Certificate.Pos
 		if a.c.below(5) == 0 {
-			r.High.Term, r.Pos = max(t, 1)-1, a.somePos()
-			r.High.Index = r.Pos.Index
+			r.Rank.Term, r.Pos = max(t, 1)-1, a.somePos()
+			r.Rank.Index = r.Pos.Index
 		}
 	}
 	if cert := a.underclaim(); cert != nil && a.c.below(2) == 0 {
 		r.Certificate = cert
-		r.High, r.Pos = consensus.Rank{Term: cert.Term, Index: cert.Pos.Index}, cert.Pos
+		r.Rank, r.Pos = consensus.Rank{Term: cert.Term, Index: cert.Pos.Index}, cert.Pos
 	}
 	a.say(r)
 }
@@ -187,7 +187,7 @@ func (a *adversary) lead(t juno.Term) {
 	if config.Leader(t) != juno.NodeID(a.id) {
 		return
 	}
-	base, e := a.config0Base(), (*consensus.Election)(nil)
+	base, e := a.config0Base(), (*consensus.ElectionCertificate)(nil)
 	if t.Round() > 0 {
 		if e = a.election(t, config); e == nil {
 			return
@@ -262,35 +262,35 @@ func (a *adversary) command(i juno.Index, t juno.Term) juno.Entry {
 	}
 }
 
-// election picks a quorum of the reports that it has seen, a different one every time.
-func (a *adversary) election(t juno.Term, config *juno.EpochConfig) *consensus.Election {
-	reports := a.c.w.reports[t]
-	e := &consensus.Election{Term: t}
-	var top *consensus.Report
+// election picks a quorum of the new-term messages that it has seen, a different one every time.
+func (a *adversary) election(t juno.Term, config *juno.EpochConfig) *consensus.ElectionCertificate {
+	newTerms := a.c.w.newTerms[t]
+	e := &consensus.ElectionCertificate{Term: t}
+	var top *consensus.NewTerm
 	skip := a.c.below(len(config.Voters) + 1)
 	for i, m := range config.Voters {
-		r := reports[m.ID]
-		if r == nil || i == skip || len(e.Reports) == config.Quorum() {
+		r := newTerms[m.ID]
+		if r == nil || i == skip || len(e.NewTerms) == config.Quorum() {
 			continue
 		}
 		own := *r
 		own.Certificate = nil
-		e.Reports = append(e.Reports, &own)
-		if top == nil || top.High.Less(r.High) {
+		e.NewTerms = append(e.NewTerms, &own)
+		if top == nil || top.Rank.Less(r.Rank) {
 			top = r
 		}
 	}
-	if len(e.Reports) < config.Quorum() {
+	if len(e.NewTerms) < config.Quorum() {
 		return nil
 	}
 	e.Base = top.Certificate
 	return e
 }
 
-func topOf(e *consensus.Election) *consensus.Report {
-	top := e.Reports[0]
-	for _, r := range e.Reports {
-		if top.High.Less(r.High) {
+func topOf(e *consensus.ElectionCertificate) *consensus.NewTerm {
+	top := e.NewTerms[0]
+	for _, r := range e.NewTerms {
+		if top.Rank.Less(r.Rank) {
 			top = r
 		}
 	}

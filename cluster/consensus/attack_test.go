@@ -50,9 +50,9 @@ func realKeys(t *testing.T) *Keys {
 // signedMessages are messages of node 2 that it signs itself, one of each kind.
 func signedMessages() []Message {
 	return []Message{
-		&Wish{Term: 1, Node: 2, Cause: CauseTimeout},
-		&Report{Term: 1, Node: 2, Candidate: 3},
-		&Append{Header: Header{Term: 1, Leader: 2}},
+		&TermChange{Term: 1, Node: 2, Cause: CauseTimeout},
+		&NewTerm{Term: 1, Node: 2, Candidate: 3},
+		&Append{AppendHeader: AppendHeader{Term: 1, Leader: 2}},
 		&Vote{juno.SignedVote{Vote: juno.Vote{Term: 1, Node: 2}}},
 		&SyncRequest{Node: 2, From: 1, Term: 1},
 		&Checkpoint{Checkpoint: juno.Checkpoint{Node: 2, Index: 10}},

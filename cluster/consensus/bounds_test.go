@@ -9,11 +9,11 @@ func Excess(c *Core) string {
 	for _, f := range c.sync.fragments {
 		fragments += f.bytes
 	}
-	terms, claims := 0, 0
-	for i := range c.claims {
-		terms = max(terms, len(c.claims[i].rings))
-		for j := range c.claims[i].rings {
-			claims = max(claims, len(c.claims[i].rings[j].claims))
+	terms, votes := 0, 0
+	for i := range c.votes {
+		terms = max(terms, len(c.votes[i].rings))
+		for j := range c.votes[i].rings {
+			votes = max(votes, len(c.votes[i].rings[j].votes))
 		}
 	}
 	unfinal := int(c.log.tip().Index - c.commit.Index)
@@ -21,13 +21,13 @@ func Excess(c *Core) string {
 		name      string
 		got, most int
 	}{
-		{"waiting appends", len(c.term.waiting), c.limits.BufferMax},
+		{"waiting appends", len(c.term.buffered), c.limits.BufferMax},
 		{"headers", len(c.term.headers), headersMax},
-		{"reports", len(c.term.reports), len(c.epoch.voters)},
-		{"terms of a voter's claims", terms, c.limits.RingTerms},
-		{"claims of a voter in a term", claims, c.limits.RingClaims},
-		{"checkpoints of others", len(c.points.votes), checkpointsKept * len(c.epoch.voters)},
-		{"checkpoints of ours", len(c.points.mine), checkpointsKept},
+		{"reports", len(c.term.newTerms), len(c.epoch.voters)},
+		{"terms of a voter's votes", terms, c.limits.RingTerms},
+		{"votes of a voter in a term", votes, c.limits.RingVotes},
+		{"checkpoints of others", len(c.checkpoints.votes), checkpointsKept * len(c.epoch.voters)},
+		{"checkpoints of ours", len(c.checkpoints.mine), checkpointsKept},
 		{"accusations", len(c.accused), accusationsMax},
 		{"fragments", len(c.sync.fragments), len(c.epoch.peers)},
 		{
@@ -37,9 +37,9 @@ func Excess(c *Core) string {
 		{"batches in flight", len(c.leading.batches), c.limits.InFlightMax + 1},
 		{
 			"entries that are not final", unfinal,
-			2*c.limits.WindowEntriesMax + headerCountMax,
+			2*c.limits.WindowEntriesMax + appendEntriesMax,
 		},
-		{"messages that wait for the disk", c.out.held, 1 << 20},
+		{"messages that wait for the disk", c.out.gated, 1 << 20},
 	} {
 		if b.got > b.most {
 			return fmt.Sprintf("%d %s, at most %d", b.got, b.name, b.most)

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"juno"
-	"juno/cluster/consensus"
 )
 
 var (
@@ -21,7 +20,7 @@ var (
 // on. The simulator of cluster/sim does much more; this is what finds a mistake within seconds.
 func TestChaos(t *testing.T) {
 	for seed := *chaosFrom; seed < *chaosFrom+*chaosSeeds; seed++ {
-		c := newChaos(uint64(seed), consensus.NoMutant)
+		c := newChaos(uint64(seed), noMutant)
 		c.play()
 		if len(c.w.faults) > 0 {
 			t.Fatalf("seed %d (n=%d):\n%s\n%s", seed, c.n, strings.Join(c.w.faults, "\n"), c.tail())
@@ -42,12 +41,12 @@ type chaos struct {
 	script   []byte // what is left of it
 }
 
-func newChaos(seed uint64, mutant consensus.Mutant) *chaos {
+func newChaos(seed uint64, mutant mutant) *chaos {
 	return newChaosOf(&chaos{seed: seed * 0x9e3779b97f4a7c15}, mutant)
 }
 
 // newChaosOf starts a cluster on the source of randomness in c.
-func newChaosOf(c *chaos, mutant consensus.Mutant) *chaos {
+func newChaosOf(c *chaos, mutant mutant) *chaos {
 	sizes := []int{1, 2, 3, 4, 4, 4, 5, 6, 7}
 	c.n = sizes[c.below(len(sizes))]
 	c.epochs = c.below(3) == 0
@@ -56,7 +55,7 @@ func newChaosOf(c *chaos, mutant consensus.Mutant) *chaos {
 	limits.CacheEntriesMax = c.below(20)
 	limits.BatchEntriesMax = 1 + c.below(5)
 	limits.BufferMax = 1 + c.below(6)
-	limits.RingClaims = 2 + c.below(6)
+	limits.RingVotes = 2 + c.below(6)
 	limits.SyncBytesMax = 100 + c.below(2000)
 	if c.below(4) == 0 {
 		limits.RotateEvery = uint64(3 + c.below(5))

@@ -26,7 +26,6 @@ type Core struct {
 	validator Validator
 	pool      Pool
 	rand      Rand
-	mutant    Mutant
 
 	now   juno.Millis // newest that we were told
 	ticks uint64
@@ -35,15 +34,15 @@ type Core struct {
 	past  []*juno.EpochRecord // all that we know, oldest first; the last one began epoch
 
 	// Durable state, docs/SPECIFICATION.md §3.4.
-	hard     HardState
-	accepted Accepted // counts only if accepted.Term == hard.Term and takes is set
-	takes    bool     // something was accepted from some leader
-	high     High
-	log      *chain
+	hard         HardState
+	accepted     Accepted // counts only if accepted.Term == hard.Term and takes is set
+	everAccepted bool     // something was accepted from some leader
+	highQC       HighQC
+	log          *chain
 
 	role     Role
 	prepared *juno.Pos // in this term; proven by high
-	term     reign
+	term     termState
 
 	commit juno.Pos
 	// newestProof is the newest commit certificate; it may be behind commit.
@@ -51,40 +50,51 @@ type Core struct {
 	delivered   juno.Index                // handed to the host
 	proofs      []*juno.QuorumCertificate // of positions in (delivered, commit]
 
-	wishes  []juno.Term   // newest of each voter
-	claims  []voterClaims // of each voter
-	leading leading
-	timers  timers
-	sync    syncing
-	points  checkpoints
-	button  *Halt // that we obeyed last, if not before a restart
-	accused []accusation
-	said    said
-	out     outbox
+	requestedTerms []juno.Term  // newest of each voter
+	votes          []voterVotes // of each voter
+	leading        leading
+	timers         timers
+	sync           syncing
+	checkpoints    checkpointState
+	lastHalt       *Halt // that we obeyed last, if not before a restart
+	accused        []accusation
+	voteSchedule   voteSchedule
+	out            outbox
 
 	scratchIndices []juno.Index
 }
 
-// reign is what a node knows of the present term. All of it is volatile.
-type reign struct {
-	// convinced says that we know who leads and from where: always in round 0, otherwise by a
+// termState is what a node knows of the present term. All of it is volatile.
+type termState struct {
+	// known says that we know who leads and from where: always in round 0, otherwise by a
 	// valid election. The chain of the term begins at base.
-	convinced bool
-	base      juno.Pos
-	election  *Election // nil in round 0
-	// sealed says that base ends the epoch: the term can only confirm it (N6).
-	sealed  bool
-	reports []*Report // to us as designated leader, by node
-	headers []Header  // what we took from the leader and is not committed, in order
-	waiting []*Append // for what lies before them, or for their time
-	commits uint64    // entries committed in the term, for rotation
+	known    bool
+	base     juno.Pos
+	election *ElectionCertificate // nil in round 0
+	// endsEpoch says that base ends the epoch: the term can only confirm it (N6).
+	endsEpoch bool
+	newTerms  []*NewTerm     // to us as designated leader, by node
+	headers   []AppendHeader // what we took from the leader and is not committed, in order
+	buffered  []*Append      // for what lies before them, or for their time
+	commits   uint64         // entries committed in the term, for rotation
 }
 
 // New starts a core on what its log holds. now is the clock of the host.
 //
 // The Validator must have folded in exactly the entries of the log.
 func New(cfg Config, st *Stored, ports Ports, now juno.Millis) (*Core, error) {
-	return NewMutant(NoMutant, cfg, st, ports, now)
+	if err := cfg.Limits.Check(); err != nil {
+		return nil, err
+	}
+	c := &Core{
+		id: cfg.ID, cluster: cfg.Cluster, limits: cfg.Limits, observe: cfg.Observe,
+		validator: ports.Validator, pool: ports.Pool, rand: ports.Rand, now: now,
+	}
+	if err := c.restore(st, ports.Log); err != nil {
+		return nil, fmt.Errorf("start %s: %w", cfg.ID, err)
+	}
+	c.begin()
+	return c, nil
 }
 
 // Step takes a message from a peer, or one of our own back from the signer. The error says why a
@@ -94,7 +104,7 @@ func (c *Core) Step(in Checked) error {
 		return errQuarantined
 	}
 	err := c.step(in.message)
-	c.drainWaiting()
+	c.drainBuffered()
 	return err
 }
 
@@ -106,10 +116,10 @@ func (c *Core) step(in Message) error {
 		return c.stepVote(m)
 	case *Append:
 		return c.stepAppend(m)
-	case *Wish:
-		return c.stepWish(m)
-	case *Report:
-		return c.stepReport(m)
+	case *TermChange:
+		return c.stepTermChange(m)
+	case *NewTerm:
+		return c.stepNewTerm(m)
 	case *SyncRequest:
 		return c.stepSyncRequest(m)
 	case *SyncReply:
@@ -135,7 +145,7 @@ func (c *Core) Tick(now juno.Millis) {
 	if c.role == Quarantined {
 		return
 	}
-	c.drainWaiting() // an entry's time may have come
+	c.drainBuffered() // an entry's time may have come
 	c.tickTimers()
 	if c.ticks%c.limits.HeartbeatTicks == 0 {
 		c.heartbeat()
@@ -156,13 +166,13 @@ func (c *Core) Status() Status {
 	s := Status{
 		ID: c.id, Role: c.role, Term: c.hard.Term,
 		Leader: c.epoch.config.Leader(c.hard.Term), Last: c.log.tip(), Committed: c.commit,
-		High: c.high.Rank, HighPos: c.high.Pos, Halted: c.hard.Halted, Config: c.epoch.config,
-		Convinced: c.term.convinced, Base: c.term.base,
+		HighRank: c.highQC.Rank, HighPos: c.highQC.Pos, Halted: c.hard.Halted,
+		Config: c.epoch.config, TermKnown: c.term.known, Base: c.term.base,
 	}
 	if c.epoch.votes() {
-		s.Wish = c.wishes[c.epoch.me]
+		s.RequestedTerm = c.requestedTerms[c.epoch.me]
 	}
-	if c.hasTaken() {
+	if c.hasAccepted() {
 		p := c.accepted.Pos
 		s.Accepted = &p
 	}

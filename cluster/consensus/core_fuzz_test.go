@@ -43,7 +43,7 @@ type fuzzed struct {
 }
 
 func newFuzzed(b []byte) *fuzzed {
-	z := &fuzzed{chaos: newChaosOf(&chaos{script: b, scripted: true}, consensus.NoMutant)}
+	z := &fuzzed{chaos: newChaosOf(&chaos{script: b, scripted: true}, noMutant)}
 	if z.alone = z.evil != nil && z.below(4) == 0; z.alone {
 		for _, n := range z.w.nodes[1:] {
 			n.byz = true

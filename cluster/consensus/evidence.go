@@ -39,13 +39,13 @@ func (k EvidenceKind) String() string {
 //
 // Canonical bytes: version (1), kind (1), then by kind: two headers, each with its signature, and
 // the links of the entries of the second (count, then 49 each); or a header and its entries; or
-// two signed claims.
+// two signed votes.
 type Evidence struct {
-	What    EvidenceKind
-	Headers []Header           // two, or one
-	Links   []juno.EntryHeader // of the entries that the second header is about
-	Entries []juno.Entry       // that the header is about
-	Claims  []juno.SignedVote  // two
+	What         EvidenceKind
+	Headers      []AppendHeader     // two, or one
+	EntryHeaders []juno.EntryHeader // of the entries that the second header is about
+	Entries      []juno.Entry       // that the header is about
+	Votes        []juno.SignedVote  // two
 }
 
 const evidenceVersion = 1
@@ -58,8 +58,8 @@ func (*Evidence) Sender() juno.NodeID { return 0 }
 
 // Accused returns the node that the evidence is against, and the term in which it did it.
 func (e *Evidence) Accused() (juno.NodeID, juno.Term) {
-	if len(e.Claims) > 0 {
-		return e.Claims[0].Node, e.Claims[0].Term
+	if len(e.Votes) > 0 {
+		return e.Votes[0].Node, e.Votes[0].Term
 	}
 	return e.Headers[0].Leader, e.Headers[0].Term
 }
@@ -68,13 +68,13 @@ func (e *Evidence) statements(all []Statement) []Statement {
 	for i := range e.Headers {
 		all = append(all, e.Headers[i].statement())
 	}
-	for i := range e.Claims {
-		all = append(all, voteStatement(&e.Claims[i]))
+	for i := range e.Votes {
+		all = append(all, voteStatement(&e.Votes[i]))
 	}
 	return all
 }
 
-func (*Evidence) seal(Signer) {}
+func (*Evidence) signBy(Signer) {}
 
 // evidenceEntriesBytesMax bounds the entries that go into evidence. A larger batch is accused by
 // everybody who got it from the leader.
@@ -85,16 +85,16 @@ func (e *Evidence) appendTo(b []byte) []byte {
 	for i := range e.Headers {
 		b = e.Headers[i].appendTo(b)
 	}
-	for i := range e.Claims {
-		b = juno.AppendSignedVote(b, &e.Claims[i])
+	for i := range e.Votes {
+		b = juno.AppendSignedVote(b, &e.Votes[i])
 	}
 	for i := range e.Entries {
 		b = juno.AppendEntry(b, &e.Entries[i])
 	}
 	if e.What == EvidenceTwoChains {
-		b = juno.AppendUvarint(b, uint64(len(e.Links)))
-		for i := range e.Links {
-			b = juno.AppendEntryHeader(b, e.Links[i])
+		b = juno.AppendUvarint(b, uint64(len(e.EntryHeaders)))
+		for i := range e.EntryHeaders {
+			b = juno.AppendEntryHeader(b, e.EntryHeaders[i])
 		}
 	}
 	return b
@@ -105,18 +105,18 @@ func decodeEvidence(d *juno.Decoder) Message {
 	e := &Evidence{What: EvidenceKind(d.U8())}
 	switch e.What {
 	case EvidenceTwoChains:
-		e.Headers = []Header{decodeHeader(d), decodeHeader(d)}
-		for range d.Count(headerCountMax) {
+		e.Headers = []AppendHeader{decodeAppendHeader(d), decodeAppendHeader(d)}
+		for range d.Count(appendEntriesMax) {
 			if d.Err() != nil {
 				return e
 			}
-			e.Links = append(e.Links, d.EntryHeader())
+			e.EntryHeaders = append(e.EntryHeaders, d.EntryHeader())
 		}
 	case EvidenceInvalid:
-		e.Headers = []Header{decodeHeader(d)}
+		e.Headers = []AppendHeader{decodeAppendHeader(d)}
 		e.Entries = decodeEntries(d, e.Headers[0].Count)
 	case EvidenceTwoVotes:
-		e.Claims = []juno.SignedVote{d.SignedVote(), d.SignedVote()}
+		e.Votes = []juno.SignedVote{d.SignedVote(), d.SignedVote()}
 	default:
 		d.Fail("evidence of kind %d", e.What)
 	}
@@ -140,9 +140,9 @@ func (e *Evidence) Check() error {
 	case EvidenceTwoChains:
 		return e.checkChains()
 	case EvidenceTwoVotes:
-		a, b := &e.Claims[0], &e.Claims[1]
-		if a.Node != b.Node || a.Term != b.Term || !claimsConflict(a, b) {
-			return fmt.Errorf("%s: the claims of %s and %s agree", e.What, a.Node, b.Node)
+		a, b := &e.Votes[0], &e.Votes[1]
+		if a.Node != b.Node || a.Term != b.Term || !votesConflict(a, b) {
+			return fmt.Errorf("%s: the votes of %s and %s agree", e.What, a.Node, b.Node)
 		}
 		return nil
 	}
@@ -157,10 +157,10 @@ func (e *Evidence) checkChains() error {
 			e.What, a.Leader, a.Term, b.Leader, b.Term)
 	}
 	points := []juno.Pos{b.Prev, b.Last}
-	if len(e.Links) > 0 {
+	if len(e.EntryHeaders) > 0 {
 		at := b.Prev
-		for i := range e.Links {
-			at = juno.Pos{Index: at.Index + 1, Hash: e.Links[i].Chain(at.Hash, at.Index+1)}
+		for i := range e.EntryHeaders {
+			at = juno.Pos{Index: at.Index + 1, Hash: e.EntryHeaders[i].Chain(at.Hash, at.Index+1)}
 			points = append(points, at)
 		}
 		if at != b.Last {
@@ -177,9 +177,9 @@ func (e *Evidence) checkChains() error {
 
 func differs(a, b juno.Pos) bool { return a.Index == b.Index && a.Hash != b.Hash }
 
-// claimsConflict reports whether two claims of a voter in one term name two chains. What it
+// votesConflict reports whether two votes of a voter in one term name two chains. What it
 // accepted may differ from what it knows to be final: so it is with a muted node (F10).
-func claimsConflict(a, b *juno.SignedVote) bool {
+func votesConflict(a, b *juno.SignedVote) bool {
 	for _, p := range [2]*juno.Pos{a.Accepted, a.Prepared} {
 		for _, q := range [2]*juno.Pos{b.Accepted, b.Prepared} {
 			if p != nil && q != nil && differs(*p, *q) {
@@ -200,13 +200,15 @@ type accusation struct {
 // accusationsMax bounds what we remember. Beyond it the same evidence may be kept twice.
 const accusationsMax = 256
 
-// conflict is what N5 does with a header that contradicts the chain that we accepted in the term:
-// we keep ours, show both, and want another leader.
-func (c *Core) conflict(ae *Append) error {
+// refuseConflict is what N5 does with a header that contradicts the chain that we accepted in the
+// term: we keep ours, show both, and want another leader.
+func (c *Core) refuseConflict(ae *Append) error {
 	for i := range c.term.headers {
-		e := &Evidence{What: EvidenceTwoChains, Headers: []Header{c.term.headers[i], ae.Header}}
+		e := &Evidence{
+			What: EvidenceTwoChains, Headers: []AppendHeader{c.term.headers[i], ae.AppendHeader},
+		}
 		for j := range ae.Entries {
-			e.Links = append(e.Links, ae.Entries[j].Header())
+			e.EntryHeaders = append(e.EntryHeaders, ae.Entries[j].Header())
 		}
 		if e.checkChains() == nil {
 			c.accuse(e)
@@ -214,34 +216,34 @@ func (c *Core) conflict(ae *Append) error {
 		}
 	}
 	if ae.Leader == c.epoch.config.Leader(c.hard.Term) {
-		c.wish(c.hard.Term+1, CauseEvidence)
+		c.requestTerm(c.hard.Term+1, CauseEvidence)
 	}
 	return fmt.Errorf("append of %s from %s to %s contradicts what we accepted: %s",
 		ae.Leader, ae.Prev, ae.Last, c.accepted.Pos)
 }
 
-// accuseOf is what N3 does with content that the leader signed and that is not valid.
-func (c *Core) accuseOf(ae *Append, why error) error {
+// accuseInvalid is what N3 does with content that the leader signed and that is not valid.
+func (c *Core) accuseInvalid(ae *Append, why error) error {
 	size := 0
 	for i := range ae.Entries {
 		size += juno.EntryBytes(&ae.Entries[i])
 	}
 	if size <= evidenceEntriesBytesMax {
 		c.accuse(&Evidence{
-			What: EvidenceInvalid, Headers: []Header{ae.Header}, Entries: ae.Entries,
+			What: EvidenceInvalid, Headers: []AppendHeader{ae.AppendHeader}, Entries: ae.Entries,
 		})
 	}
-	c.wish(c.hard.Term+1, CauseEvidence)
+	c.requestTerm(c.hard.Term+1, CauseEvidence)
 	return why
 }
 
-// checkVoter looks whether a voter contradicts itself.
-func (c *Core) checkVoter(voter int, claim *juno.SignedVote) {
-	claims := c.claims[voter].inTerm(claim.Term)
-	for i := range claims {
-		if claimsConflict(&claims[i], claim) {
+// checkDoubleVote looks whether a voter contradicts itself.
+func (c *Core) checkDoubleVote(voter int, vote *juno.SignedVote) {
+	votes := c.votes[voter].inTerm(vote.Term)
+	for i := range votes {
+		if votesConflict(&votes[i], vote) {
 			c.accuse(&Evidence{
-				What: EvidenceTwoVotes, Claims: []juno.SignedVote{claims[i], *claim},
+				What: EvidenceTwoVotes, Votes: []juno.SignedVote{votes[i], *vote},
 			})
 			return
 		}
@@ -264,7 +266,7 @@ func (c *Core) accuse(e *Evidence) {
 	// The same group brings the hint of what is final, so that a restart does not fall behind the
 	// index: it must never decrease.
 	c.out.lazyHard = true
-	c.note(juno.Record{
+	c.writeLazily(juno.Record{
 		Kind: juno.RecordEvidence, Index: min(c.commit.Index, c.out.durable),
 		Bytes: e.appendTo(nil),
 	})
@@ -285,7 +287,7 @@ func (c *Core) stepEvidence(e *Evidence) error {
 		if len(e.Headers) != 1 {
 			return errors.New("evidence of invalid entries without their header")
 		}
-		return c.stepAppend(&Append{Header: e.Headers[0], Entries: e.Entries})
+		return c.stepAppend(&Append{AppendHeader: e.Headers[0], Entries: e.Entries})
 	}
 	if err := e.Check(); err != nil {
 		return err
@@ -293,7 +295,7 @@ func (c *Core) stepEvidence(e *Evidence) error {
 	c.accuse(e)
 	if e.What == EvidenceTwoChains && term == c.hard.Term &&
 		node == c.epoch.config.Leader(term) {
-		c.wish(term+1, CauseEvidence)
+		c.requestTerm(term+1, CauseEvidence)
 	}
 	return nil
 }

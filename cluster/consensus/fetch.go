@@ -9,14 +9,14 @@ import (
 
 // syncing is how a node catches up (Y1 to Y3, N10).
 type syncing struct {
-	peers     []asked // parallel to epoch.peers
+	peers     []peerRequest // parallel to epoch.peers
 	fragments []*fragment
 	// lagging is whom we are catching up from, as long as that helps; 0 nobody.
 	lagging juno.NodeID
-	// told says that since the last heartbeat somebody seemed to be ahead in a way that nothing we
-	// can read shows.
-	told  bool
-	stuck int // heartbeats in a row at which others were ahead and we did not move
+	// hinted says that since the last heartbeat somebody seemed to be ahead in a way that nothing
+	// we can read shows.
+	hinted bool
+	stuck  int // heartbeats in a row at which others were ahead and we did not move
 	// needless counts requests in a row whose answer came too late to be of use.
 	needless int
 	tip      juno.Index
@@ -24,32 +24,33 @@ type syncing struct {
 	offered  *SnapshotOffer
 	// incomplete says that our log, taken from a snapshot, does not yet reach the highest
 	// certificate that we know of.
-	incomplete bool
-	helped     occasions // when a request of a node was answered
-	hinted     occasions // when a node was told that its epoch is over
-	left       occasions // when the operator was told that a node left
+	incomplete  bool
+	answered    throttle // when a request of a node was answered
+	epochHinted throttle // when a node was told that its epoch is over
+	leaveNoted  throttle // when the operator was told that a node left
 }
 
-// occasions remembers when something was last done for a node. It is never iterated.
-type occasions map[juno.NodeID]uint64
+// throttle remembers when something was last done for a node. It is never iterated.
+type throttle map[juno.NodeID]uint64
 
 // due notes that something is done for a node now, unless it was done less than so many ticks ago.
-func (o occasions) due(id juno.NodeID, now, ticks uint64) bool {
+func (o throttle) due(id juno.NodeID, now, ticks uint64) bool {
 	if last, ok := o[id]; ok && now-last < ticks {
 		return false
 	}
-	if len(o) >= occasionsMax {
+	if len(o) >= throttleMax {
 		clear(o)
 	}
 	o[id] = now
 	return true
 }
 
-// occasionsMax bounds how many different nodes are remembered.
-const occasionsMax = 4096
+// throttleMax bounds how many different nodes are remembered.
+const throttleMax = 4096
 
-// asked is the request that a peer has not answered yet (F15: one at a time, some ticks apart).
-type asked struct {
+// peerRequest is the request that a peer has not answered yet (F15: one at a time, some ticks
+// apart).
+type peerRequest struct {
 	nonce uint64 // 0: none
 	tick  uint64 // of the last request
 	ever  bool
@@ -57,8 +58,8 @@ type asked struct {
 	at    reach // where we were when we asked
 }
 
-// syncPatience is after how many ticks a request counts as lost.
-const syncPatience = 25
+// syncTimeoutTicks is after how many ticks a request counts as lost.
+const syncTimeoutTicks = 25
 
 // fragment is a stretch of a chain that is not on our log: it begins behind a position that is,
 // and nothing proves it yet.
@@ -126,17 +127,17 @@ func (c *Core) fragmentTo(p juno.Pos) *fragment {
 // holds reports whether we have the chain that leads to p.
 func (c *Core) holds(p juno.Pos) bool { return c.log.has(p) || c.fragmentTo(p) != nil }
 
-// missing asks a peer, soon, for whatever it has that we have not.
-func (c *Core) missing(peer juno.NodeID) {
+// requestFrom asks a peer, soon, for whatever it has that we have not.
+func (c *Core) requestFrom(peer juno.NodeID) {
 	if c.sync.lagging == 0 {
 		c.sync.lagging = peer
 	}
-	c.sync.told = true
+	c.sync.hinted = true
 }
 
 // Behind tells that a peer speaks in an epoch whose members we do not know (ErrUnknownEpoch).
 // Whether that is true shows when it answers.
-func (c *Core) Behind(peer juno.NodeID) { c.missing(peer) }
+func (c *Core) Behind(peer juno.NodeID) { c.requestFrom(peer) }
 
 // ask sends a SyncRequest, unless one to the same peer is on its way or was sent just now (F15).
 // want is nil, or the position whose chain we need.
@@ -147,8 +148,7 @@ func (c *Core) ask(peer juno.NodeID, want *juno.Pos) {
 	}
 	a := &c.sync.peers[i]
 	since := c.ticks - a.tick
-	if a.ever && (since < c.limits.SyncTicks || (a.nonce != 0 && since < syncPatience)) &&
-		!c.broken(MutantUnthrottled) {
+	if a.ever && (since < c.limits.SyncTicks || (a.nonce != 0 && since < syncTimeoutTicks)) {
 		return
 	}
 	if f := c.fragmentOf(peer); f != nil && f.mayLeadTo(want) && c.log.has(f.start) &&
@@ -185,7 +185,7 @@ func (c *Core) dropFragment(peer juno.NodeID) {
 }
 
 // receive adds the entries of a reply to the fragment of its sender.
-func (c *Core) receive(a *asked, m *SyncReply) (*fragment, error) {
+func (c *Core) receive(a *peerRequest, m *SyncReply) (*fragment, error) {
 	f := c.fragmentOf(m.Node)
 	if f == nil || f.last().Index+1 != a.from {
 		c.dropFragment(m.Node)
@@ -228,8 +228,7 @@ func (c *Core) pruneFragments() {
 func (c *Core) tickSync() {
 	switch {
 	case len(c.epoch.peers) == 0:
-	case c.missesBase() && (c.sync.lagging == 0 || c.broken(MutantAskHolders) ||
-		c.rand.Uint64()%2 == 0):
+	case c.missesBase() && (c.sync.lagging == 0 || c.rand.Uint64()%2 == 0):
 		base := c.term.base
 		c.ask(c.holderOf(base), &base)
 	case c.sync.lagging != 0:
@@ -241,7 +240,7 @@ func (c *Core) tickSync() {
 // who said that they have it may all lie; whoever is ahead may have more than that by now, and we
 // ask them as often.
 func (c *Core) missesBase() bool {
-	return c.term.convinced && !c.hasTaken() && c.role != Leader && !c.holds(c.term.base) &&
+	return c.term.known && !c.hasAccepted() && c.role != Leader && !c.holds(c.term.base) &&
 		c.term.base.Index > c.commit.Index
 }
 
@@ -250,11 +249,119 @@ func (c *Core) missesBase() bool {
 func (c *Core) holderOf(base juno.Pos) juno.NodeID {
 	holders := []juno.NodeID{c.epoch.config.Leader(c.hard.Term)}
 	if e := c.term.election; e != nil {
-		for _, r := range e.Reports {
+		for _, r := range e.NewTerms {
 			if r.Pos == base && r.Node != c.id {
 				holders = append(holders, r.Node)
 			}
 		}
 	}
 	return holders[c.rand.Uint64()%uint64(len(holders))]
+}
+
+// lagHeartbeats is for how many heartbeats others may be ahead before we ask (N10), and
+// lagHeartbeatsMax to how many that grows where asking was needless.
+const (
+	lagHeartbeats    = 2
+	lagHeartbeatsMax = 32
+)
+
+// lagLimit is how long we wait for what others have already. It grows with every answer that
+// came when what was asked for had arrived by itself: entries are larger than votes, so in a busy
+// cluster everybody seems to be behind all the time, and answers would make it busier.
+func (s *syncing) lagLimit() int {
+	return min(lagHeartbeats<<s.needless, lagHeartbeatsMax)
+}
+
+// noteAnswer judges an answer by what it changed, given where we were before it.
+func (s *syncing) noteAnswer(a *peerRequest, before, after reach) {
+	switch {
+	case after != before:
+		s.needless = 0
+	case a.at != before && lagHeartbeats<<s.needless < lagHeartbeatsMax:
+		s.needless++
+	}
+}
+
+// reach is how far a node has come.
+type reach struct{ tip, commit juno.Index }
+
+func (c *Core) reach() reach { return reach{c.log.tip().Index, c.commit.Index} }
+
+// checkLag asks a random voter that is ahead of us, if f+1 are and we do not move (N10). One of
+// them is correct, and by asking at random we find it. If fewer seem to be ahead they may all be
+// liars, while the others are in an epoch whose votes we cannot check yet: then we ask anybody.
+func (c *Core) checkLag() {
+	s := &c.sync
+	moved := c.log.tip().Index != s.tip || c.commit.Index != s.commit
+	s.tip, s.commit = c.log.tip().Index, c.commit.Index
+	entries, commits := c.othersReach()
+	behind := entries > s.tip || commits > s.commit || len(c.term.buffered) > 0 || c.logIncomplete()
+	told := s.hinted
+	s.hinted = false
+	switch {
+	case c.leaderSilent() || told && c.role == Leader:
+		// Nobody speaks to us, or nobody whom we understand; a leader need not wait for another one
+		// to speak. Perhaps there is a new membership that we have not heard of.
+		s.lagging = c.randomPeer()
+		return
+	case !behind:
+		s.stuck, s.lagging = 0, 0
+		return
+	case moved:
+		s.stuck = 0
+		return
+	}
+	if s.stuck++; s.stuck < s.lagLimit() {
+		return
+	}
+	if ahead := c.votersAhead(); len(ahead) > c.epoch.faulty {
+		s.lagging = ahead[c.rand.Uint64()%uint64(len(ahead))]
+	} else {
+		s.lagging = c.randomPeer()
+	}
+}
+
+// leaderSilent reports that no leader has spoken for longer than the others' patience.
+func (c *Core) leaderSilent() bool {
+	return c.role != Leader && c.ticks-c.timers.leaderHeard > c.limits.ElectionTicks
+}
+
+// randomPeer returns some other member, 0 if we are alone.
+func (c *Core) randomPeer() juno.NodeID {
+	if n := len(c.epoch.peers); n > 0 {
+		return c.epoch.peers[c.rand.Uint64()%uint64(n)]
+	}
+	return 0
+}
+
+// othersReach returns how far f+1 other voters say that their logs and commits reach, so that at
+// least one correct node does.
+func (c *Core) othersReach() (entries, commits juno.Index) {
+	var tips, finals []juno.Index
+	for i := range c.votes {
+		if i == c.epoch.me {
+			continue
+		}
+		tip, final := c.votes[i].reach()
+		tips, finals = append(tips, tip), append(finals, final)
+	}
+	n := c.epoch.faulty + 1
+	if len(tips) < n {
+		return 0, 0
+	}
+	slices.Sort(tips)
+	slices.Sort(finals)
+	return tips[len(tips)-n], finals[len(finals)-n]
+}
+
+// votersAhead returns the voters whose votes reach beyond what we have.
+func (c *Core) votersAhead() []juno.NodeID {
+	var ahead []juno.NodeID
+	for i, id := range c.epoch.voters {
+		tip, final := c.votes[i].reach()
+		if id != c.id && (tip > c.log.tip().Index || final > c.commit.Index) {
+			ahead = append(ahead, id)
+		}
+	}
+	return ahead
 }

@@ -44,10 +44,10 @@ func term(text string) (juno.Term, error) {
 // forge makes the message that a script asks for; 2:5 is the position at index 5 of node 2's log:
 //
 //	say 4 vote term=0.1 accepted=2:5 [prepared=2:4] [committed=2:3] to=1
-//	say 4 wish term=0.2 to=1/2 [end]
+//	say 4 term-change term=0.2 to=1/2 [end]
 //	say 4 leave to=1/2
 //	say 4 append term=0.3 prev=1:4 entries=start/x/y to=1
-//	say 4 report term=0.3 high=2:5 of=0.1 to=1
+//	say 4 new-term term=0.3 high=2:5 of=0.1 to=1
 func (s *script) forge(who int, d *datadriven.TestData) (consensus.Message, error) {
 	t, err := term(arg(d, "term", "0.0"))
 	if err != nil {
@@ -63,8 +63,8 @@ func (s *script) forge(who int, d *datadriven.TestData) (consensus.Message, erro
 			v.Committed = *p
 		}
 		return v, nil
-	case d.HasArg("wish"):
-		w := &consensus.Wish{Term: t, Node: node, Cause: consensus.CauseTimeout}
+	case d.HasArg("term-change"):
+		w := &consensus.TermChange{Term: t, Node: node, Cause: consensus.CauseTimeout}
 		if d.HasArg("end") {
 			w.Cause = consensus.CauseEnd
 		}
@@ -75,20 +75,20 @@ func (s *script) forge(who int, d *datadriven.TestData) (consensus.Message, erro
 		return s.forgeAppend(node, t, d)
 	case d.HasArg("reply"):
 		return s.forgeReply(node, d)
-	case d.HasArg("report"):
-		r := &consensus.Report{Term: t, Node: node, Candidate: s.world.genesis.Leader(t)}
+	case d.HasArg("new-term"):
+		r := &consensus.NewTerm{Term: t, Node: node, Candidate: s.world.genesis.Leader(t)}
 		if p := s.pos(d, "high"); p != nil {
 			r.Pos = *p
-			r.High.Index = p.Index
+			r.Rank.Index = p.Index
 		} else {
 			r.Pos = juno.Pos{Hash: s.world.cluster}
 		}
-		if r.High.Term, err = term(arg(d, "of", "0.0")); err != nil {
+		if r.Rank.Term, err = term(arg(d, "of", "0.0")); err != nil {
 			return nil, err
 		}
 		if text := arg(d, "cert", ""); text != "" {
 			r.Certificate, err = s.forgeCertificate(text, d)
-			r.High = consensus.Rank{Term: r.Certificate.Term, Index: r.Certificate.Pos.Index}
+			r.Rank = consensus.Rank{Term: r.Certificate.Term, Index: r.Certificate.Pos.Index}
 			r.Pos = r.Certificate.Pos
 		}
 		return r, err
@@ -170,9 +170,9 @@ func (s *script) forgeAppend(leader juno.NodeID, t juno.Term, d *datadriven.Test
 		s.world.made[e.Index] = ae.Last
 	}
 	ae.Count = len(ae.Entries)
-	of, err := term(arg(d, "use", t.String())) // the reports of another term
+	of, err := term(arg(d, "use", t.String())) // the new-term messages of another term
 	if e := s.elections(d)[of]; e != nil && !d.HasArg("bare") {
-		ae.Election = &consensus.Election{Term: t, Reports: e.Reports, Base: e.Base}
+		ae.Election = &consensus.ElectionCertificate{Term: t, NewTerms: e.NewTerms, Base: e.Base}
 	}
 	return ae, err
 }
@@ -250,31 +250,31 @@ func (s *script) forgeCertificate(
 	return c, nil
 }
 
-// elections returns the elections that can be made from the reports that were ever on the wire; of
-// those of the nodes in election=1/2/3, if the script names them.
-func (s *script) elections(d *datadriven.TestData) map[juno.Term]*consensus.Election {
+// elections returns the elections that can be made from the new-term messages that were ever on the
+// wire; of those of the nodes in election=1/2/3, if the script names them.
+func (s *script) elections(d *datadriven.TestData) map[juno.Term]*consensus.ElectionCertificate {
 	chosen := strings.Split(arg(d, "election", ""), "/")
-	all := make(map[juno.Term]*consensus.Election)
-	for t, reports := range s.world.reports {
+	all := make(map[juno.Term]*consensus.ElectionCertificate)
+	for t, newTerms := range s.world.newTerms {
 		q := s.world.genesis.Quorum()
-		if len(reports) < q {
+		if len(newTerms) < q {
 			continue
 		}
-		e := &consensus.Election{Term: t}
-		var top *consensus.Report
-		for id := juno.NodeID(1); int(id) <= len(s.world.nodes) && len(e.Reports) < q; id++ {
-			r := reports[id]
+		e := &consensus.ElectionCertificate{Term: t}
+		var top *consensus.NewTerm
+		for id := juno.NodeID(1); int(id) <= len(s.world.nodes) && len(e.NewTerms) < q; id++ {
+			r := newTerms[id]
 			if r == nil || (chosen[0] != "" && !slices.Contains(chosen, fmt.Sprint(uint32(id)))) {
 				continue
 			}
 			own := *r
 			own.Certificate = nil
-			e.Reports = append(e.Reports, &own)
-			if top == nil || top.High.Less(r.High) {
+			e.NewTerms = append(e.NewTerms, &own)
+			if top == nil || top.Rank.Less(r.Rank) {
 				top = r
 			}
 		}
-		if len(e.Reports) == q {
+		if len(e.NewTerms) == q {
 			e.Base = top.Certificate
 			all[t] = e
 		}

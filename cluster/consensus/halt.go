@@ -1,6 +1,7 @@
 package consensus
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -35,7 +36,7 @@ func (h *Halt) statements(all []Statement) []Statement {
 	return all
 }
 
-func (*Halt) seal(Signer) {}
+func (*Halt) signBy(Signer) {}
 
 func (h *Halt) appendTo(b []byte) []byte {
 	return juno.AppendBytes(append(b, haltVersion), h.Change.Payload())
@@ -72,9 +73,9 @@ func (c *Core) stepHalt(h *Halt) error {
 		return fmt.Errorf("halt %d: %w", h.Change.Nonce, err)
 	}
 	c.setMode(true, h.Change.Nonce)
-	c.button = h
+	c.lastHalt = h
 	if c.role == Leader && c.hasCommandsInFlight() {
-		c.wish(c.hard.Term+1, CauseHalt) // nobody accepts them any more, see refuseHalted
+		c.requestTerm(c.hard.Term+1, CauseHalt) // nobody accepts them any more, see refuseHalted
 	}
 	if len(c.epoch.peers) > 0 {
 		c.sendAfter(c.epoch.peers, h, false) // it acknowledges that we halted, so it waits
@@ -82,15 +83,15 @@ func (c *Core) stepHalt(h *Halt) error {
 	return nil
 }
 
-// refuseHalted is what a halted node does with commands: it tells the leader, who may not have
+// refuseWhileHalted is what a halted node does with commands: it tells the leader, who may not have
 // heard, and wants another term. Without that the halt could never end: the entry that ends it
 // stands behind commands that nobody accepts. The next term begins at what was prepared, and its
 // leader, halted too, lets no commands in.
-func (c *Core) refuseHalted(ae *Append) {
-	if c.button != nil && ae.Leader != c.id {
-		c.sendAfter([]juno.NodeID{ae.Leader}, c.button, false)
+func (c *Core) refuseWhileHalted(ae *Append) {
+	if c.lastHalt != nil && ae.Leader != c.id {
+		c.sendAfter([]juno.NodeID{ae.Leader}, c.lastHalt, false)
 	}
-	c.wish(c.hard.Term+1, CauseHalt)
+	c.requestTerm(c.hard.Term+1, CauseHalt)
 }
 
 // checkAdmins checks that enough different administrators approve. Their signatures were checked.
@@ -142,4 +143,238 @@ func (c *Core) obeyModes(after, last juno.Index) {
 			c.setMode(m.Halted, m.Nonce)
 		}
 	}
+}
+
+// Revolution asks for another leader in the name of administrators (E6). It is worth as much as a
+// timeout at every node that hears it: it needs f+1 of them, and cannot affect safety.
+//
+// Signed bytes: version (1), term (8), leader (4). Attached: the approvals (count, then key id (8)
+// and signature (64) each, ascending by key id).
+type Revolution struct {
+	Term      juno.Term
+	Leader    juno.NodeID
+	Approvals []juno.Approval
+}
+
+const revolutionVersion = 1
+
+// Kind implements Message.
+func (*Revolution) Kind() MessageKind { return KindRevolution }
+
+// Sender implements Message. It does not matter who passes it on.
+func (*Revolution) Sender() juno.NodeID { return 0 }
+
+// Body returns what an administrator signs, as a statement of kind juno.KindRevolution.
+func (r *Revolution) Body() []byte {
+	b := juno.AppendU64([]byte{revolutionVersion}, uint64(r.Term))
+	return juno.AppendU32(b, uint32(r.Leader))
+}
+
+func (r *Revolution) statements(all []Statement) []Statement {
+	for _, a := range r.Approvals {
+		all = append(all, Statement{Epoch: r.Term.Epoch(), Envelope: juno.Envelope{
+			Kind: juno.KindRevolution, Key: a.Key, Body: r.Body(), Signature: a.Signature,
+		}})
+	}
+	return all
+}
+
+func (*Revolution) signBy(Signer) {}
+
+func (r *Revolution) appendTo(b []byte) []byte {
+	b = juno.AppendUvarint(append(b, r.Body()...), uint64(len(r.Approvals)))
+	for _, a := range r.Approvals {
+		b = append(append(b, a.Key[:]...), a.Signature[:]...)
+	}
+	return b
+}
+
+// revolutionApprovalsMax is as many as there can be administrators.
+const revolutionApprovalsMax = 100
+
+func decodeRevolution(d *juno.Decoder) Message {
+	d.Version(revolutionVersion, "revolution")
+	r := &Revolution{Term: juno.Term(d.U64()), Leader: juno.NodeID(d.U32())}
+	for i := range d.Count(revolutionApprovalsMax) {
+		if d.Err() != nil {
+			return r
+		}
+		s := signed{}
+		s.decode(d)
+		if i > 0 && bytes.Compare(r.Approvals[i-1].Key[:], s.Key[:]) >= 0 {
+			d.Fail("approvals are not in the order of their keys")
+		}
+		r.Approvals = append(r.Approvals, juno.Approval{Key: s.Key, Signature: s.Signature})
+	}
+	return r
+}
+
+// stepRevolution acts like the timer P1, where it is allowed.
+func (c *Core) stepRevolution(r *Revolution) error {
+	if !c.limits.Revolution {
+		return fmt.Errorf("revolution in term %s: they are switched off", r.Term)
+	}
+	if r.Term != c.hard.Term || r.Leader != c.epoch.config.Leader(c.hard.Term) {
+		return fmt.Errorf("revolution against %s in term %s: we are in term %s", r.Leader, r.Term,
+			c.hard.Term)
+	}
+	if err := c.checkAdmins(r.Approvals); err != nil {
+		return fmt.Errorf("revolution in term %s: %w", r.Term, err)
+	}
+	c.requestTerm(c.hard.Term+1, CauseRevolution) // wishing twice for a term changes nothing
+	return nil
+}
+
+// LeaveReason says why a node leaves.
+type LeaveReason uint8
+
+// The reasons to leave. The numbers are part of the format.
+const (
+	LeaveContradicted LeaveReason = 1 // a quorum's history is not ours
+	LeaveState        LeaveReason = 2 // others computed another state from the same history
+	LeaveInvalid      LeaveReason = 3 // a quorum found valid what we refuse
+)
+
+// String returns the reason in words.
+func (r LeaveReason) String() string {
+	switch r {
+	case LeaveContradicted:
+		return "a quorum has another history"
+	case LeaveState:
+		return "others have another state"
+	case LeaveInvalid:
+		return "a quorum accepted what is invalid here"
+	}
+	return fmt.Sprintf("reason(%d)", uint8(r))
+}
+
+// Leave says that a node stops voting, because what it holds is contradicted (H2).
+//
+// Signed bytes: version (1), node (4), epoch (4), reason (1), own position (40), their position
+// (40). Attached: the votes that contradict it (count, then each), and the certificate that does
+// (flag, then the certificate).
+type Leave struct {
+	Node         juno.NodeID
+	Epoch        uint32
+	Reason       LeaveReason
+	Mine, Theirs juno.Pos
+	signed
+	Votes []juno.SignedVote
+	Proof *juno.QuorumCertificate
+}
+
+const leaveVersion = 1
+
+// Kind implements Message.
+func (*Leave) Kind() MessageKind { return KindLeave }
+
+// Sender implements Message.
+func (l *Leave) Sender() juno.NodeID { return l.Node }
+
+func (l *Leave) body() []byte {
+	b := juno.AppendU32(append(make([]byte, 0, 96), leaveVersion), uint32(l.Node))
+	b = append(juno.AppendU32(b, l.Epoch), byte(l.Reason))
+	return juno.AppendPos(juno.AppendPos(b, l.Mine), l.Theirs)
+}
+
+func (l *Leave) statements(all []Statement) []Statement {
+	all = append(all, Statement{
+		Epoch: l.Epoch, Node: l.Node, Envelope: l.envelope(juno.KindLeave, l.body()),
+	})
+	for i := range l.Votes {
+		all = append(all, voteStatement(&l.Votes[i]))
+	}
+	return certificateStatements(all, l.Proof)
+}
+
+func (l *Leave) signBy(s Signer) { l.sign(s, juno.KindLeave, l.body()) }
+
+func (l *Leave) appendTo(b []byte) []byte {
+	b = l.signed.appendTo(append(b, l.body()...))
+	b = juno.AppendUvarint(b, uint64(len(l.Votes)))
+	for i := range l.Votes {
+		b = juno.AppendSignedVote(b, &l.Votes[i])
+	}
+	return appendOptionalCertificate(b, l.Proof)
+}
+
+func decodeLeave(d *juno.Decoder) Message {
+	d.Version(leaveVersion, "leave")
+	l := &Leave{Node: juno.NodeID(d.U32()), Epoch: d.U32(), Reason: LeaveReason(d.U8())}
+	l.Mine, l.Theirs = d.Pos(), d.Pos()
+	if d.Err() == nil && (l.Node == 0 || l.Reason < LeaveContradicted || l.Reason > LeaveInvalid) {
+		d.Fail("leave of %s for reason %d", l.Node, l.Reason)
+	}
+	l.decode(d)
+	for range d.Count(juno.VotersMax) {
+		if d.Err() != nil {
+			return l
+		}
+		l.Votes = append(l.Votes, d.SignedVote())
+	}
+	l.Proof = decodeOptionalCertificate(d)
+	return l
+}
+
+// checkContradiction is H2 for votes: a quorum of one term that has something else final where we
+// are sure. Whatever is wrong is wrong here, or more nodes lie than can be tolerated.
+func (c *Core) checkContradiction(v *Vote) {
+	p := v.Committed
+	if p.Index > c.commit.Index || p.Index < c.log.lowest() || c.log.has(p) {
+		return
+	}
+	var against []juno.SignedVote
+	for i := range c.votes {
+		votes := c.votes[i].inTerm(v.Term)
+		for j := range votes {
+			q := votes[j].Committed
+			if q.Index <= c.commit.Index && q.Index >= c.log.lowest() && !c.log.has(q) {
+				against = append(against, votes[j])
+				break
+			}
+		}
+	}
+	if len(against) >= c.epoch.quorum {
+		c.leaveContradicted(p, against, nil)
+	}
+}
+
+// leaveContradicted leaves, because others have another history.
+func (c *Core) leaveContradicted(
+	theirs juno.Pos, votes []juno.SignedVote, proof *juno.QuorumCertificate,
+) {
+	mine, _ := c.posAt(theirs.Index)
+	c.alarm("H2: %s is final here and %s elsewhere", mine, theirs)
+	c.quarantine(&Leave{
+		Node: c.id, Epoch: c.epoch.config.Epoch, Reason: LeaveContradicted,
+		Mine: mine, Theirs: theirs, Votes: votes, Proof: proof,
+	})
+}
+
+// quarantine says good-bye and nothing more. Only an operator can bring the node back.
+func (c *Core) quarantine(l *Leave) {
+	if c.role == Quarantined {
+		return
+	}
+	if len(c.epoch.peers) > 0 {
+		c.send(c.epoch.peers, l)
+	}
+	c.out.dirtyVote = false
+	c.become(Quarantined)
+}
+
+// leaveTicks is how often, at most, the operator is told that the same node left: a liar may say so
+// without end.
+const leaveTicks = 6000
+
+// stepLeave tells the operator that another node has left.
+func (c *Core) stepLeave(l *Leave) error {
+	if c.peer(l.Node) < 0 {
+		return fmt.Errorf("leave of %s: not a member", l.Node)
+	}
+	if !c.sync.leaveNoted.due(l.Node, c.ticks, leaveTicks) {
+		return fmt.Errorf("leave of %s: we know", l.Node)
+	}
+	c.alarm("H2: %s left: %s; it has %s, others %s", l.Node, l.Reason, l.Mine, l.Theirs)
+	return nil
 }

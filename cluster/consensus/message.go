@@ -3,6 +3,7 @@ package consensus
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"juno"
 )
@@ -12,8 +13,8 @@ type MessageKind uint8
 
 // The kinds of messages, with their names in the prototype (docs/SPECIFICATION.md §3.3).
 const (
-	KindWish        MessageKind = 1  // RV
-	KindReport      MessageKind = 2  // RVR
+	KindTermChange  MessageKind = 1  // RV
+	KindNewTerm     MessageKind = 2  // RVR
 	KindAppend      MessageKind = 3  // AE
 	KindVote        MessageKind = 4  // AER
 	KindSyncRequest MessageKind = 5  // SYNCREQ
@@ -26,7 +27,7 @@ const (
 )
 
 var kindNames = [...]string{
-	KindWish: "wish", KindReport: "report", KindAppend: "append",
+	KindTermChange: "term-change", KindNewTerm: "new-term", KindAppend: "append",
 	KindVote: "vote", KindSyncRequest: "sync-request", KindSyncReply: "sync-reply",
 	KindCheckpoint: "checkpoint", KindEvidence: "evidence", KindLeave: "leave", KindHalt: "halt",
 	KindRevolution: "revolution",
@@ -50,8 +51,8 @@ type Message interface {
 	Sender() juno.NodeID
 	// statements appends every signed statement in the message, its own first.
 	statements(all []Statement) []Statement
-	// seal fills in the signature of the message itself, if it has one.
-	seal(s Signer)
+	// signBy fills in the signature of the message itself, if it has one.
+	signBy(s Signer)
 	// appendTo appends the canonical bytes after the kind.
 	appendTo(b []byte) []byte
 }
@@ -106,7 +107,7 @@ func Check(m Message, v Verifier) (Checked, error) {
 
 // Sign signs a message of our own that the core wants sent.
 func Sign(m Message, s Signer) Checked {
-	m.seal(s)
+	m.signBy(s)
 	return Checked{m}
 }
 
@@ -146,4 +147,138 @@ func certificateStatements(all []Statement, c *juno.QuorumCertificate) []Stateme
 
 func voteStatement(v *juno.SignedVote) Statement {
 	return Statement{Epoch: v.Term.Epoch(), Node: v.Node, Envelope: v.Envelope()}
+}
+
+// messageVersion begins every message; it is the version of the whole protocol.
+const messageVersion = 1
+
+// MessageBytesMax bounds a message on the wire: a SyncReply with as many entries as may be asked
+// for, one batch more, and its certificates.
+const MessageBytesMax = syncBytesMax + 8<<20
+
+// Encode returns the canonical bytes of a message: version (1), kind (1), and what the type says.
+func Encode(m Message) []byte { return AppendMessage(nil, m) }
+
+// AppendMessage appends what Encode returns.
+func AppendMessage(b []byte, m Message) []byte {
+	return m.appendTo(append(b, messageVersion, byte(m.Kind())))
+}
+
+var decoders = [...]func(*juno.Decoder) Message{
+	KindTermChange: decodeTermChange, KindNewTerm: decodeNewTerm,
+	KindAppend: decodeAppend, KindVote: decodeVote,
+	KindSyncRequest: decodeSyncRequest, KindSyncReply: decodeSyncReply,
+	KindCheckpoint: decodeCheckpoint, KindEvidence: decodeEvidence, KindLeave: decodeLeave,
+	KindHalt: decodeHalt, KindRevolution: decodeRevolution,
+}
+
+// Decode reads exactly what Encode wrote and refuses everything else. What it returns aliases b,
+// and nothing in it is to be believed yet: see Check.
+func Decode(b []byte) (Message, error) {
+	if len(b) > MessageBytesMax {
+		return nil, fmt.Errorf("message: %w: %d bytes, at most %d", juno.ErrMalformed, len(b),
+			MessageBytesMax)
+	}
+	d := juno.NewDecoder(b)
+	d.Version(messageVersion, "message")
+	kind := MessageKind(d.U8())
+	if int(kind) >= len(decoders) || decoders[kind] == nil {
+		d.Fail("message of kind %d", kind)
+		return nil, fmt.Errorf("message: %w", d.Err())
+	}
+	m := decoders[kind](d)
+	if err := d.Done(); err != nil {
+		return nil, fmt.Errorf("%s: %w", kind, err)
+	}
+	return m, nil
+}
+
+// Describe returns one line about a message, for traces that people read.
+func Describe(m Message) string {
+	switch m := m.(type) {
+	case *Vote:
+		return fmt.Sprintf("vote of %d in %s: accepted %s, prepared %s, committed %s",
+			m.Node, m.Term, describePos(m.Accepted), describePos(m.Prepared),
+			describePos(&m.Committed))
+	case *TermChange:
+		return fmt.Sprintf("term-change of %d for %s: %s", m.Node, m.Term, m.Cause)
+	case *NewTerm:
+		return fmt.Sprintf("new-term of %d to %d in %s: %s of %s",
+			m.Node, m.Candidate, m.Term, describePos(&m.Pos), m.Rank.Term)
+	case *Append:
+		return describeAppend(m)
+	case *SyncRequest:
+		return fmt.Sprintf("sync request of %d in %s: from %d, committed %s, wants %s",
+			m.Node, m.Term, m.From, describePos(&m.Commit), describePos(m.Want))
+	case *SyncReply:
+		return describeReply(m)
+	case *Checkpoint:
+		return fmt.Sprintf("checkpoint of %d at %d: %s", m.Node, m.Index, m.StateRoot.Short())
+	case *Evidence:
+		node, term := m.Accused()
+		return fmt.Sprintf("evidence against %d in %s: %s", node, term, m.What)
+	case *Leave:
+		return fmt.Sprintf("leave of %d: %s", m.Node, m.Reason)
+	case *Halt:
+		return fmt.Sprintf("halt %d", m.Change.Nonce)
+	case *Revolution:
+		return fmt.Sprintf("revolution against %d in %s", m.Leader, m.Term)
+	}
+	return m.Kind().String()
+}
+
+// describePos prints an index and four digits of the hash, "-" for none.
+func describePos(p *juno.Pos) string {
+	switch {
+	case p == nil:
+		return "-"
+	case p.Index == 0:
+		return "0"
+	}
+	return fmt.Sprintf("%d/%x", p.Index, p.Hash[:2])
+}
+
+func describeAppend(m *Append) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "append of %d in %s: ", m.Leader, m.Term)
+	if m.Count == 0 {
+		fmt.Fprintf(&b, "nothing after %s", describePos(&m.Prev))
+	} else {
+		fmt.Fprintf(&b, "%s to %s", describePos(&m.Prev), describePos(&m.Last))
+	}
+	if m.Election != nil {
+		fmt.Fprintf(&b, ", elected by %s", describeReporters(m.Election))
+	}
+	return b.String()
+}
+
+func describeReporters(e *ElectionCertificate) string {
+	names := make([]string, len(e.NewTerms))
+	for i, r := range e.NewTerms {
+		names[i] = fmt.Sprint(uint32(r.Node))
+	}
+	return strings.Join(names, " ")
+}
+
+func describeReply(m *SyncReply) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "sync reply of %d: ", m.Node)
+	if n := len(m.Entries); n > 0 {
+		fmt.Fprintf(&b, "entries %d to %d", m.Entries[0].Index, m.Entries[n-1].Index)
+	} else {
+		b.WriteString("no entries")
+	}
+	if m.Proof != nil {
+		fmt.Fprintf(&b, ", proof of %s", describePos(&m.Proof.Pos))
+	}
+	if m.Election != nil {
+		fmt.Fprintf(&b, ", election of %s", m.Election.Term)
+	}
+	if len(m.Headers) > 0 {
+		fmt.Fprintf(&b, ", %d headers", len(m.Headers))
+	}
+	if m.Snapshot != nil {
+		fmt.Fprintf(&b, ", snapshot at %d", m.Snapshot.Checkpoint.Index)
+	}
+	return b.String()
 }

@@ -1,3 +1,7 @@
+//go:build mutant
+
+//lint:file-ignore U1000 The lines of testdata/mutants.edits call these functions.
+
 package consensus
 
 import (
@@ -7,8 +11,9 @@ import (
 )
 
 // Mutant breaks one rule of the protocol on purpose, so that a test can show that the rule is
-// needed, and that breaking it is noticed (docs/SPECIFICATION.md §4.2). Only NewMutant makes one,
-// and only tests and the simulator may call that; TestMutantsStayInTests looks for anybody else.
+// needed, and that breaking it is noticed (docs/SPECIFICATION.md §4.2). The production files do not
+// mention mutants. This file exists only in builds with the tag mutant, and what it defines has an
+// effect only if internal/mutate puts the edits of testdata/mutants.txt into the source as well.
 type Mutant uint8
 
 // The mutants.
@@ -27,7 +32,7 @@ const (
 	MutantVoteAfterLeave         // go on voting in a term after leaving it
 	MutantUnverifiedClaim        // believe a report without its certificate
 	MutantMaxByIndex             // the highest certificate is the one of the highest index
-	MutantKeepHigh               // keep a certificate whose chain was dropped
+	MutantKeepHighQC             // keep a certificate whose chain was dropped
 	MutantVoteEarly              // send votes before they are on disk
 	MutantAdoptUnchecked         // adopt a commit certificate without checking it
 	MutantForgetMuted            // accept again after the accepted chain was dropped
@@ -35,7 +40,7 @@ const (
 	MutantAnyBase                // accept a term from any entry on, not from its base
 	MutantLeadTwice              // lead a term again after a restart
 	MutantOverwrite              // replace what is final
-	MutantWishLeaves             // leave the term for a wish of one's own
+	MutantLeaveAlone             // leave the term for a wish of one's own
 	MutantNewestOnly             // keep only the newest vote of each voter
 	MutantUnthrottled            // ask and answer for missing entries without pause
 	MutantOpenGate               // speak in a new epoch before its record is on disk
@@ -43,7 +48,7 @@ const (
 	MutantAskHolders             // ask for a base only those who say that they have it
 	MutantKeepStale              // keep what a peer gave and does not continue
 	MutantBaseOnly               // begin a term at its base only, whatever it has decided
-	MutantReportEarly            // report at once, not when the host asks what to do
+	MutantNewTermEarly           // report at once, not when the host asks what to do
 	mutants
 )
 
@@ -54,14 +59,14 @@ var mutantNames = [...]string{
 	MutantNoSeal: "no-seal", MutantCountMessages: "count-messages",
 	MutantNoElection: "no-election", MutantLosePrepare: "lose-prepare",
 	MutantVoteAfterLeave: "vote-after-leave", MutantUnverifiedClaim: "unverified-claim",
-	MutantMaxByIndex: "max-by-index", MutantKeepHigh: "keep-high",
+	MutantMaxByIndex: "max-by-index", MutantKeepHighQC: "keep-high-qc",
 	MutantVoteEarly: "vote-early", MutantAdoptUnchecked: "adopt-unchecked",
 	MutantForgetMuted: "forget-muted", MutantAcceptAfter: "accept-after",
 	MutantAnyBase: "any-base", MutantLeadTwice: "lead-twice", MutantOverwrite: "overwrite",
-	MutantWishLeaves: "wish-leaves", MutantNewestOnly: "newest-only",
+	MutantLeaveAlone: "leave-alone", MutantNewestOnly: "newest-only",
 	MutantUnthrottled: "unthrottled", MutantOpenGate: "open-gate", MutantStay: "stay",
 	MutantAskHolders: "ask-holders", MutantKeepStale: "keep-stale", MutantBaseOnly: "base-only",
-	MutantReportEarly: "report-early",
+	MutantNewTermEarly: "new-term-early",
 }
 
 // String returns the name of the mutant.
@@ -91,24 +96,27 @@ func Mutants() []Mutant {
 	return all
 }
 
-// NewMutant is New with one rule broken. It is for tests and the simulator.
+// NewMutant is New with one rule broken.
 func NewMutant(m Mutant, cfg Config, st *Stored, ports Ports, now juno.Millis) (*Core, error) {
-	if err := cfg.Limits.Check(); err != nil {
-		return nil, err
-	}
-	c := &Core{
-		id: cfg.ID, cluster: cfg.Cluster, limits: cfg.Limits, observe: cfg.Observe,
-		validator: ports.Validator, pool: ports.Pool, rand: ports.Rand, mutant: m, now: now,
-	}
-	if err := c.restore(st, ports.Log); err != nil {
-		return nil, fmt.Errorf("start %s: %w", cfg.ID, err)
-	}
-	c.begin()
-	return c, nil
+	ports.Rand = mutantRand{ports.Rand, m}
+	return New(cfg, st, ports, now)
+}
+
+// mutantRand carries the mutant into a core, which has no field for it.
+type mutantRand struct {
+	Rand
+	mutant Mutant
 }
 
 // broken reports whether this core is the mutant.
-func (c *Core) broken(m Mutant) bool { return c.mutant == m }
+func (c *Core) broken(m Mutant) bool { return c.mutant() == m }
+
+func (c *Core) mutant() Mutant {
+	if r, ok := c.rand.(mutantRand); ok {
+		return r.mutant
+	}
+	return NoMutant
+}
 
 // rankLess compares two certificates (F2).
 func (c *Core) rankLess(a, b Rank) bool {
@@ -118,9 +126,36 @@ func (c *Core) rankLess(a, b Rank) bool {
 	return a.Less(b)
 }
 
+// topOf returns the highest new-term message of an election certificate.
+func (c *Core) topOf(e *ElectionCertificate) *NewTerm {
+	top := e.NewTerms[0]
+	for _, r := range e.NewTerms[1:] {
+		if c.rankLess(top.Rank, r.Rank) {
+			top = r
+		}
+	}
+	return top
+}
+
+// ringVotes returns how many votes of a voter and term are kept.
+func (c *Core) ringVotes() int {
+	if c.broken(MutantNewestOnly) {
+		return 1
+	}
+	return c.limits.RingVotes
+}
+
+// matches reports whether votes of a term count at an index (F1).
+func (c *Core) matches(index juno.Index, t juno.Term) bool {
+	if c.broken(MutantNoTermMatch) || c.broken(MutantAnyTerm) {
+		return true
+	}
+	return c.log.matches(index, t)
+}
+
 // checkLoosely is juno.QuorumCertificate.Check with the rule missing that the mutant breaks.
 func (c *Core) checkLoosely(cert *juno.QuorumCertificate) error {
-	switch c.mutant {
+	switch c.mutant() {
 	case MutantNoTermMatch, MutantAnyTerm, MutantCountMessages, MutantOneRound, MutantNaiveQuorum:
 	default:
 		return cert.Check(c.epoch.config, nil)
@@ -153,25 +188,25 @@ func (c *Core) checkLoosely(cert *juno.QuorumCertificate) error {
 // a quorum accepted in the term that it left, although it has reported for a later one.
 func (c *Core) evaluateOldTerm() {
 	term := c.accepted.Term
-	if c.hasTaken() || !c.takes || term.Epoch() != c.epoch.config.Epoch ||
+	if c.hasAccepted() || !c.everAccepted || term.Epoch() != c.epoch.config.Epoch ||
 		!c.log.has(c.accepted.Pos) {
 		return
 	}
 	index, ok := c.quorumIndex(term, juno.Prepare)
 	rank := Rank{Term: term, Index: index}
-	if !ok || !c.rankLess(c.high.Rank, rank) {
+	if !ok || !c.rankLess(c.highQC.Rank, rank) {
 		return
 	}
 	cert := c.certificate(term, index, juno.Prepare)
-	c.raise(High{Rank: rank, Pos: cert.Pos, Certificate: cert})
+	c.raise(HighQC{Rank: rank, Pos: cert.Pos, Certificate: cert})
 	old, accepted := &Vote{}, c.accepted.Pos
 	old.Term, old.Node, old.Committed = term, c.id, c.commit
 	old.Accepted, old.Prepared = &accepted, &cert.Pos
 	c.sendAfter(c.epoch.peers, old, true)
 }
 
-// convinceBlindly is what MutantNoElection does with a leader that proves nothing.
-func (c *Core) convinceBlindly(ae *Append) error {
+// admitBlindly is what MutantNoElection does with a leader that proves nothing.
+func (c *Core) admitBlindly(ae *Append) error {
 	if ae.Term > c.hard.Term {
 		c.enterTerm(ae.Term)
 	}

@@ -1,18 +1,31 @@
+//go:build mutant
+
 package consensus_test
 
 import (
 	"flag"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/cockroachdb/datadriven"
 
+	"juno"
 	"juno/cluster/consensus"
 )
+
+type mutant = consensus.Mutant
+
+const noMutant = consensus.NoMutant
+
+// newCore makes a core with a broken rule.
+func newCore(m mutant, cfg consensus.Config, st *consensus.Stored, ports consensus.Ports,
+	now juno.Millis,
+) (*consensus.Core, error) {
+	return consensus.NewMutant(m, cfg, st, ports, now)
+}
 
 var (
 	mutantOnly  = flag.String("mutant", "", "look at this mutant only")
@@ -31,11 +44,11 @@ var killers = map[consensus.Mutant]struct{ scenario, fault string }{
 	consensus.MutantNoSeal:          {"n6_seal", "has committed 1, want 4"},
 	consensus.MutantCountMessages:   {"b3_duplicate_votes", "does not count"},
 	consensus.MutantNoElection:      {"n4_base", "LATENT"},
-	consensus.MutantLosePrepare:     {"s4_amnesia", "leaves before High at or above Prepared"},
-	consensus.MutantVoteAfterLeave:  {"e3_left_behind", "after its report"},
+	consensus.MutantLosePrepare:     {"s4_amnesia", "leaves before HighQC at or above Prepared"},
+	consensus.MutantVoteAfterLeave:  {"e3_left_behind", "after its new-term message"},
 	consensus.MutantUnverifiedClaim: {"e4_unproven", "FORK"},
 	consensus.MutantMaxByIndex:      {"f2_rank", "FORK"},
-	consensus.MutantKeepHigh:        {"f4_keep_high", "has committed 1, want 3"},
+	consensus.MutantKeepHighQC:      {"f4_keep_high", "has committed 1, want 3"},
 	consensus.MutantVoteEarly:       {"n1_normal", "leaves before entries up to Accepted"},
 	consensus.MutantAdoptUnchecked:  {"y3_forged_proof", "FORK"},
 	consensus.MutantForgetMuted:     {"f10_muted", "accepts 3/"},
@@ -43,7 +56,7 @@ var killers = map[consensus.Mutant]struct{ scenario, fault string }{
 	consensus.MutantAnyBase:         {"n4_base", "FORK"},
 	consensus.MutantLeadTwice:       {"f8_restart", "evidence against node 1, which is correct"},
 	consensus.MutantOverwrite:       {"r6_too_many_liars", "and has executed 2"},
-	consensus.MutantWishLeaves:      {"l5_runaway", "is in term 0.5, want 0.0"},
+	consensus.MutantLeaveAlone:      {"l5_runaway", "is in term 0.5, want 0.0"},
 	consensus.MutantNewestOnly:      {"f11_ring", "has committed 1, want 2"},
 	consensus.MutantUnthrottled:     {"f15_throttle", "messages, at most 60"},
 	consensus.MutantOpenGate:        {"m2_gate", "leaves before EpochRecord"},
@@ -51,12 +64,12 @@ var killers = map[consensus.Mutant]struct{ scenario, fault string }{
 	consensus.MutantAskHolders:      {"y2_only_liar", "node 4 has committed 0, want 3"},
 	consensus.MutantKeepStale:       {"y2_stale_entries", "node 4 has committed 1, want 2"},
 	consensus.MutantBaseOnly:        {"n4_other_base", "has committed 3, want 4"},
-	consensus.MutantReportEarly:     {"e3_full_inbox", "leaves before High = the report's"},
+	consensus.MutantNewTermEarly:    {"e3_full_inbox", "leaves before HighQC = the new-term"},
 }
 
 // TestMutants shows that a broken rule is noticed, and for its own reason. Its log is the table of
-// mutants and scenarios (go test -v -run TestMutants ./cluster/consensus). That the scenarios are
-// quiet otherwise TestScenarios shows.
+// mutants and scenarios (go run ./internal/mutate test -v -run TestMutants ./cluster/consensus).
+// That the scenarios are quiet otherwise TestScenarios shows.
 func TestMutants(t *testing.T) {
 	for _, m := range consensus.Mutants() {
 		if *mutantOnly != "" && m.String() != *mutantOnly {
@@ -105,28 +118,4 @@ func playScenario(t *testing.T, path string, m consensus.Mutant) []string {
 	}
 	s.world.oracle.check(s.world, s.world.configs())
 	return s.world.faults
-}
-
-// TestMutantsStayInTests looks through the module for anybody else who makes one.
-func TestMutantsStayInTests(t *testing.T) {
-	root := filepath.Join("..", "..")
-	call := regexp.MustCompile(`consensus\.(NewMutant|Mutant)\b`)
-	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") ||
-			strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		rel, err := filepath.Rel(root, path)
-		if err != nil || strings.HasPrefix(filepath.ToSlash(rel), "cluster/sim/") {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		if err == nil && call.Match(b) {
-			t.Errorf("%s makes a core that breaks a rule; only tests and cluster/sim may", rel)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }

@@ -8,12 +8,12 @@ import (
 	"juno/cluster/consensus"
 )
 
-// oracle remembers every entry and every signed claim that ever existed, and finds out what could
+// oracle remembers every entry and every signed vote that ever existed, and finds out what could
 // be proven with them. It sees the danger before there is a fork: two certificates that contradict
 // each other, whether or not anybody ever held both (I7).
 type oracle struct {
-	tree   map[juno.Hash]leaf
-	claims map[juno.Term]map[juno.NodeID]*claimed
+	tree  map[juno.Hash]leaf
+	votes map[juno.Term]map[juno.NodeID]*voted
 }
 
 // leaf is an entry on the tree of all chains.
@@ -23,13 +23,13 @@ type leaf struct {
 	link juno.EntryHeader
 }
 
-// claimed is what a voter signed in a term.
-type claimed struct{ accepted, prepared map[juno.Pos]bool }
+// voted is what a voter signed in a term.
+type voted struct{ accepted, prepared map[juno.Pos]bool }
 
 func newOracle() *oracle {
 	return &oracle{
-		tree:   make(map[juno.Hash]leaf),
-		claims: make(map[juno.Term]map[juno.NodeID]*claimed),
+		tree:  make(map[juno.Hash]leaf),
+		votes: make(map[juno.Term]map[juno.NodeID]*voted),
 	}
 }
 
@@ -50,18 +50,18 @@ func (o *oracle) message(m consensus.Message) {
 			h = o.entry(&m.Entries[i], h)
 		}
 	case *consensus.Vote:
-		o.claim(&m.Vote)
+		o.vote(&m.Vote)
 	}
 }
 
-func (o *oracle) claim(c *juno.Vote) {
-	if o.claims[c.Term] == nil {
-		o.claims[c.Term] = make(map[juno.NodeID]*claimed)
+func (o *oracle) vote(c *juno.Vote) {
+	if o.votes[c.Term] == nil {
+		o.votes[c.Term] = make(map[juno.NodeID]*voted)
 	}
-	v := o.claims[c.Term][c.Node]
+	v := o.votes[c.Term][c.Node]
 	if v == nil {
-		v = &claimed{accepted: make(map[juno.Pos]bool), prepared: make(map[juno.Pos]bool)}
-		o.claims[c.Term][c.Node] = v
+		v = &voted{accepted: make(map[juno.Pos]bool), prepared: make(map[juno.Pos]bool)}
+		o.votes[c.Term][c.Node] = v
 	}
 	if c.Accepted != nil {
 		v.accepted[*c.Accepted] = true
@@ -89,10 +89,10 @@ type proof struct {
 	pos  juno.Pos
 }
 
-// proofs returns the positions of a term that a quorum claims, one way or the other.
+// proofs returns the positions of a term that a quorum voted for, one way or the other.
 func (o *oracle) proofs(t juno.Term, config *juno.EpochConfig, commit bool) []proof {
 	candidates := make(map[juno.Pos]bool)
-	for _, v := range o.claims[t] {
+	for _, v := range o.votes[t] {
 		for p := range v.prepared {
 			candidates[p] = true
 		}
@@ -108,7 +108,7 @@ func (o *oracle) proofs(t juno.Term, config *juno.EpochConfig, commit bool) []pr
 		}
 		count := 0
 		for _, m := range config.Voters {
-			if v := o.claims[t][m.ID]; v != nil && v.covers(o, p, commit) {
+			if v := o.votes[t][m.ID]; v != nil && v.covers(o, p, commit) {
 				count++
 			}
 		}
@@ -123,7 +123,7 @@ func (o *oracle) proofs(t juno.Term, config *juno.EpochConfig, commit bool) []pr
 	return found
 }
 
-func (v *claimed) covers(o *oracle, p juno.Pos, commit bool) bool {
+func (v *voted) covers(o *oracle, p juno.Pos, commit bool) bool {
 	for q := range v.prepared {
 		if o.extends(q, p) {
 			return true
@@ -142,8 +142,8 @@ func (v *claimed) covers(o *oracle, p juno.Pos, commit bool) bool {
 
 // check reports certificates that contradict each other.
 func (o *oracle) check(w *world, configs []*juno.EpochConfig) {
-	terms := make([]juno.Term, 0, len(o.claims))
-	for t := range o.claims {
+	terms := make([]juno.Term, 0, len(o.votes))
+	for t := range o.votes {
 		terms = append(terms, t)
 	}
 	slices.Sort(terms)

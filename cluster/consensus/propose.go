@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"fmt"
+	"slices"
 
 	"juno"
 )
@@ -20,7 +21,7 @@ func (c *Core) propose() {
 
 // mayPropose is N1.
 func (c *Core) mayPropose() bool {
-	if c.role != Leader || c.leading.draining || c.term.sealed {
+	if c.role != Leader || c.leading.draining || c.term.endsEpoch {
 		return false
 	}
 	inFlight, waiting := len(c.leading.batches), c.pool.Len()
@@ -84,12 +85,12 @@ func (c *Core) proposeEntry(kind juno.EntryType, payload []byte) error {
 		Time: max(c.now, c.leading.lastTime), Type: kind, Payload: payload,
 	}
 	c.log.append(e)
-	if err := c.judge(c.log.newest()); err != nil {
+	if err := c.validate(c.log.newest()); err != nil {
 		c.log.retract()
 		return err
 	}
 	c.leading.lastTime = e.Time
-	c.leading.draining = kind == juno.EntryConfig && !c.broken(MutantAfterConfig)
+	c.leading.draining = kind == juno.EntryConfig
 	return nil
 }
 
@@ -98,7 +99,7 @@ func (c *Core) proposeEntry(kind juno.EntryType, payload []byte) error {
 func (c *Core) proposed(before juno.Pos) {
 	tip := c.log.tip()
 	c.leading.batches = append(c.leading.batches, tip.Index)
-	c.accept(tip)
+	c.setAccepted(tip)
 	c.broadcast(before)
 }
 
@@ -113,14 +114,10 @@ func (c *Core) lead() {
 	base := c.log.tip()
 	if e, ok := c.log.entry(base.Index); ok {
 		c.leading.lastTime = e.Time
-		c.term.sealed = c.isEpochEnd(&e) && !c.broken(MutantAfterConfig)
+		c.term.endsEpoch = c.isEpochEnd(&e)
 	}
-	if c.term.sealed {
-		c.seal(base)
-		return
-	}
-	if c.hasTaken() { // only MutantLeadTwice
-		c.accept(base)
+	if c.term.endsEpoch {
+		c.confirmEpochEnd(base)
 		return
 	}
 	payload := juno.Hash{}
@@ -134,13 +131,200 @@ func (c *Core) lead() {
 	c.propose()
 }
 
-// seal asks for votes of our term for the entry that ends the epoch: nothing may follow it, so
-// the term cannot start an entry of its own (N6, F12).
-func (c *Core) seal(base juno.Pos) {
-	if c.broken(MutantNoSeal) {
-		return
-	}
-	c.accept(base)
+// confirmEpochEnd asks for votes of our term for the entry that ends the epoch: nothing may follow
+// it, so the term cannot start an entry of its own (N6, F12).
+func (c *Core) confirmEpochEnd(base juno.Pos) {
+	c.setAccepted(base)
 	c.sendEntries(c.epoch.peers, base, base.Index, c.term.election)
 	c.evaluate()
+}
+
+// leading is what a leader knows of its term.
+type leading struct {
+	batches  []juno.Index // last index of each batch that is not committed yet
+	draining bool         // a Config entry was proposed: nothing may follow it (M2)
+	lastTime juno.Millis  // of the newest entry
+	peers    []progress   // parallel to epoch.peers
+}
+
+// progress is how far a peer has come.
+type progress struct {
+	next      juno.Index // first entry that was not sent yet
+	accepted  juno.Index // claimed in this term, and on our log; 0 if none
+	commit    juno.Index // claimed, and on our log
+	knowsTerm bool       // has claimed something in this term, so it knows the election
+	unacked   int        // AppendEntries sent since the last vote that helped
+	sent      uint64     // tick of the last one that brought entries
+	// A busy peer answers late. What it has not answered yet is not lost.
+	since   uint64 // tick since which it owes us an answer
+	latency uint64 // ticks that an answer took lately, the longest
+	resent  int    // how often entries were sent again since the last answer
+}
+
+// startProgress assumes that every peer has the base.
+func (c *Core) startProgress() {
+	c.leading.peers = make([]progress, len(c.epoch.peers))
+	for i := range c.leading.peers {
+		c.leading.peers[i] = progress{
+			next: c.term.base.Index + 1, sent: c.ticks,
+			knowsTerm: c.term.election == nil,
+		}
+	}
+}
+
+// broadcast sends what follows before on our log to everybody who has all before it. The others
+// get it when they have caught up.
+func (c *Core) broadcast(before juno.Pos) {
+	var convinced, others []juno.NodeID
+	tip, opening := c.log.tip().Index, before == c.term.base
+	for i, id := range c.epoch.peers {
+		p := &c.leading.peers[i]
+		if p.next != before.Index+1 || p.unacked >= 2*c.limits.InFlightMax {
+			continue
+		}
+		p.sending(c.ticks)
+		p.next = tip + 1
+		observes := c.epoch.voter(id) < 0 // it never says how far it is, and asks if it misses some
+		if !observes {
+			p.unacked++
+		}
+		if p.knowsTerm || (observes && !opening) {
+			convinced = append(convinced, id)
+		} else {
+			others = append(others, id)
+		}
+	}
+	c.sendEntries(convinced, before, tip, nil)
+	c.sendEntries(others, before, tip, c.term.election)
+}
+
+// sendEntries sends (prev, last] to some peers.
+func (c *Core) sendEntries(
+	to []juno.NodeID, prev juno.Pos, last juno.Index, e *ElectionCertificate,
+) {
+	if len(to) == 0 {
+		return
+	}
+	end, _ := c.posAt(last)
+	ae := &Append{
+		AppendHeader: AppendHeader{
+			Term: c.hard.Term, Leader: c.id, Prev: prev, Last: end,
+			Count: int(last - prev.Index),
+		},
+		Election: e,
+	}
+	if last > prev.Index {
+		ae.Entries = c.log.read(prev.Index+1, last+1, int(^uint(0)>>1))
+	}
+	c.send(to, ae)
+}
+
+// feed sends a peer the next entries that it misses, as one AppendEntries that cuts no batch.
+func (c *Core) feed(i int) {
+	p := &c.leading.peers[i]
+	tip := c.log.tip().Index
+	prev, ok := c.posAt(p.next - 1)
+	if !ok || p.next > tip {
+		return
+	}
+	hi := min(tip+1, p.next+juno.Index(c.limits.BatchEntriesMax))
+	entries := c.log.read(p.next, hi, c.limits.BatchBytesMax)
+	n := uncut(entries)
+	if n == 0 { // the first batch is bigger than that
+		entries = c.log.read(p.next, min(tip+1, p.next+appendEntriesMax), 2*groupBytesMax)
+		n = min(groupLen(entries), len(entries))
+	}
+	if n == 0 || c.log.tip().Index < prev.Index+juno.Index(n) {
+		return // pruned: the peer has to sync
+	}
+	var e *ElectionCertificate
+	if !p.knowsTerm {
+		e = c.term.election
+	}
+	c.sendEntries([]juno.NodeID{c.epoch.peers[i]}, prev, prev.Index+juno.Index(n), e)
+	p.sending(c.ticks)
+	p.next += juno.Index(n)
+	p.unacked++
+}
+
+// sending notes that entries leave for the peer now.
+func (p *progress) sending(now uint64) {
+	p.sent = now
+	if p.next == p.accepted+1 || p.since == 0 {
+		p.since = now
+	}
+}
+
+// answered notes that the peer has accepted more than before.
+func (p *progress) answered(now uint64) {
+	p.latency = max(now-min(p.since, now), p.latency-p.latency/4)
+	p.since, p.resent = now, 0
+}
+
+// lost reports whether what was sent to the peer has been without an answer for so long that it
+// must be sent again: two heartbeats, or longer if the peer is slow, and longer every time. In a
+// busy cluster every copy makes all of it slower.
+func (p *progress) lost(l *Limits, now uint64) bool {
+	patience := min(max(2*l.HeartbeatTicks, 2*p.latency), l.ElectionTicks)
+	return now-p.sent >= patience<<min(p.resent, resentShiftMax)
+}
+
+// resentShiftMax is how often the patience with a peer doubles. A peer that really misses entries
+// asks for them itself long before (N10).
+const resentShiftMax = 3
+
+// acknowledged notes how far a voter has come, and sends it more.
+func (c *Core) acknowledged(v *Vote) {
+	i := c.peer(v.Node)
+	if c.role != Leader || i < 0 || v.Term != c.hard.Term {
+		return
+	}
+	p := &c.leading.peers[i]
+	p.knowsTerm = true
+	if v.Committed.Index > p.commit && c.log.has(v.Committed) {
+		p.commit, p.resent = v.Committed.Index, 0
+	}
+	if v.Accepted == nil || !c.log.has(*v.Accepted) || v.Accepted.Index <= p.accepted {
+		return
+	}
+	p.accepted = v.Accepted.Index
+	p.unacked = 0
+	p.answered(c.ticks)
+	p.next = max(p.next, p.accepted+1)
+	for p.unacked < c.limits.InFlightMax && p.next <= c.log.tip().Index {
+		before := p.next
+		if c.feed(i); p.next == before {
+			return
+		}
+	}
+}
+
+// peer returns the place of a node among our peers, or -1.
+func (c *Core) peer(id juno.NodeID) int { return slices.Index(c.epoch.peers, id) }
+
+// retransmit is the leader's part of a heartbeat (N11): an empty AppendEntries for everybody, and
+// entries again for whom they seem to have been lost. A follower that has not accepted anything
+// in the term yet starts at its commit index, which is always common, or at the base.
+func (c *Core) retransmit() {
+	tip := c.log.tip()
+	var convinced, others []juno.NodeID
+	for i, id := range c.epoch.peers {
+		p, observes := &c.leading.peers[i], c.epoch.voter(id) < 0
+		if p.knowsTerm || observes {
+			convinced = append(convinced, id)
+		} else {
+			others = append(others, id)
+		}
+		if observes || p.accepted >= tip.Index || !p.lost(&c.limits, c.ticks) {
+			continue
+		}
+		p.next, p.unacked = p.accepted+1, 0
+		p.resent++
+		if p.accepted == 0 {
+			p.next = max(p.commit, c.term.base.Index) + 1
+		}
+		c.feed(i)
+	}
+	c.sendEntries(convinced, tip, tip.Index, nil)
+	c.sendEntries(others, tip, tip.Index, c.term.election)
 }

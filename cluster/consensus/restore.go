@@ -21,7 +21,7 @@ func (c *Core) restore(st *Stored, store Log) error {
 	if err := c.restoreEpochs(st.Records); err != nil {
 		return err
 	}
-	c.hard.Term, c.high = c.epoch.firstTerm(), c.epoch.baseHigh()
+	c.hard.Term, c.highQC = c.epoch.firstTerm(), c.epoch.baseQC()
 	c.commit = c.epoch.base
 	if start.Index > c.commit.Index {
 		c.commit = start
@@ -60,19 +60,16 @@ func (c *Core) restoreEpochs(records []juno.Record) error {
 }
 
 func (c *Core) restoreRecord(r *juno.Record) (err error) {
-	if c.broken(MutantAmnesia) && r.Kind <= juno.RecordHighQC {
-		return nil
-	}
 	switch r.Kind {
 	case juno.RecordHardState:
 		c.hard, err = ParseHardState(r.Bytes)
 	case juno.RecordAccepted:
 		c.accepted, err = ParseAccepted(r.Bytes)
-		c.takes = true
+		c.everAccepted = true
 	case juno.RecordHighQC:
-		var h High
-		if h, err = ParseHigh(r.Bytes); err == nil && c.high.Rank.Less(h.Rank) {
-			c.high = h
+		var h HighQC
+		if h, err = ParseHighQC(r.Bytes); err == nil && c.highQC.Rank.Less(h.Rank) {
+			c.highQC = h
 		}
 	case juno.RecordHeaders:
 		c.term.headers, err = ParseHeaders(r.Bytes)
@@ -82,7 +79,7 @@ func (c *Core) restoreRecord(r *juno.Record) (err error) {
 			c.commit, c.newestProof = proof.Pos, proof
 		}
 	case juno.RecordCheckpoint:
-		c.points.newest, err = juno.ParseCheckpointCertificate(r.Bytes)
+		c.checkpoints.newest, err = juno.ParseCheckpointCertificate(r.Bytes)
 	}
 	return err
 }
@@ -109,22 +106,22 @@ func (c *Core) checkRestored() error {
 		return fmt.Errorf("term %s in epoch %d", c.hard.Term, c.epoch.config.Epoch)
 	case !c.log.has(c.commit):
 		return fmt.Errorf("log: committed %s, the log ends at %s", c.commit, c.log.tip())
-	case c.high.Pos.Index <= c.log.tip().Index && !c.log.has(c.high.Pos) &&
-		!c.archived(c.high.Pos) && !c.broken(MutantKeepHigh):
+	case c.highQC.Pos.Index <= c.log.tip().Index && !c.log.has(c.highQC.Pos) &&
+		!c.archived(c.highQC.Pos):
 		return fmt.Errorf("log: the highest certificate is at %s, the log ends at %s",
-			c.high.Pos, c.log.tip())
-	case c.hasTaken() && !c.muted() && !c.keepsAccepted():
+			c.highQC.Pos, c.log.tip())
+	case c.hasAccepted() && !c.mayNotAccept() && !c.keepsAccepted():
 		return fmt.Errorf("log: accepted %s, the log ends at %s", c.accepted.Pos, c.log.tip())
 	}
-	if c.high.Pos.Index+1 == c.log.lowest() {
-		c.log.anchored(c.high.Certificate)
+	if c.highQC.Pos.Index+1 == c.log.lowest() {
+		c.log.anchored(c.highQC.Certificate)
 	}
-	c.sync.incomplete = c.high.Pos.Index > c.log.tip().Index
-	if p := c.newestProof; p != nil && c.high.Certificate == nil && p.Pos == c.high.Pos {
-		c.high.Certificate = p
+	c.sync.incomplete = c.highQC.Pos.Index > c.log.tip().Index
+	if p := c.newestProof; p != nil && c.highQC.Certificate == nil && p.Pos == c.highQC.Pos {
+		c.highQC.Certificate = p
 	}
-	if c.hasTaken() && c.high.Rank.Term == c.hard.Term {
-		p := c.high.Pos
+	if c.hasAccepted() && c.highQC.Rank.Term == c.hard.Term {
+		p := c.highQC.Pos
 		c.prepared = &p
 	}
 	c.delivered = c.commit.Index
@@ -140,7 +137,7 @@ func (c *Core) begin() {
 	c.resetPeers()
 	c.openRound0()
 	for _, h := range headers {
-		if h.Term == c.hard.Term && c.hasTaken() && c.log.has(h.Last) && c.log.has(h.Prev) {
+		if h.Term == c.hard.Term && c.hasAccepted() && c.log.has(h.Last) && c.log.has(h.Prev) {
 			c.term.headers = append(c.term.headers, h)
 		}
 	}
@@ -149,14 +146,28 @@ func (c *Core) begin() {
 	c.out.dirtyVote = true
 	c.takeRole()
 	switch {
-	case c.role == Follower && c.hard.EverLed && c.hard.Led == c.hard.Term &&
-		!c.broken(MutantLeadTwice):
+	case c.role == Follower && c.hard.EverLed && c.hard.Led == c.hard.Term:
 		// We led this term before we stopped, and what we proposed last may be lost with us:
 		// never lead a term twice (F8). Ask for the next one.
-		c.wish(c.hard.Term+1, CauseResign)
+		c.requestTerm(c.hard.Term+1, CauseResign)
 	case c.role == Candidate && c.epoch.alone():
 		// We stopped between entering the term and opening it. Who is alone has no heartbeat
 		// that repeats the report, and nobody else could lead.
-		c.wantReport()
+		c.wantNewTerm()
 	}
+}
+
+// AloneRecords returns the hard state with which a single voter goes on after a log that it was
+// given, for instance one that was imported, and that ends with the entry that proof, a commit
+// certificate, is of. Everything up to there is final, and the term it was accepted in will not be
+// led again. It is right for a cluster of one voter only: with more, a node must never speak under
+// an identity whose past words it does not know (docs/SPECIFICATION.md §3.4).
+func AloneRecords(proof *juno.QuorumCertificate) []juno.Record {
+	hard := HardState{Term: proof.Term, Led: proof.Term, EverLed: true, Committed: proof.Pos}
+	accepted := Accepted{Term: proof.Term, Pos: proof.Pos}
+	high := HighQC{
+		Rank: Rank{Term: proof.Term, Index: proof.Pos.Index}, Pos: proof.Pos,
+		Certificate: proof,
+	}
+	return []juno.Record{hard.record(), accepted.record(), high.record()}
 }

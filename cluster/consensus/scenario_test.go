@@ -34,8 +34,8 @@ func TestScenarios(t *testing.T) {
 // script is the interpreter of the scenarios.
 type script struct {
 	world  *world
-	mutant consensus.Mutant // unless the script names another
-	broken bool             // the scenario shows what goes wrong with a mutant
+	mutant mutant // unless the script names another
+	broken bool   // the scenario shows what goes wrong with a mutant
 }
 
 func (s *script) run(t *testing.T, d *datadriven.TestData) string {
@@ -156,7 +156,7 @@ func scenarioLimits() consensus.Limits {
 	return l
 }
 
-// cluster n=4 [observers=1] [mutant=name] [byz=4] [hopeless] [limit=value …]: in a hopeless one too
+// cluster n=4 [observers=1] [byz=4] [hopeless] [limit=value …]: in a hopeless one too
 // many lie, and what must never happen may.
 func (s *script) cluster(d *datadriven.TestData) error {
 	limits := scenarioLimits()
@@ -169,12 +169,8 @@ func (s *script) cluster(d *datadriven.TestData) error {
 	limits.SyncBytesMax = number(d, "sync-bytes", limits.SyncBytesMax)
 	limits.WindowBytesMax = number(d, "window-bytes", limits.WindowBytesMax)
 	limits.ElectionTicks = uint64(number(d, "election", int(limits.ElectionTicks)))
-	mutant, err := consensus.ParseMutant(arg(d, "mutant", s.mutant.String()))
-	if err != nil {
-		return err
-	}
-	s.broken = mutant != consensus.NoMutant || d.HasArg("hopeless")
-	s.world = newWorld(number(d, "n", 4), number(d, "observers", 0), limits, mutant)
+	s.broken = s.mutant != noMutant || d.HasArg("hopeless")
+	s.world = newWorld(number(d, "n", 4), number(d, "observers", 0), limits, s.mutant)
 	liars := strings.Split(arg(d, "byz", ""), "/")
 	for _, n := range s.world.nodes {
 		if slices.Contains(liars, strconv.Itoa(n.id)) {
@@ -406,9 +402,9 @@ func describeStatus(s consensus.Status) string {
 	}
 	out := fmt.Sprintf("%d %s of %s: last %d, accepted %s, prepared %s, committed %d, "+
 		"high %d of %s", uint32(s.ID), s.Role, s.Term, s.Last.Index, mark(s.Accepted),
-		mark(s.Prepared), s.Committed.Index, s.HighPos.Index, s.High.Term)
-	if s.Wish > s.Term {
-		out += fmt.Sprintf(", wishes %s", s.Wish)
+		mark(s.Prepared), s.Committed.Index, s.HighPos.Index, s.HighRank.Term)
+	if s.RequestedTerm > s.Term {
+		out += fmt.Sprintf(", asks for %s", s.RequestedTerm)
 	}
 	if s.Halted {
 		out += ", halted"

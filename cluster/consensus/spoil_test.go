@@ -33,9 +33,9 @@ func (a *adversary) rename(m consensus.Message, to int) {
 	switch m := m.(type) {
 	case *consensus.Vote:
 		m.Node = me
-	case *consensus.Wish:
+	case *consensus.TermChange:
 		m.Node = me
-	case *consensus.Report:
+	case *consensus.NewTerm:
 		m.Node = me
 	case *consensus.Append:
 		m.Leader = me

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"juno"
-	"juno/cluster/consensus"
 )
 
 // attacks are the rows of docs/SPECIFICATION.md §1, each with what shows it: a scenario, or a test.
@@ -121,7 +120,7 @@ func read(t *testing.T, path string) string {
 // says so at most once per heartbeat, and only to a leader whose election it has seen. That what
 // was forwarded to a node is not forwarded by it, is the host's part.
 func TestAttack_L7(t *testing.T) {
-	w := newWorld(4, 0, scenarioLimits(), consensus.NoMutant)
+	w := newWorld(4, 0, scenarioLimits(), noMutant)
 	for _, n := range w.nodes {
 		if err := n.start(); err != nil {
 			t.Fatal(err)

@@ -25,7 +25,7 @@ func testSigned(i int) signed {
 	return signed{Key: juno.KeyID{1, byte(i)}, Signature: juno.Signature{2, byte(i)}}
 }
 
-func testClaim(i int) juno.SignedVote {
+func testVote(i int) juno.SignedVote {
 	accepted, prepared := testPos(i+1), testPos(i)
 	return juno.SignedVote{
 		Vote: juno.Vote{
@@ -42,13 +42,13 @@ func testCertificate() *juno.QuorumCertificate {
 	}
 	return &juno.QuorumCertificate{
 		Term: juno.TermOf(1, 2), Pos: testPos(7), Kind: juno.Commit, Detached: true,
-		Votes:    []juno.SignedVote{testClaim(1), testClaim(2)},
+		Votes:    []juno.SignedVote{testVote(1), testVote(2)},
 		PrevHash: juno.Hash{4}, Head: link, Headers: []juno.EntryHeader{link},
 	}
 }
 
-func testHeader(n int) Header {
-	return Header{
+func testAppendHeader(n int) AppendHeader {
+	return AppendHeader{
 		Term: juno.TermOf(1, 2), Leader: 3, Prev: testPos(7), Last: testPos(7 + n), Count: n,
 		signed: testSigned(1),
 	}
@@ -65,16 +65,16 @@ func testEntries(n int) []juno.Entry {
 	return entries
 }
 
-func testReport(node int) *Report {
-	return &Report{
+func testNewTerm(node int) *NewTerm {
+	return &NewTerm{
 		Term: juno.TermOf(1, 3), Node: juno.NodeID(node), Candidate: 4,
-		High: Rank{juno.TermOf(1, 2), 7}, Pos: testPos(7), signed: testSigned(node),
+		Rank: Rank{juno.TermOf(1, 2), 7}, Pos: testPos(7), signed: testSigned(node),
 	}
 }
 
-func testElection() *Election {
-	return &Election{
-		Term: juno.TermOf(1, 3), Reports: []*Report{testReport(1), testReport(2)},
+func testElection() *ElectionCertificate {
+	return &ElectionCertificate{
+		Term: juno.TermOf(1, 3), NewTerms: []*NewTerm{testNewTerm(1), testNewTerm(2)},
 		Base: testCertificate(),
 	}
 }
@@ -82,7 +82,7 @@ func testElection() *Election {
 // samples are messages of every kind, with everything in them that there can be, and without.
 func samples() map[string]Message {
 	want := testPos(9)
-	full := testReport(2)
+	full := testNewTerm(2)
 	full.Certificate = testCertificate()
 	config := juno.ConfigChange{Previous: juno.Hash{1}, Next: *testConfig(4)}
 	config.Next.Epoch = 2
@@ -95,16 +95,16 @@ func samples() map[string]Message {
 	}
 	approvals := []juno.Approval{{Key: juno.KeyID{1}}, {Key: juno.KeyID{2}}}
 	return map[string]Message{
-		"vote":         &Vote{testClaim(1)},
-		"vote-nothing": &Vote{juno.SignedVote{Vote: juno.Vote{Term: 5, Node: 1}}},
-		"wish":         &Wish{Term: 9, Node: 2, Cause: CauseEvidence, signed: testSigned(3)},
-		"report":       full,
-		"report-base":  testReport(1),
+		"vote":          &Vote{testVote(1)},
+		"vote-nothing":  &Vote{juno.SignedVote{Vote: juno.Vote{Term: 5, Node: 1}}},
+		"term-change":   &TermChange{Term: 9, Node: 2, Cause: CauseEvidence, signed: testSigned(3)},
+		"new-term":      full,
+		"new-term-base": testNewTerm(1),
 		"append": &Append{
-			Header: testHeader(2), Entries: testEntries(2),
+			AppendHeader: testAppendHeader(2), Entries: testEntries(2),
 			Election: testElection(),
 		},
-		"append-heartbeat": &Append{Header: testHeader(0)},
+		"append-heartbeat": &Append{AppendHeader: testAppendHeader(0)},
 		"sync-request": &SyncRequest{
 			Node: 2, Nonce: 11, Term: 5, Commit: testPos(3), From: 4,
 			Want: &want, BytesMax: 1 << 20, signed: testSigned(1),
@@ -113,7 +113,7 @@ func samples() map[string]Message {
 		"sync-reply": &SyncReply{
 			Node: 2, Nonce: 11, Entries: testEntries(3),
 			Proof: testCertificate(), Election: testElection(),
-			Headers: []Header{testHeader(1), testHeader(2)}, Commit: testPos(5),
+			Headers: []AppendHeader{testAppendHeader(1), testAppendHeader(2)}, Commit: testPos(5),
 		},
 		"sync-reply-empty": &SyncReply{Node: 2},
 		"sync-reply-snapshot": &SyncReply{Node: 2, Nonce: 1, Snapshot: &SnapshotOffer{
@@ -130,20 +130,21 @@ func samples() map[string]Message {
 			signed: testSigned(4),
 		},
 		"evidence-chains": &Evidence{
-			What:    EvidenceTwoChains,
-			Headers: []Header{testHeader(1), testHeader(2)}, Links: []juno.EntryHeader{ended.Head},
+			What:         EvidenceTwoChains,
+			Headers:      []AppendHeader{testAppendHeader(1), testAppendHeader(2)},
+			EntryHeaders: []juno.EntryHeader{ended.Head},
 		},
 		"evidence-invalid": &Evidence{
-			What: EvidenceInvalid, Headers: []Header{testHeader(2)},
+			What: EvidenceInvalid, Headers: []AppendHeader{testAppendHeader(2)},
 			Entries: testEntries(2),
 		},
 		"evidence-votes": &Evidence{
-			What:   EvidenceTwoVotes,
-			Claims: []juno.SignedVote{testClaim(1), testClaim(1)},
+			What:  EvidenceTwoVotes,
+			Votes: []juno.SignedVote{testVote(1), testVote(1)},
 		},
 		"leave": &Leave{
 			Node: 2, Epoch: 1, Reason: LeaveState, Mine: testPos(1), Theirs: testPos(2),
-			signed: testSigned(1), Claims: []juno.SignedVote{testClaim(3)},
+			signed: testSigned(1), Votes: []juno.SignedVote{testVote(3)},
 			Proof: testCertificate(),
 		},
 		"halt": &Halt{Change: &juno.ModeChange{
@@ -275,12 +276,12 @@ func recordSamples() []juno.Record {
 	return []juno.Record{
 		hard.record(), (&HardState{}).record(),
 		(&Accepted{Term: 3, Pos: testPos(4)}).record(),
-		(&High{
+		(&HighQC{
 			Rank: Rank{juno.TermOf(1, 2), 7}, Pos: testPos(7),
 			Certificate: testCertificate(),
 		}).record(),
-		(&High{Rank: Rank{2, 7}, Pos: testPos(7)}).record(),
-		headersRecord([]Header{testHeader(1)}, 3),
+		(&HighQC{Rank: Rank{2, 7}, Pos: testPos(7)}).record(),
+		headersRecord([]AppendHeader{testAppendHeader(1)}, 3),
 		testCertificate().Record(),
 		sample.Epochs[0].Record(),
 		sample.Checkpoint.Record(),
@@ -298,7 +299,7 @@ func rewriteRecord(r juno.Record) (juno.Record, error) {
 		a, err := ParseAccepted(r.Bytes)
 		return a.record(), err
 	case juno.RecordHighQC:
-		h, err := ParseHigh(r.Bytes)
+		h, err := ParseHighQC(r.Bytes)
 		return h.record(), err
 	case juno.RecordHeaders:
 		all, err := ParseHeaders(r.Bytes)

@@ -18,7 +18,7 @@ type world struct {
 	cluster juno.ClusterID
 	genesis *juno.EpochConfig
 	limits  consensus.Limits
-	mutant  consensus.Mutant
+	mutant  mutant
 	nodes   []*node
 	wire    []packet        // on its way, in the order of sending
 	cuts    map[[2]int]bool // links that lose everything
@@ -26,12 +26,12 @@ type world struct {
 	faults  []string // what must never happen, and did
 	trace   *strings.Builder
 	made    map[juno.Index]juno.Pos // the newest chain that a script forged
-	// reports are all that were ever sent: a Byzantine leader picks from them.
-	reports map[juno.Term]map[juno.NodeID]*consensus.Report
-	oracle  *oracle
-	votes   []juno.SignedVote // all that were ever sent
-	sent    []packet          // since limit last looked
-	asked   map[[2]int]*consensus.SyncRequest
+	// newTerms are all that were ever sent: a Byzantine leader picks from them.
+	newTerms map[juno.Term]map[juno.NodeID]*consensus.NewTerm
+	oracle   *oracle
+	votes    []juno.SignedVote // all that were ever sent
+	sent     []packet          // since limit last looked
+	asked    map[[2]int]*consensus.SyncRequest
 	// together lets cores take in one message after the other before they are asked what they
 	// want, as a host does whose inbox is full.
 	together bool
@@ -181,7 +181,7 @@ func (w *world) configs() []*juno.EpochConfig {
 }
 
 // newWorld starts n voters and some observers.
-func newWorld(voters, observers int, limits consensus.Limits, mutant consensus.Mutant) *world {
+func newWorld(voters, observers int, limits consensus.Limits, mutant mutant) *world {
 	w := &world{
 		cluster: sha256.Sum256([]byte("world")), limits: limits, mutant: mutant,
 		cuts: make(map[[2]int]bool), golden: make(map[juno.Index]juno.Hash),
@@ -235,7 +235,7 @@ func (n *node) start() error {
 	if n.durable, err = consensus.NewDurable(juno.NodeID(n.id), stored); err != nil {
 		return err
 	}
-	n.core, err = consensus.NewMutant(n.world.mutant, consensus.Config{
+	n.core, err = newCore(n.world.mutant, consensus.Config{
 		ID: juno.NodeID(n.id), Cluster: n.world.cluster, Limits: n.world.limits,
 	}, stored, consensus.Ports{Validator: n.rules, Pool: n.pool, Log: n.disk, Rand: n}, n.now)
 	if err != nil {
@@ -326,16 +326,16 @@ func (w *world) post(from, to int, m consensus.Message) {
 		w.asked[[2]int{from, to}] = m
 	}
 	switch m := m.(type) {
-	case *consensus.Report:
-		w.reported(m)
+	case *consensus.NewTerm:
+		w.noteNewTerm(m)
 	case *consensus.Append:
 		if m.Election != nil {
-			for _, r := range m.Election.Reports {
+			for _, r := range m.Election.NewTerms {
 				own := *r
-				if b := m.Election.Base; b != nil && b.Pos == r.Pos && b.Term == r.High.Term {
+				if b := m.Election.Base; b != nil && b.Pos == r.Pos && b.Term == r.Rank.Term {
 					own.Certificate = b
 				}
-				w.reported(&own)
+				w.noteNewTerm(&own)
 			}
 		}
 	}
@@ -345,16 +345,16 @@ func (w *world) post(from, to int, m consensus.Message) {
 }
 
 // checkSaid checks what a correct node signs against what it has signed before, also before a
-// crash: the chain that it accepts in a term only grows (I3), and after its report for a term it
-// signs nothing for the ones before (I5).
+// crash: the chain that it accepts in a term only grows (I3), and after its new-term message for a
+// term it signs nothing for the ones before (I5).
 func (n *node) checkSaid(m consensus.Message) {
 	switch m := m.(type) {
-	case *consensus.Report:
+	case *consensus.NewTerm:
 		n.reportedFor = max(n.reportedFor, m.Term)
 	case *consensus.Vote:
 		if m.Term < n.reportedFor {
-			n.world.fault("node %d signs a vote of term %s after its report for %s", n.id, m.Term,
-				n.reportedFor)
+			n.world.fault("node %d signs a vote of term %s after its new-term message for %s",
+				n.id, m.Term, n.reportedFor)
 		}
 		if m.Accepted == nil {
 			return
@@ -370,15 +370,15 @@ func (n *node) checkSaid(m consensus.Message) {
 	}
 }
 
-func (w *world) reported(r *consensus.Report) {
-	if w.reports == nil {
-		w.reports = make(map[juno.Term]map[juno.NodeID]*consensus.Report)
+func (w *world) noteNewTerm(r *consensus.NewTerm) {
+	if w.newTerms == nil {
+		w.newTerms = make(map[juno.Term]map[juno.NodeID]*consensus.NewTerm)
 	}
-	if w.reports[r.Term] == nil {
-		w.reports[r.Term] = make(map[juno.NodeID]*consensus.Report)
+	if w.newTerms[r.Term] == nil {
+		w.newTerms[r.Term] = make(map[juno.NodeID]*consensus.NewTerm)
 	}
-	if old := w.reports[r.Term][r.Node]; old == nil || old.Certificate == nil {
-		w.reports[r.Term][r.Node] = r
+	if old := w.newTerms[r.Term][r.Node]; old == nil || old.Certificate == nil {
+		w.newTerms[r.Term][r.Node] = r
 	}
 }
 

@@ -19,10 +19,10 @@ type adversary struct {
 	rng *rand.Rand
 	ids []juno.NodeID // its nodes, sorted
 
-	claims    []juno.SignedVote   // of anybody, the newest claimsSeen
-	reports   []*consensus.Report // likewise
+	votes     []juno.SignedVote    // of anybody, the newest votesSeen
+	reports   []*consensus.NewTerm // likewise
 	certs     []*juno.QuorumCertificate
-	elections []*consensus.Election
+	elections []*consensus.ElectionCertificate
 	packets   []*packet // something to say again
 	requests  []*request
 	forks     []*fork
@@ -42,7 +42,7 @@ type ask struct {
 
 // How much the adversary remembers of each kind.
 const (
-	claimsSeen  = 512
+	votesSeen   = 512
 	reportsSeen = 64
 	thingsSeen  = 64
 )
@@ -111,9 +111,9 @@ func (a *adversary) sees(p *packet, m consensus.Message) {
 	switch m := m.(type) {
 	case *consensus.Vote:
 		a.newest = max(a.newest, m.Term)
-		a.claims = remember(a.claims, m.SignedVote, claimsSeen)
+		a.votes = remember(a.votes, m.SignedVote, votesSeen)
 		a.react(m)
-	case *consensus.Report:
+	case *consensus.NewTerm:
 		a.newest = max(a.newest, m.Term)
 		a.reports = remember(a.reports, m, reportsSeen)
 		a.certify(m.Certificate)

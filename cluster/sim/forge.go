@@ -12,7 +12,7 @@ import (
 type fork struct {
 	term     juno.Term
 	leader   juno.NodeID
-	election *consensus.Election // nil in round 0
+	election *consensus.ElectionCertificate // nil in round 0
 	base     *block
 	tip      *block
 	shown    uint64
@@ -29,13 +29,13 @@ func (a *adversary) certificate(
 		return nil
 	}
 	type vote struct {
-		claim juno.SignedVote
-		at    *block
+		vote juno.SignedVote
+		at   *block
 	}
 	var votes []vote
 	voted := make(map[juno.NodeID]bool)
-	for i := len(a.claims) - 1; i >= 0; i-- {
-		c := &a.claims[i]
+	for i := len(a.votes) - 1; i >= 0; i-- {
+		c := &a.votes[i]
 		if c.Term != t || voted[c.Node] {
 			continue
 		}
@@ -66,9 +66,9 @@ func (a *adversary) certificate(
 	for _, e := range votes[len(votes)-1].at.entriesAfter(at) {
 		c.Headers = append(c.Headers, e.Header())
 	}
-	slices.SortFunc(votes, func(x, y vote) int { return cmp.Compare(x.claim.Node, y.claim.Node) })
+	slices.SortFunc(votes, func(x, y vote) int { return cmp.Compare(x.vote.Node, y.vote.Node) })
 	for i := range votes {
-		c.Votes = append(c.Votes, votes[i].claim)
+		c.Votes = append(c.Votes, votes[i].vote)
 	}
 	return c
 }
@@ -94,27 +94,27 @@ func (a *adversary) vote(id juno.NodeID, t juno.Term, accepted, prepared *block,
 
 // lie makes a report of one of the adversary's nodes with some certificate: a stale one, one that
 // claims less than it could, or none.
-func (a *adversary) lie(id juno.NodeID, t juno.Term) *consensus.Report {
+func (a *adversary) lie(id juno.NodeID, t juno.Term) *consensus.NewTerm {
 	config := a.w.oracle.config(t)
 	s, ok := a.signer(id, t.Epoch())
 	if config == nil || !ok {
 		return nil
 	}
 	base := a.w.oracle.bases[t.Epoch()]
-	r := &consensus.Report{
+	r := &consensus.NewTerm{
 		Term: t, Node: id, Candidate: config.Leader(t),
-		High: a.w.baseRank(t.Epoch()), Pos: base,
+		Rank: a.w.baseRank(t.Epoch()), Pos: base,
 	}
 	cert, _ := pick(a.rng, a.certs)
 	if a.rng.IntN(2) == 0 {
 		cert = a.underclaim(t)
 	}
 	if cert != nil && cert.Term < t && cert.Term.Epoch() == t.Epoch() && a.rng.IntN(3) > 0 {
-		r.High, r.Pos = consensus.Rank{Term: cert.Term, Index: cert.Pos.Index}, cert.Pos
+		r.Rank, r.Pos = consensus.Rank{Term: cert.Term, Index: cert.Pos.Index}, cert.Pos
 		r.Certificate = cert
 	}
 	if a.rng.IntN(8) == 0 { // it claims more than it can show
-		r.High.Term++
+		r.Rank.Term++
 		r.Certificate = nil
 	}
 	consensus.Sign(r, s)
@@ -123,7 +123,7 @@ func (a *adversary) lie(id juno.NodeID, t juno.Term) *consensus.Report {
 
 // underclaim makes a certificate of some term before t at a block below what was voted for.
 func (a *adversary) underclaim(t juno.Term) *juno.QuorumCertificate {
-	c, ok := pick(a.rng, a.claims)
+	c, ok := pick(a.rng, a.votes)
 	if !ok || c.Term >= t || c.Accepted == nil {
 		return nil
 	}
@@ -147,12 +147,12 @@ func (w *World) baseRank(epoch uint32) consensus.Rank {
 
 // elect puts together an election of term t from the reports that were seen and lies of its own,
 // in any of the ways that a quorum allows, and returns it with the block where the term begins.
-func (a *adversary) elect(t juno.Term) (*consensus.Election, *block) {
+func (a *adversary) elect(t juno.Term) (*consensus.ElectionCertificate, *block) {
 	config := a.w.oracle.config(t)
 	if config == nil || t.Round() == 0 {
 		return nil, nil
 	}
-	byNode := make(map[juno.NodeID]*consensus.Report)
+	byNode := make(map[juno.NodeID]*consensus.NewTerm)
 	for _, r := range a.reports {
 		if r.Term == t {
 			byNode[r.Node] = r
@@ -163,26 +163,26 @@ func (a *adversary) elect(t juno.Term) (*consensus.Election, *block) {
 			byNode[id] = r
 		}
 	}
-	e := &consensus.Election{Term: t}
+	e := &consensus.ElectionCertificate{Term: t}
 	ids := voters(config)
 	a.rng.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
 	for _, id := range ids {
-		if byNode[id] != nil && len(e.Reports) < config.Quorum() {
+		if byNode[id] != nil && len(e.NewTerms) < config.Quorum() {
 			own := *byNode[id]
 			own.Certificate = nil
-			e.Reports = append(e.Reports, &own)
+			e.NewTerms = append(e.NewTerms, &own)
 		}
 	}
-	if len(e.Reports) < config.Quorum() {
+	if len(e.NewTerms) < config.Quorum() {
 		return nil, nil
 	}
-	slices.SortFunc(e.Reports, func(x, y *consensus.Report) int {
+	slices.SortFunc(e.NewTerms, func(x, y *consensus.NewTerm) int {
 		return cmp.Compare(x.Node,
 			y.Node)
 	})
-	top := e.Reports[0]
-	for _, r := range e.Reports[1:] {
-		if top.High.Less(r.High) {
+	top := e.NewTerms[0]
+	for _, r := range e.NewTerms[1:] {
+		if top.Rank.Less(r.Rank) {
 			top = r
 		}
 	}
@@ -246,7 +246,7 @@ func (a *adversary) show(f *fork, entries []juno.Entry, to []juno.NodeID) {
 		return
 	}
 	ae := &consensus.Append{
-		Header: consensus.Header{
+		AppendHeader: consensus.AppendHeader{
 			Term: f.term, Leader: f.leader, Prev: f.tip.pos, Last: last.pos, Count: len(entries),
 		},
 		Entries: entries, Election: f.election,

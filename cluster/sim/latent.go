@@ -129,11 +129,11 @@ func (o *oracle) commitCertificates(t juno.Term, high *block) {
 }
 
 // reported notes what a node reports for a term; from then on it has left all older ones.
-func (o *oracle) reported(id juno.NodeID, m *consensus.Report) {
+func (o *oracle) reported(id juno.NodeID, m *consensus.NewTerm) {
 	o.left(id, m.Term, m)
 	p := &o.promises[id-1]
 	p.reported = max(p.reported, m.Term)
-	c := claim{id, m.High, o.must(id, m.Pos, "reports")}
+	c := claim{id, m.Rank, o.must(id, m.Pos, "reports")}
 	r := o.reign(m.Term)
 	if !slices.Contains(r.reports, c) {
 		r.reports = append(r.reports, c)

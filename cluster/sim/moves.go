@@ -56,7 +56,7 @@ func (a *adversary) react(v *consensus.Vote) {
 
 // echo votes for what some correct node voted for: for every fork, to everybody or to one.
 func (a *adversary) echo() {
-	if c, ok := pick(a.rng, a.claims); ok {
+	if c, ok := pick(a.rng, a.votes); ok {
 		a.echoOf(&c)
 	}
 }
@@ -79,7 +79,7 @@ func (a *adversary) echoOf(c *juno.SignedVote) {
 }
 
 // usurp leads a term, in two or three ways at once, when the reports for it come in.
-func (a *adversary) usurp(r *consensus.Report) {
+func (a *adversary) usurp(r *consensus.NewTerm) {
 	if a.makes("usurp") && a.w.isByzantine(r.Candidate) {
 		a.usurpTerm(r.Term)
 	}
@@ -164,7 +164,7 @@ func (a *adversary) reportLie() {
 // wishSpam always wants another leader.
 func (a *adversary) wishSpam() {
 	for _, id := range a.ids {
-		w := &consensus.Wish{Term: a.newest + 1, Node: id, Cause: consensus.CauseTimeout}
+		w := &consensus.TermChange{Term: a.newest + 1, Node: id, Cause: consensus.CauseTimeout}
 		a.say(id, w.Term.Epoch(), w, a.some())
 	}
 }
@@ -176,7 +176,7 @@ func (a *adversary) wishLeap() {
 	if a.rng.IntN(4) == 0 {
 		t = juno.TermOf(a.newest.Epoch(), ^uint32(0))
 	}
-	a.say(id, t.Epoch(), &consensus.Wish{Term: t, Node: id, Cause: consensus.CauseEvidence},
+	a.say(id, t.Epoch(), &consensus.TermChange{Term: t, Node: id, Cause: consensus.CauseEvidence},
 		a.some())
 }
 
@@ -215,7 +215,7 @@ func (a *adversary) invalid() {
 
 // beginElsewhere leads a term from what some correct node accepted, whatever the election says.
 func (a *adversary) beginElsewhere(f *fork) {
-	c, ok := pick(a.rng, a.claims)
+	c, ok := pick(a.rng, a.votes)
 	if !ok || c.Accepted == nil {
 		return
 	}
@@ -280,7 +280,7 @@ func (a *adversary) garbage() {
 
 // claimCommit claims that something is final: the tip of anything (N9c).
 func (a *adversary) claimCommit() {
-	c, ok := pick(a.rng, a.claims)
+	c, ok := pick(a.rng, a.votes)
 	if !ok || c.Accepted == nil {
 		return
 	}
@@ -314,12 +314,12 @@ func (a *adversary) checkpointLie() {
 
 // accuse shows evidence that proves nothing.
 func (a *adversary) accuse() {
-	x, ok := pick(a.rng, a.claims)
-	y, _ := pick(a.rng, a.claims)
+	x, ok := pick(a.rng, a.votes)
+	y, _ := pick(a.rng, a.votes)
 	if !ok {
 		return
 	}
-	e := &consensus.Evidence{What: consensus.EvidenceTwoVotes, Claims: []juno.SignedVote{x, y}}
+	e := &consensus.Evidence{What: consensus.EvidenceTwoVotes, Votes: []juno.SignedVote{x, y}}
 	a.launch(newPacket(a.one(), e), a.some())
 }
 

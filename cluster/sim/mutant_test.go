@@ -1,3 +1,5 @@
+//go:build mutant
+
 package sim
 
 import (
@@ -16,12 +18,12 @@ var killers = map[consensus.Mutant]uint64{
 	consensus.MutantNaiveQuorum: 3, consensus.MutantNoTermMatch: 1, consensus.MutantAfterConfig: 2,
 	consensus.MutantCountMessages: 1, consensus.MutantNoElection: 1, consensus.MutantLosePrepare: 1,
 	consensus.MutantVoteAfterLeave: 2, consensus.MutantUnverifiedClaim: 98,
-	consensus.MutantKeepHigh:  1,
-	consensus.MutantVoteEarly: 1, consensus.MutantAdoptUnchecked: 4,
+	consensus.MutantKeepHighQC: 1,
+	consensus.MutantVoteEarly:  1, consensus.MutantAdoptUnchecked: 4,
 	consensus.MutantAcceptAfter: 17,
-	consensus.MutantWishLeaves:  1, consensus.MutantUnthrottled: 4,
+	consensus.MutantLeaveAlone:  1, consensus.MutantUnthrottled: 4,
 	consensus.MutantOpenGate: 93, consensus.MutantStay: 22, consensus.MutantAnyBase: 359,
-	consensus.MutantLeadTwice: 59, consensus.MutantReportEarly: 6, consensus.MutantNoSeal: 249,
+	consensus.MutantLeadTwice: 59, consensus.MutantNewTermEarly: 6, consensus.MutantNoSeal: 249,
 	consensus.MutantForgetMuted: 2,
 }
 
@@ -104,7 +106,7 @@ func TestHunt(t *testing.T) {
 // mutate runs a seed with a broken rule, and returns the invariant that was broken, if one was.
 func mutate(seed uint64, m consensus.Mutant) string {
 	p := PlanOf(seed)
-	p.Mutant = m
+	p.Mutant = Mutant{m}
 	r := Run(p, false)
 	switch {
 	case r.Violation != nil:

@@ -245,7 +245,7 @@ func (n *node) observeStatus() {
 	switch {
 	case now.Role == consensus.Leader && before.Role != consensus.Leader:
 		w.strike(n, "begun to lead")
-	case before.High.Less(now.High):
+	case before.HighRank.Less(now.HighRank):
 		w.strike(n, "formed a certificate")
 	case now.Committed.Index > before.Committed.Index:
 		w.strike(n, "committed")

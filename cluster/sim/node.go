@@ -24,7 +24,7 @@ type node struct {
 	id     juno.NodeID
 	twin   int // number among the hosts of the party
 	rng    *rand.Rand
-	mutant consensus.Mutant
+	mutant Mutant
 	skew   Micros // of its clock
 	drift  Micros // of its ticks
 
@@ -73,7 +73,7 @@ func (w *World) newNode(p *party, twin int) *node {
 		rng:     rand.New(rand.NewPCG(w.plan.Seed, uint64(p.id)<<8|uint64(twin))),
 	}
 	if p.byzantine {
-		n.mutant = consensus.NoMutant
+		n.mutant = NoMutant
 	}
 	if skew := w.plan.Faults.ClockSkew; skew > 0 {
 		n.skew = between(w.rng, 0, skew)
@@ -135,7 +135,7 @@ func (n *node) start() {
 	var err error
 	n.durable, err = consensus.NewDurable(n.id, st)
 	n.check(err)
-	n.core, err = consensus.NewMutant(n.mutant, consensus.Config{
+	n.core, err = newCore(n.mutant, consensus.Config{
 		ID: n.id, Cluster: n.w.book.cluster, Limits: n.w.plan.Limits, Observe: n.observe,
 	}, st, consensus.Ports{Validator: n, Pool: n.pool, Log: n.disk, Rand: n.rng}, n.clock())
 	n.check(err)

@@ -72,10 +72,7 @@ func newOracle(w *World, genesis *juno.Genesis) *oracle {
 	for i := range o.promises {
 		o.promises[i].in = make(map[juno.Term]*word)
 	}
-	switch w.plan.Mutant {
-	case consensus.MutantNoTermMatch, consensus.MutantAnyTerm:
-		o.loose = true
-	}
+	o.loose = w.plan.Mutant.breaksTermMatch()
 	return o
 }
 
@@ -95,7 +92,7 @@ func (o *oracle) must(id juno.NodeID, p juno.Pos, what string) *block {
 
 // quorum returns q of an epoch, as the nodes count it.
 func (o *oracle) quorum(c *juno.EpochConfig) int {
-	if o.w.plan.Mutant == consensus.MutantNaiveQuorum {
+	if o.w.plan.Mutant.breaksQuorum() {
 		return 2*c.Faulty() + 1
 	}
 	return c.Quorum()

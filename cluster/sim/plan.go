@@ -13,7 +13,7 @@ import (
 // may change it. A run is a function of its plan, and of nothing else.
 type Plan struct {
 	Seed   uint64
-	Mutant consensus.Mutant // rule that every correct node breaks; consensus.NoMutant but in tests
+	Mutant Mutant // rule that every correct node breaks; NoMutant but in tests of the rules
 
 	Voters    int // of epoch 0
 	Spares    int // observers of epoch 0, which may become voters
@@ -125,7 +125,7 @@ func (p *Plan) fillLimits(rng *rand.Rand) {
 	l.ForwardTicks = uint64(5 + rng.IntN(20))
 	l.ComplainTicks = uint64(60 + rng.IntN(100))
 	l.SyncTicks = uint64(1 + rng.IntN(4))
-	l.RingClaims = 16 << rng.IntN(3)
+	l.RingVotes = 16 << rng.IntN(3)
 	l.RingTerms = 2 + rng.IntN(3)
 	l.BufferMax = 4 << rng.IntN(4)
 	l.SyncBytesMax = 2 << (9 + rng.IntN(8))
@@ -215,7 +215,7 @@ func (p *Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %d voters, %d spares, %d clients, %s of faults", p.Seed, p.Voters,
 		p.Spares, p.Clients, p.Chaos)
-	if p.Mutant != consensus.NoMutant {
+	if p.Mutant != NoMutant {
 		fmt.Fprintf(&b, ", mutant %s", p.Mutant)
 	}
 	fmt.Fprintf(&b, "\nnetwork %+v\ndisk %+v, wal %v, ed25519 %v\nfaults %+v\n", p.Net, p.Disk,

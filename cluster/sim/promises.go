@@ -41,11 +41,11 @@ func (o *oracle) signed(n *node, m consensus.Message, to []juno.NodeID) {
 	switch m := m.(type) {
 	case *consensus.Vote:
 		o.voted(n, m)
-	case *consensus.Report:
+	case *consensus.NewTerm:
 		o.reported(n.id, m)
 	case *consensus.Append:
 		o.led(n.id, m)
-	case *consensus.Wish:
+	case *consensus.TermChange:
 		p := &o.promises[n.id-1]
 		p.wished = max(p.wished, m.Term)
 	case *consensus.SyncRequest:
@@ -73,7 +73,7 @@ func (o *oracle) voted(n *node, v *consensus.Vote) {
 	}
 	accepted := o.must(id, *v.Accepted, "accepted")
 	switch {
-	case said.muted && o.w.plan.Mutant != consensus.MutantVoteAfterLeave:
+	case said.muted && !o.w.plan.Mutant.votesAfterLeaving():
 		o.fail("I3", "%s fell silent in term %s and says again: %s", id, v.Term,
 			consensus.Describe(v))
 	case said.accepted != nil && !accepted.holds(said.accepted):
@@ -128,7 +128,7 @@ func (o *oracle) rooted(n *node, t juno.Term, accepted, before *block) {
 		}
 	}
 	st := n.core.Status()
-	if before != nil || o.loose || st.Term != t || !st.Convinced || at.pos == st.Base {
+	if before != nil || o.loose || st.Term != t || !st.TermKnown || at.pos == st.Base {
 		return
 	}
 	final := o.must(n.id, st.Committed, "committed")
@@ -143,7 +143,7 @@ func (o *oracle) rooted(n *node, t juno.Term, accepted, before *block) {
 // adversary included, before the first correct node enters another one.
 func (o *oracle) enteredTerm(n *node, st *consensus.Status) {
 	p := &o.promises[n.id-1]
-	p.wished = max(p.wished, st.Wish)
+	p.wished = max(p.wished, st.RequestedTerm)
 	if st.Term <= p.entered {
 		return
 	}

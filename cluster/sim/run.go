@@ -113,8 +113,9 @@ func (w *World) stragglers() string {
 	text := fmt.Sprintf("history to %d, wanted %d;", len(w.oracle.golden)-1, w.target)
 	for _, n := range w.honest {
 		st := n.core.Status()
-		text += fmt.Sprintf(" %d is %s in %s, wishes %s, log to %d, high %s/%d, executed %d;", n.id,
-			st.Role, st.Term, st.Wish, st.Last.Index, st.High.Term, st.High.Index, n.executed)
+		text += fmt.Sprintf(" %d is %s in %s, asks for %s, log to %d, high %s/%d, executed %d;",
+			n.id, st.Role, st.Term, st.RequestedTerm, st.Last.Index, st.HighRank.Term,
+			st.HighRank.Index, n.executed)
 	}
 	for _, c := range w.clients {
 		if c.op != nil && c.op.Call < w.plan.Chaos {

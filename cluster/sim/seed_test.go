@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"juno/cluster/consensus"
 )
 
 var (
@@ -40,7 +38,7 @@ func planOf(t *testing.T, seed uint64) Plan {
 	}
 	p.WAL, p.Real = p.WAL || *walFlag, p.Real || *realFlag
 	if *mutantFlag != "" {
-		m, err := consensus.ParseMutant(*mutantFlag)
+		m, err := parseMutant(*mutantFlag)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +49,7 @@ func planOf(t *testing.T, seed uint64) Plan {
 
 // replay returns the command that runs a seed again, with the flags of this run.
 func replay(seed uint64) string {
-	b := fmt.Sprintf("go test -v -run 'TestSeed$' ./cluster/sim -seed %d", seed)
+	b := fmt.Sprintf("%s -v -run 'TestSeed$' ./cluster/sim -seed %d", testCommand, seed)
 	if *sizeFlag > 0 {
 		b += fmt.Sprintf(" -n %d", *sizeFlag)
 	}

@@ -59,8 +59,7 @@ func (a *adversary) reconnect() {
 				a.contacts[n] = ^uint64(0)
 			}
 			if a.styles[id] == styleBroken {
-				// Those behind that one only hurt who has them.
-				all := consensus.Mutants()[:consensus.MutantStay]
+				all := harmfulMutants()
 				n.mutant = all[a.rng.IntN(len(all))] // at its next start
 			}
 		}

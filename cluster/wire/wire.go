@@ -31,7 +31,7 @@ type Wire struct {
 	Warn func(text string)
 
 	mu       sync.Mutex
-	link     cluster.Link
+	link     cluster.TransportConfig
 	endpoint *zmq.Endpoint
 	key      juno.PrivateKey // what the endpoint speaks under
 	config   *juno.EpochConfig
@@ -43,7 +43,7 @@ type Wire struct {
 }
 
 // Connect is a cluster.Connector.
-func (w *Wire) Connect(link cluster.Link) (cluster.Transport, error) {
+func (w *Wire) Connect(link cluster.TransportConfig) (cluster.Transport, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.link, w.config, w.closed = link, link.Config, false

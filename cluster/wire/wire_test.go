@@ -43,7 +43,7 @@ func newHill(t *testing.T, n int) (*hill, *juno.EpochConfig) {
 	for i := range n {
 		id := juno.NodeID(i + 1)
 		w := &Wire{Software: "test", Warn: func(text string) { t.Logf("%s warns: %s", id, text) }}
-		line, err := w.Connect(cluster.Link{
+		line, err := w.Connect(cluster.TransportConfig{
 			ID: id, Cluster: juno.ClusterID{1}, Config: config,
 			Secret: func(public juno.PublicKey) (key juno.PrivateKey, ok bool) {
 				at := slices.IndexFunc(h.keys[i], func(k juno.PrivateKey) bool {

@@ -9,6 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"juno"
+	"juno/shell"
 )
 
 const (
@@ -98,7 +99,7 @@ func parquetValue(kind juno.ValueKind, v juno.Value) parquet.Value {
 	case kind == juno.Float:
 		return parquet.DoubleValue(v.Float)
 	}
-	return parquet.ByteArrayValue([]byte(plain(v)))
+	return parquet.ByteArrayValue([]byte(shell.PlainText(v)))
 }
 
 // parquetDecimal is an amount in units of 10^-scale, NULL where it is none or does not fit.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"sync"
 	"time"
@@ -10,46 +11,49 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/consensus"
+	"juno/internal/cli"
 	"juno/server"
 )
 
-var serverVerb = verb{
-	name:    "server",
-	summary: "run one node of a cluster",
-	help: `  juno init books --nodes 4
+var serverVerb = cli.Verb{
+	Name:    "server",
+	Summary: "run one node of a cluster",
+	Help: `  juno init books --nodes 4
   juno server books/node1
 
 It runs until SIGINT or SIGTERM, which ends it cleanly. What happens goes to the error output, a
 line each with its time (UTC).
 `,
+	Args:  "DIR",
+	Setup: setupServer,
 }
-
-func init() { serverVerb.run = runServer }
 
 // journal writes one line per event. Several goroutines write.
 type journal struct {
 	mu sync.Mutex
-	c  console
+	c  cli.Console
 }
 
 func (j *journal) line(format string, args ...any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	fmt.Fprintf(j.c.err, "%s %s\n", time.Now().UTC().Format("2006-01-02 15:04:05.000"),
+	fmt.Fprintf(j.c.Err, "%s %s\n", time.Now().UTC().Format("2006-01-02 15:04:05.000"),
 		fmt.Sprintf(format, args...))
 }
 
-func runServer(ctx context.Context, c console, args []string) (err error) {
-	set := flags(c, &serverVerb)
+func setupServer(set *flag.FlagSet) cli.Action {
 	listen := set.String("listen", "",
 		"`host:port` to listen on, if it is not the one that the membership names")
-	words, err := parse(set, args, 1, 1)
-	if err != nil {
-		return err
+	return func(ctx context.Context, c cli.Console, words []string) error {
+		return serve(ctx, c, words[0], *listen)
 	}
+}
+
+// serve runs a node until ctx ends or it fails.
+func serve(ctx context.Context, c cli.Console, path, listen string) (err error) {
 	log := &journal{c: c}
-	s, err := server.Open(words[0], server.Options{
-		Listen: *listen, Software: "juno " + version,
+	s, err := server.Open(path, server.Options{
+		Listen: listen, Software: "juno " + version,
 		Warn: func(text string) { log.line("warning: %s", text) },
 	})
 	if err != nil {
@@ -57,7 +61,7 @@ func runServer(ctx context.Context, c console, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	id := s.Ledger.NodeID()
-	fmt.Fprintf(c.out, "%s of ledger %s listens on %s\n", id,
+	fmt.Fprintf(c.Out, "%s of ledger %s listens on %s\n", id,
 		s.Ledger.Directory().Genesis.ID().Short(), s.Address())
 	watched := make(chan struct{})
 	watching, stop := context.WithCancel(ctx)
@@ -88,7 +92,7 @@ type news struct {
 
 func newsOf(s *cluster.Status) news {
 	return news{
-		role: s.Role, term: s.Term, leader: s.Leader, convinced: s.Convinced,
+		role: s.Role, term: s.Term, leader: s.Leader, convinced: s.TermKnown,
 		reachable: s.Reachable, halted: s.Halted, observing: s.Observing,
 		quarantine: s.Quarantine,
 	}
@@ -115,7 +119,7 @@ func tellChange(log *journal, s *cluster.Status, before news) {
 	switch {
 	case s.Role == consensus.Leader && before.role != consensus.Leader:
 		log.line("%s leads term %s", s.ID, s.Term)
-	case s.Role != before.role || s.Convinced && s.Leader != before.leader:
+	case s.Role != before.role || s.TermKnown && s.Leader != before.leader:
 		log.line("%s is %s in term %s; leader: %s", s.ID, s.Role, s.Term, s.Leader)
 	}
 	if s.Reachable != before.reachable {

@@ -7,6 +7,7 @@ import (
 
 	"juno"
 	"juno/embedded"
+	"juno/internal/cli"
 )
 
 // signing says who signs a change, and what becomes of it.
@@ -97,9 +98,9 @@ func signConfig(
 }
 
 // sayUnfinished says where a change waits for more signatures.
-func sayUnfinished(c console, s *signing, err error) error {
+func sayUnfinished(c cli.Console, s *signing, err error) error {
 	if err == nil {
-		fmt.Fprintf(c.out, "signed, in %s; the next administrator goes on with: --with %s\n",
+		fmt.Fprintf(c.Out, "signed, in %s; the next administrator goes on with: --with %s\n",
 			s.file(), s.file())
 	}
 	return err

@@ -286,7 +286,7 @@ func TestFaultsAreFound(t *testing.T) {
 		{"vote of another node", func(l *ledger, o *Options) {
 			v := &l.proofs[1].Votes[0]
 			*v = juno.SignVote(key(9), l.genesis.ID(), v.Vote)
-		}, map[string]juno.Index{CheckProofs: 7}, "not that node's"},
+		}, map[string]juno.Index{CheckProofs: 7}, "unknown key"},
 		{
 			"bad vote", func(l *ledger, o *Options) { l.proofs[1].Votes[0].Signature[3] ^= 1 },
 			map[string]juno.Index{CheckProofs: 7},

@@ -24,9 +24,9 @@ type Options struct {
 	// StateAt is where the state is of; zero stands for Start. Of the entries up to there only the
 	// chain and the certificates are verified.
 	StateAt juno.Pos
-	// From and To bound what is reported: [From, To). Entries before From are needed to know what
-	// is valid there; of them only the chain is verified. 0 stands for the first entry, and for the
-	// end of what will come.
+	// From and To bound what is reported: [From, To). Of the entries outside only the chain and the
+	// certificates are verified, which may prove what is inside. 0 stands for the first entry, and
+	// for the end of what will come.
 	From, To juno.Index
 
 	Signatures bool // also: whether every entry may stand where it stands
@@ -149,20 +149,17 @@ func (o *Options) prefix(view state.View) (*state.Prefix, error) {
 	return p, nil
 }
 
+// before reports whether an entry lies before the end of what is checked and reported.
+func (o *Options) before(index juno.Index) bool { return o.To == 0 || index < o.To }
+
 // Entries checks the entries that follow those before. It keeps nothing of them.
 func (a *Auditor) Entries(entries []juno.Chained) {
-	if to := a.options.To; to != 0 {
-		n := len(entries)
-		for n > 0 && entries[n-1].Index >= to {
-			n--
-		}
-		entries = entries[:n]
-	}
+	o := &a.options
 	for i := range entries {
 		e := &entries[i]
 		link := e.Header()
 		a.link(e, &link)
-		if a.valid != nil && e.Index > a.options.StateAt.Index {
+		if a.valid != nil && e.Index > o.StateAt.Index && o.before(e.Index) {
 			a.valid.entry(&e.Entry)
 		}
 		if a.proofs != nil {
@@ -173,13 +170,16 @@ func (a *Auditor) Entries(entries []juno.Chained) {
 		a.valid.forget()
 	}
 	if a.replay != nil {
-		from := 0
-		for from < len(entries) && entries[from].Index <= a.options.StateAt.Index {
+		from, to := 0, len(entries)
+		for from < to && entries[from].Index <= o.StateAt.Index {
 			from++
 		}
-		a.execute(entries[from:])
+		for from < to && !o.before(entries[to-1].Index) {
+			to--
+		}
+		a.execute(entries[from:to])
 	}
-	for _, p := range a.options.Known {
+	for _, p := range o.Known {
 		for i := range entries {
 			if entries[i].Index == p.Index {
 				a.known(p, entries[i].Hash)
@@ -214,7 +214,7 @@ func (a *Auditor) link(e *juno.Chained, link *juno.EntryHeader) {
 			})
 		case hash != e.Hash:
 			keep(&a.chain, fault{e.Index, e.Hash.String(), hash.String(), detailHash})
-		case e.Index >= a.chain.From:
+		case e.Index >= a.chain.From && a.options.before(e.Index):
 			a.chain.Items++
 		}
 	}
@@ -258,7 +258,9 @@ func (a *Auditor) Damage(index juno.Index, err error) {
 // be carried out; what was found is returned all the same.
 func (a *Auditor) Finish() ([]juno.Finding, error) {
 	end := a.at.Index + 1
-	if to := a.options.To; to != 0 && end != to && a.chain.OK {
+	if to := a.options.To; to != 0 && end >= to {
+		end = to
+	} else if to != 0 && a.chain.OK {
 		keep(&a.chain, fault{end, fmt.Sprintf("entry %d", end), "", detailMissing})
 	}
 	if a.proofs != nil {

@@ -33,8 +33,9 @@ type proofs struct {
 	window  *window
 	// ends are the Config entries on the chain, by the epoch that they end.
 	ends    map[uint32]juno.Pos
-	changes []juno.EpochChange        // of epochs that are not proven yet
 	waiting []*juno.QuorumCertificate // for entries or epochs that are not there yet
+	// wake is the entry that the first of those with a membership waits for; 0 if there is none.
+	wake    juno.Index
 	dropped int                       // certificates that found no room to wait
 	filling []*verify.Attestation     // certificates whose signatures are to be checked
 	unknown map[uint32]*unprovenEpoch // epochs whose membership is not proven, at the end
@@ -71,17 +72,39 @@ func (p *proofs) entry(e *juno.Chained, header juno.EntryHeader) {
 			p.ends[e.Term.Epoch()] = e.Pos()
 		}
 	}
-	if len(p.waiting) > 0 {
+	if p.wake != 0 && e.Index >= p.wake {
 		p.retry()
+	}
+}
+
+// wait keeps a certificate until its entries and its membership are there.
+func (p *proofs) wait(c *juno.QuorumCertificate) {
+	if len(p.waiting) == waitingMax {
+		p.dropped++
+		return
+	}
+	p.waiting = append(p.waiting, c)
+	p.wakeFor(c)
+}
+
+// wakeFor has retry called when the entries are there that a certificate speaks of. One whose
+// membership is not proven waits for the end of its epoch.
+func (p *proofs) wakeFor(c *juno.QuorumCertificate) {
+	at := furthest(c)
+	if p.members.Of(c.Term.Epoch()) != nil && (p.wake == 0 || at < p.wake) {
+		p.wake = at
 	}
 }
 
 // retry checks those of the waiting certificates whose entries and membership are there by now.
 func (p *proofs) retry() {
+	p.wake = 0
 	p.waiting = slices.DeleteFunc(p.waiting, func(c *juno.QuorumCertificate) bool {
 		ready := p.ready(c)
 		if ready {
 			p.check(c)
+		} else {
+			p.wakeFor(c)
 		}
 		return ready
 	})
@@ -109,10 +132,8 @@ func (p *proofs) certificate(c *juno.QuorumCertificate) {
 		// It says less than any later one, and reports begin behind it.
 	case p.ready(c):
 		p.check(c)
-	case len(p.waiting) < waitingMax:
-		p.waiting = append(p.waiting, c)
 	default:
-		p.dropped++
+		p.wait(c)
 	}
 }
 
@@ -228,7 +249,7 @@ func (p *proofs) conclude() {
 		keep(&p.finding, fault{
 			at, fmt.Sprintf("a proven membership of epoch %d", epoch),
 			fmt.Sprintf("%d certificates that %s claim to be of it", u.certificates,
-				nodeNames(slices.Sorted(maps.Keys(u.nodes)))), why,
+				juno.NodeNames(slices.Sorted(maps.Keys(u.nodes)))), why,
 		})
 	}
 	if p.dropped > 0 {
@@ -249,17 +270,6 @@ func (p *proofs) open() juno.Index {
 		covered = max(covered, p.newest.Pos().Index)
 	}
 	return p.window.last - min(covered, p.window.last)
-}
-
-func nodeNames(ids []juno.NodeID) string {
-	var all string
-	for i, id := range ids {
-		if i > 0 {
-			all += ", "
-		}
-		all += id.String()
-	}
-	return all
 }
 
 var errNoMembers = errors.New("audit: certificates need the memberships that verify proves")

@@ -17,6 +17,7 @@ var arrows = map[string]string{
 	"internal/vfs":      "",
 	"internal/tidy":     "",
 	"internal/ports":    "",
+	"internal/mutate":   "",
 	"wal":               ". internal/vfs",
 	"snapshot":          ". internal/vfs",
 	"db/state":          ".",
@@ -35,8 +36,14 @@ var arrows = map[string]string{
 	"shell":             ".",
 	"embedded": ". cluster cluster/consensus db db/audit db/sql db/state snapshot verify " +
 		"verify/files wal internal/vfs",
-	"server":   ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
-	"remote":   ". client cluster/rpc cluster/zmq embedded",
+	"server": ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
+	"remote": ". client cluster/rpc cluster/zmq embedded",
+	// The frame of the command line knows no ledger; demo and bench show and measure whole ones.
+	"internal/cli": "",
+	"internal/demo": ". client cluster/consensus cluster/rpc embedded internal/cli " +
+		"internal/ports internal/vfs server shell",
+	"internal/bench": ". client db/state embedded internal/cli internal/ports remote " +
+		"server verify/files",
 	"cmd/juno": everything,
 	"chaos":    everything,
 }

@@ -40,9 +40,7 @@ func Directory(ctx context.Context, path string, o Options) (*verify.Verdict, er
 	if err != nil {
 		return nil, err
 	}
-	if o.To == 0 {
-		judgeTail(r.verdict)
-	}
+	judgeTail(r.verdict)
 	return r.verdict, nil
 }
 
@@ -162,7 +160,7 @@ func (d *directory) whole() error {
 			return d.ctx.Err()
 		},
 		Record: func(r juno.Record) error {
-			if f := showRecord(a, r, o.To); f != nil {
+			if f := showRecord(a, r); f != nil {
 				v.Findings = append(v.Findings, *f)
 			}
 			return nil
@@ -202,8 +200,7 @@ func (d *directory) snapshots() error {
 			return err
 		}
 		d.read = append(d.read, c)
-		start := d.verdict.Start.Index
-		if base := d.base; c.manifest != nil && start > 0 && c.manifest.Pos.Index >= start &&
+		if base := d.base; c.manifest != nil && d.holds(c.manifest.Pos.Index) &&
 			(base == nil || base.state == nil && c.state != nil) {
 			if base != nil {
 				base.memory = nil
@@ -214,6 +211,17 @@ func (d *directory) snapshots() error {
 		}
 	}
 	return nil
+}
+
+// holds reports whether the log goes through an entry, and does not begin with the genesis: then a
+// snapshot of the entry can be where the execution begins. One of an entry that is not held says
+// nothing about the entries that are.
+func (d *directory) holds(index juno.Index) bool {
+	v, to := d.verdict, d.options.To
+	if index > v.Held.Index || to > 0 && index >= to { // rule: base-held
+		return false
+	}
+	return v.Start.Index > 0 && index >= v.Start.Index
 }
 
 // chooseBase tells the audit where the execution begins: with the genesis, or with the oldest

@@ -180,7 +180,7 @@ func (x *ExportAudit) Record(r juno.Record) error {
 	if err := x.begin(); err != nil {
 		return err
 	}
-	if f := showRecord(x.auditor, r, x.options.To); f != nil {
+	if f := showRecord(x.auditor, r); f != nil {
 		x.found = append(x.found, *f)
 	}
 	return nil
@@ -214,7 +214,7 @@ func (x *ExportAudit) Verdict(err error) (*verify.Verdict, error) {
 	if err != nil {
 		v.Findings = append(v.Findings, bad(checkFile, x.tip.Index+1, "a complete export",
 			"a damaged one", err))
-	} else if x.options.To == 0 && v.Head() != v.Held { // rule: export-head
+	} else if v.Head() != v.Held { // rule: export-head
 		newest := "none that is valid"
 		if v.Head().Index > 0 {
 			newest = "the newest is of " + v.Head().String()

@@ -37,10 +37,10 @@ func (o *Options) skipped() []string {
 		all = append(all, "execution and state hashes")
 	}
 	if o.From > 1 {
-		all = append(all, fmt.Sprintf("entries before %d but for their chain", o.From))
+		all = append(all, fmt.Sprintf("entries before %d but for chain and certificates", o.From))
 	}
 	if o.To > 0 {
-		all = append(all, fmt.Sprintf("entries from %d on", o.To))
+		all = append(all, fmt.Sprintf("entries from %d on but for chain and certificates", o.To))
 	}
 	return all
 }
@@ -94,9 +94,9 @@ func judgeTail(v *verify.Verdict) {
 	})
 }
 
-// showRecord shows a record of a log to an auditor that sees the entries before to; 0 stands for
-// the end. It returns a finding if the record says what it does not hold.
-func showRecord(a *audit.Auditor, r juno.Record, to juno.Index) *juno.Finding {
+// showRecord shows a record of a log to an auditor. It returns a finding if the record says what it
+// does not hold.
+func showRecord(a *audit.Auditor, r juno.Record) *juno.Finding {
 	lies := func(err error) *juno.Finding {
 		f := bad(checkRecords, r.Index, fmt.Sprintf("a %s record of entry %d", r.Kind, r.Index),
 			"another", err)
@@ -111,9 +111,7 @@ func showRecord(a *audit.Auditor, r juno.Record, to juno.Index) *juno.Finding {
 		if c.Pos.Index != r.Index { // rule: record-index
 			return lies(fmt.Errorf("it holds the certificate of entry %d", c.Pos.Index))
 		}
-		if speaksOnlyOf(c, to) {
-			a.Certificate(c)
-		}
+		a.Certificate(c)
 	case juno.RecordEpoch:
 		e, err := juno.ParseEpochRecord(r.Bytes)
 		if err != nil {
@@ -126,16 +124,4 @@ func showRecord(a *audit.Auditor, r juno.Record, to juno.Index) *juno.Finding {
 		a.Epoch(&change)
 	}
 	return nil
-}
-
-// speaksOnlyOf reports whether a certificate speaks of no entry from to on; 0 stands for the end.
-// One that does cannot be judged without them.
-func speaksOnlyOf(c *juno.QuorumCertificate, to juno.Index) bool {
-	furthest := c.Pos.Index
-	for i := range c.Votes {
-		if p := c.Votes[i].Prepared; p != nil {
-			furthest = max(furthest, p.Index)
-		}
-	}
-	return to == 0 || furthest < to
 }

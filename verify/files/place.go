@@ -23,6 +23,9 @@ func (p *place) snapshots() string { return filepath.Join(p.path, "snapshots") }
 // open reads a directory's genesis, and what its file of epochs proves.
 func open(path string, pinned juno.ClusterID) (*place, *verify.Memberships, error) {
 	b, err := vfs.ReadFile(vfs.OS{}, filepath.Join(path, "genesis"), 4<<20)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("%s: no ledger here; make one with: juno init DIR (%w)", path, err)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("read ledger: %w", err)
 	}
