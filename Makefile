@@ -24,7 +24,7 @@ ROUNDS ?= 20
 
 # The rooms with goroutines in them; the pure rooms may have none (internal/tidy), and the
 # simulator is one goroutine by design.
-RACE = $(wildcard cluster cluster/wire cluster/zmq cluster/rpc client remote wal db db/sql \
+RACE = $(wildcard cluster cluster/wire cluster/zmq cluster/rpc client wal db db/sql \
 	snapshot shell)
 
 # The rooms whose tests break the rules of the protocol, one at a time (internal/mutate).

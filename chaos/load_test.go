@@ -12,7 +12,6 @@ import (
 
 	"juno"
 	"juno/client"
-	"juno/remote"
 )
 
 const (
@@ -54,7 +53,7 @@ type load struct {
 func connect(ctx context.Context, home string) (*load, error) {
 	l := &load{}
 	for i := range clients {
-		c, err := remote.Open(ctx, home, remote.Options{
+		c, err := client.Connect(ctx, home, client.Options{
 			Name: clientName(i), OnEvidence: func(e client.Evidence) {
 				l.mu.Lock()
 				defer l.mu.Unlock()

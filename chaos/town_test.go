@@ -14,9 +14,9 @@ import (
 
 	"juno"
 	"juno/client"
+	"juno/cluster/rpc"
 	"juno/datadir"
 	"juno/internal/ports"
-	"juno/server"
 )
 
 // binaries are the programs that nodes run.
@@ -113,16 +113,16 @@ func (w *town) agree(ctx context.Context, c *client.Client) (evidence int64, at 
 		first := facts[w.honest()[0].id]
 		for _, n := range w.honest() {
 			f := facts[n.id]
-			evidence = max(evidence, f[server.FactEvidence].Integer)
-			if q := f[server.FactQuarantine].Text; q != "" {
+			evidence = max(evidence, f[rpc.FactEvidence].Integer)
+			if q := f[rpc.FactQuarantine].Text; q != "" {
 				return fmt.Errorf("%s is in quarantine: %s", n.id, q)
 			}
-			at = f[server.FactStateAt].Integer
-			if len(f) == 0 || at == 0 || at != first[server.FactStateAt].Integer ||
-				f[server.FactState].Text != first[server.FactState].Text {
+			at = f[rpc.FactStateAt].Integer
+			if len(f) == 0 || at == 0 || at != first[rpc.FactStateAt].Integer ||
+				f[rpc.FactState].Text != first[rpc.FactState].Text {
 				return fmt.Errorf("%s has state %s at %d, %s has %s at %d", w.honest()[0].id,
-					first[server.FactState].Text, first[server.FactStateAt].Integer, n.id,
-					f[server.FactState].Text, at)
+					first[rpc.FactState].Text, first[rpc.FactStateAt].Integer, n.id,
+					f[rpc.FactState].Text, at)
 			}
 		}
 		return nil

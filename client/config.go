@@ -25,8 +25,11 @@ type Conn interface {
 }
 
 // Dial connects to a node. receive is called with every frame that comes, in order, from one
-// goroutine at a time; the frame is the receiver's. Dial does not wait for the node.
-type Dial func(node Node, receive func(frame []byte)) (Conn, error)
+// goroutine at a time; the frame is the receiver's. changed is called with nil when the connection
+// is up, and with the reason when it is not, from any goroutine: a reason that wraps ErrNotAdmitted
+// or ErrWrongKey is told from the others. Dial does not wait for the node, and calls neither before
+// it returns.
+type Dial func(node Node, receive func(frame []byte), changed func(problem error)) (Conn, error)
 
 // Config is what a Client is made of.
 type Config struct {
@@ -47,6 +50,9 @@ type Config struct {
 	Key juno.PrivateKey
 	// Dial connects to nodes.
 	Dial Dial
+	// KeyPending, if not nil, reports whether another key was drawn for the client, which may be
+	// in force by now. Await then does not wait for nodes that refuse the key.
+	KeyPending func() bool
 	// OnEvidence may be nil. It is told of every misbehaviour that is found, from any goroutine,
 	// and returns at once.
 	OnEvidence func(Evidence)

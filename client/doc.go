@@ -1,5 +1,18 @@
 // Package client is the client of a cluster: it signs, numbers and submits commands, asks for
-// rows, and decides what to believe of what the nodes say.
+// rows, and decides what to believe of what the nodes say. Programs that use a ledger that runs
+// elsewhere begin here:
+//
+//	c, err := client.Connect(ctx, "books", client.Options{})
+//	defer c.Close()
+//	outcomes, err := c.Submit(ctx, []string{"transfer(a->b, 1%1)"}, juno.Single, nil)
+//	rows, err := c.Query(ctx, juno.Query{Text: "SELECT * FROM accounts"}, client.Quorum)
+//
+// [Connect] reads a client's directory (package datadir): the genesis of the ledger, which names it
+// and its first members, and the client's keys; `juno init --nodes` makes one. A lost one is made
+// again of the genesis and the keys. [Open] takes all that from the caller, and the transport too.
+//
+// [Keys] changes the keys of clients. [Client.ChangeMembers] and [Client.ChangeMode] hand in what
+// administrators have signed, and wait until it is in force.
 //
 // # What it believes
 //
@@ -39,6 +52,7 @@
 //
 // # What it does not do
 //
-// It keeps no file and opens no socket: the transport is a port. It does not parse commands or
-// SQL.
+// It has no database, and no part of a node: it executes nothing, and parses neither commands nor
+// SQL. Besides the keys, and the proofs of the membership in the file "epochs" of its directory, it
+// keeps nothing on disk.
 package client

@@ -28,12 +28,14 @@ type link struct {
 	heard time.Time // when its newest frame came
 	asked time.Time // when it was last asked for a newer membership
 	gone  bool
+	// problem is why there is no connection; nil while it is up, and before a first try has ended.
+	problem error
 }
 
 // open dials a node. The caller holds mu.
 func (c *Client) open(n Node) error {
 	l := &link{client: c, node: n, verify: juno.NewBatchVerifier(1)}
-	conn, err := c.cfg.Dial(n, l.receive)
+	conn, err := c.cfg.Dial(n, l.receive, l.onChange)
 	if err != nil {
 		return err
 	}
@@ -113,6 +115,14 @@ func (l *link) receive(frame []byte) {
 	default:
 		c.deliver(l, h.Number, r)
 	}
+}
+
+// onChange takes the state of the connection.
+func (l *link) onChange(problem error) {
+	l.client.mu.Lock()
+	defer l.client.mu.Unlock()
+	l.problem = problem
+	l.client.announce()
 }
 
 func (c *Client) onInfo(l *link, i *rpc.Info, frame []byte) {

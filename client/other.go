@@ -72,62 +72,21 @@ func (c *Client) Accounts(ctx context.Context, prefix string, limit int) ([]stri
 	return names.Names, nil
 }
 
-// NodeStatus is what one node says of itself.
-type NodeStatus struct {
-	Node  Node
-	Err   error // why there are no facts
-	Facts []juno.Fact
-}
-
-// statusTry is how long a node has for its status before it is asked again: the question may have
-// gone to a connection that was just being replaced, because the node has another key.
-const statusTry = time.Second
-
-// Status asks all nodes how they are, and returns their answers by their numbers. A node that does
-// not answer while ctx lasts has an error there.
-func (c *Client) Status(ctx context.Context) []NodeStatus {
-	all := c.nearest()
-	found := make([]NodeStatus, len(all))
-	done := make(chan int, len(all))
-	for i, l := range all {
-		c.spawn(func() {
-			found[i] = c.statusOf(ctx, l)
-			done <- i
-		})
+// factsOf asks a node how it is.
+func (c *Client) factsOf(ctx context.Context, l *link) ([]juno.Fact, error) {
+	a, err := c.ask(ctx, l, &rpc.Status{})
+	if err != nil {
+		return nil, err
 	}
-	for range all {
-		<-done
+	f, ok := a.(*rpc.Facts)
+	if !ok {
+		return nil, fmt.Errorf("%s: answers with %T", l.node.ID, a)
 	}
-	sortStatus(found)
-	return found
-}
-
-// statusOf asks one node, by whatever link there is to it, until it answers or ctx ends.
-func (c *Client) statusOf(ctx context.Context, l *link) NodeStatus {
-	for {
-		once, cancel := context.WithTimeout(ctx, statusTry)
-		a, err := c.ask(once, l, &rpc.Status{})
-		if f, ok := a.(*rpc.Facts); ok && err == nil {
-			cancel()
-			return NodeStatus{Node: l.node, Facts: f.Facts}
-		}
-		if err == nil {
-			err = fmt.Errorf("answers with %T", a)
-		}
-		select {
-		case <-once.Done(): // it may have failed at once
-		case <-c.stop.Done():
-		}
-		cancel()
-		if ctx.Err() != nil || c.stop.Err() != nil {
-			return NodeStatus{Node: l.node, Err: err}
-		}
-		c.mu.Lock()
-		if now := c.links[l.node.ID]; now != nil {
-			l = now
-		}
-		c.mu.Unlock()
+	for i := range f.Facts {
+		f.Facts[i].Name = juno.Clean(f.Facts[i].Name)
+		f.Facts[i].Value.Text = juno.Clean(f.Facts[i].Value.Text)
 	}
+	return f.Facts, nil
 }
 
 // Snapshots returns the snapshots that one node holds, oldest first.

@@ -22,10 +22,6 @@ func sortLinks(all []*link) {
 	})
 }
 
-func sortStatus(all []NodeStatus) {
-	slices.SortFunc(all, func(a, b NodeStatus) int { return cmp.Compare(a.Node.ID, b.Node.ID) })
-}
-
 // barrier submits the command that an ordered read is named by in the log, and returns its index.
 // The ledger has no verb for a query; to observe an account that cannot be there is refused, on
 // all nodes alike, and changes nothing.

@@ -253,7 +253,7 @@ type fakeConn struct {
 	closed   bool
 }
 
-func (w *world) dial(to Node, receive func([]byte)) (Conn, error) {
+func (w *world) dial(to Node, receive func([]byte), changed func(error)) (Conn, error) {
 	n := w.node(to.ID)
 	if n == nil {
 		return nil, fmt.Errorf("nobody is at %s", to.Address)

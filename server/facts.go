@@ -6,6 +6,7 @@ import (
 
 	"juno"
 	"juno/cluster"
+	"juno/cluster/rpc"
 )
 
 // facts collects lines of a status.
@@ -27,46 +28,30 @@ func (f *facts) yes(name string, is bool) {
 	f.text(name, word)
 }
 
-// The names of the facts that clients look for.
-const (
-	FactRole       = "role"
-	FactTerm       = "term"
-	FactLeader     = "leader"
-	FactCommitted  = "commit index"
-	FactExecuted   = "executed index"
-	FactStateAt    = "state hash at"
-	FactState      = "state hash"
-	FactCertified  = "certified snapshot"
-	FactReachable  = "quorum reachable"
-	FactHalted     = "halted"
-	FactEvidence   = "evidence"
-	FactQuarantine = "quarantine"
-)
-
 // Facts returns what an operator wants to know of this node first, in the order to be shown.
 func (s *Server) Facts(ctx context.Context) ([]juno.Fact, error) {
 	var f facts
 	status := s.Ledger.Status()
 	f.text("node", status.ID.String())
 	f.text("address", s.Address())
-	f.text(FactRole, roleOf(&status))
-	f.text(FactTerm, status.Term.String())
-	f.text(FactLeader, status.Leader.String())
+	f.text(rpc.FactRole, roleOf(&status))
+	f.text(rpc.FactTerm, status.Term.String())
+	f.text(rpc.FactLeader, status.Leader.String())
 	f.number("epoch", uint64(status.Term.Epoch()))
 	f.number("last index", uint64(status.Last.Index))
-	f.number(FactCommitted, uint64(status.Committed.Index))
-	f.number(FactExecuted, uint64(status.Applied.Index))
+	f.number(rpc.FactCommitted, uint64(status.Committed.Index))
+	f.number(rpc.FactExecuted, uint64(status.Applied.Index))
 	at, hash, err := s.Ledger.StateHash(ctx)
 	if err != nil {
 		return nil, err
 	}
-	f.number(FactStateAt, uint64(at.Index))
-	f.text(FactState, hash.String())
-	f.number(FactCertified, uint64(status.Certified))
-	f.yes(FactReachable, status.Reachable)
-	f.yes(FactHalted, status.Halted)
-	f.number(FactEvidence, uint64(status.Evidence))
-	f.text(FactQuarantine, status.Quarantine)
+	f.number(rpc.FactStateAt, uint64(at.Index))
+	f.text(rpc.FactState, hash.String())
+	f.number(rpc.FactCertified, uint64(status.Certified))
+	f.yes(rpc.FactReachable, status.Reachable)
+	f.yes(rpc.FactHalted, status.Halted)
+	f.number(rpc.FactEvidence, uint64(status.Evidence))
+	f.text(rpc.FactQuarantine, status.Quarantine)
 	f.number("commands waiting", uint64(status.Waiting))
 	f.number("queued writes", uint64(status.QueuedWrites))
 	f.number("queued executions", uint64(status.QueuedJobs))

@@ -39,7 +39,7 @@ default.
   CometBFT's kvstore and of etcd are not signed. CometBFT signs votes and proposals.
 - Juno executes a transfer: two balances, the books, a record, a signed answer. The others store
   the record of a transfer and read no balance.
-- Juno's clients are in one process and use juno's Go package remote over ZeroMQ, encrypted. They
+- Juno's clients are in one process and use juno's Go package client over ZeroMQ, encrypted. They
   believe an answer when f+1 nodes have signed the same.
 - Juno's nodes are processes of their own. The peers' nodes are in one process with their clients,
   which saves them switches between processes, and CometBFT is called without RPC.

@@ -106,8 +106,8 @@ var reasons = []errorCode{
 	{juno.ErrNotApproved, CodeRefused},
 }
 
-// Error returns the text.
-func (e *Error) Error() string { return e.Text }
+// Error returns the text, made safe to show: another node may have written it.
+func (e *Error) Error() string { return juno.Clean(e.Text) }
 
 // Is reports whether target is an Error with the same code.
 func (e *Error) Is(target error) bool {
@@ -130,7 +130,9 @@ func (e *Error) AsQuery() error {
 	if e.Code != CodeQuery {
 		return e
 	}
-	return &juno.QueryError{Message: e.Text, Offset: e.Offset, Hint: e.Hint}
+	return &juno.QueryError{
+		Message: juno.Clean(e.Text), Offset: e.Offset, Hint: juno.Clean(e.Hint),
+	}
 }
 
 // ErrorOf gives an error of a port its code.

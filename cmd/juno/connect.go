@@ -5,28 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"juno"
 	"juno/client"
+	"juno/cluster/rpc"
 	"juno/datadir"
 	"juno/internal/cli"
-	"juno/remote"
-	"juno/server"
 	"juno/shell"
 )
 
 const (
 	// connectWithin is how long a verb looks for a quorum before it says that there is none.
 	connectWithin = 10 * time.Second
-	// awaitStep is how long it waits before it looks at what is in the way.
-	awaitStep = 100 * time.Millisecond
-	// refusedWithin is how long f+1 nodes may refuse us, or have other keys than we know: they may
-	// be behind, or we.
-	refusedWithin = 2 * time.Second
 	// statusWithin is how long nodes have to say how they are.
 	statusWithin = 3 * time.Second
 )
@@ -36,46 +27,38 @@ type connection struct {
 	languages
 	*client.Client
 	path    string
-	name    string // of the client whose key is used; empty if that is not the one in force
+	name    string // of the client whose key is used
 	how     client.Consistency
 	request juno.RequestID // of the next command, if not 0
-
-	mu       sync.Mutex
-	problems map[juno.NodeID]error
 }
 
 var _ shell.Cluster = (*connection)(nil)
 
-// connect speaks to the cluster whose client directory that is, for the client of that name.
-func connect(ctx context.Context, c cli.Console, path, name string) (*connection, error) {
-	return connectAs(ctx, c, path, remote.Options{Name: name})
+// clientOptions are how this program connects as the client of that name.
+func clientOptions(c cli.Console, name string) client.Options {
+	return client.Options{
+		Name: name, Software: "juno " + version,
+		OnEvidence: func(e client.Evidence) { fmt.Fprintf(c.Err, "warning: %s\n", e) },
+	}
 }
 
-// connectAs is connect for a client that is named otherwise. What nodes are caught at is said.
-func connectAs(
-	ctx context.Context, c cli.Console, path string, o remote.Options,
-) (*connection, error) {
-	k := &connection{path: path, problems: make(map[juno.NodeID]error)}
-	o.Software = "juno " + version
-	o.OnEvidence = func(e client.Evidence) { fmt.Fprintf(c.Err, "warning: %s\n", e) }
-	o.OnChange = func(id juno.NodeID, problem error) {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.problems[id] = problem
-	}
-	if o.Name == "" && o.Key == nil {
+// connect speaks to the cluster whose client directory that is, for the client of that name; empty:
+// the first one of the genesis whose key is there.
+func connect(ctx context.Context, c cli.Console, path, name string) (*connection, error) {
+	if name == "" {
 		dir, err := datadir.Open(path)
 		if err != nil {
 			return nil, err
 		}
-		if o.Name, err = dir.DefaultClient(); err != nil {
+		if name, err = dir.DefaultClient(); err != nil {
 			return nil, err
 		}
 	}
-	k.name = o.Name
-	var err error
-	k.Client, err = remote.Open(ctx, path, o)
-	return k, err
+	k, err := client.Connect(ctx, path, clientOptions(c, name))
+	if err != nil {
+		return nil, err
+	}
+	return &connection{Client: k, path: path, name: name}, nil
 }
 
 // await waits until a quorum answers; the error says what is wrong with each of the others.
@@ -86,83 +69,20 @@ func (k *connection) await(ctx context.Context) error {
 func (k *connection) awaitWithin(ctx context.Context, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	unfinished, admitted := k.unfinished(), time.Now()
-	for {
-		step, done := context.WithTimeout(ctx, awaitStep)
-		_, err := k.Next(step)
-		done()
-		if err == nil || errors.Is(err, client.ErrClosed) ||
-			errors.Is(ctx.Err(), context.Canceled) {
-			return err
-		}
-		refused := k.refused()
-		if !refused && !k.strange() {
-			admitted = time.Now()
-		}
-		if ctx.Err() != nil || refused && unfinished || time.Since(admitted) > refusedWithin {
-			return k.whyNot(unfinished)
-		}
+	return explainReach(k.Client.Await(ctx), k.path, k.name)
+}
+
+// explainReach adds to why too few nodes answer what to do in the client's directory.
+func explainReach(err error, path, name string) error {
+	var e *client.ReachError
+	if !errors.As(err, &e) {
+		return err
 	}
-}
-
-// unfinished reports whether the client has a next key, which may have come into force.
-func (k *connection) unfinished() bool {
-	dir, err := datadir.Open(k.path)
-	if err != nil {
-		return false
+	if e.KeyRefused && e.KeyPending && !e.MembersChanged {
+		return fmt.Errorf("%s: %w: juno key rotate --connect %s --as %s finishes that", path, err,
+			path, name)
 	}
-	_, err = dir.NextKey(k.name)
-	return err == nil
-}
-
-// refused reports whether so many voters do not admit the key that one of them is correct.
-func (k *connection) refused() bool {
-	return k.count(remote.ErrNotAdmitted) > k.Members().Faulty()
-}
-
-// strange reports whether so many voters have other keys than we know that one of them is correct.
-func (k *connection) strange() bool {
-	return k.count(remote.ErrWrongKey) > k.Members().Faulty()
-}
-
-// count returns how many voters there is that problem with.
-func (k *connection) count(problem error) (n int) {
-	for _, m := range k.Members().Voters {
-		if errors.Is(k.problem(m.ID), problem) {
-			n++
-		}
-	}
-	return n
-}
-
-// whyNot says what is wrong with each of the nodes.
-func (k *connection) whyNot(unfinished bool) error {
-	lines := []string{fmt.Sprintf("%s: too few nodes answer", k.path)}
-	for _, m := range k.Members().Voters {
-		if p := k.problem(m.ID); p != nil {
-			lines = append(lines, fmt.Sprintf("  %s at %s: %v", m.ID, m.Address, p))
-		}
-	}
-	text := strings.Join(lines, "\n")
-	switch {
-	case k.strange():
-		return fmt.Errorf("%s\nthe nodes seem to have other keys than in epoch %d, the newest "+
-			"that is known here: copy the file epochs of any node's directory to %s", text,
-			k.Members().Epoch, k.path)
-	case !k.refused():
-		return errors.New(text)
-	case unfinished:
-		return fmt.Errorf("%s\nkey %s is %w, and was being changed: juno key rotate --connect %s "+
-			"--as %s finishes that", text, k.KeyID(), remote.ErrNotAdmitted, k.path, k.name)
-	}
-	return fmt.Errorf("%s\nkey %s is %w: it has ended, is not in the log yet, or is of another "+
-		"ledger", text, k.KeyID(), remote.ErrNotAdmitted)
-}
-
-func (k *connection) problem(id juno.NodeID) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.problems[id]
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 // Identity implements shell.Ledger.
@@ -241,78 +161,32 @@ func (k *connection) Snapshot(context.Context, juno.Progress) (juno.SnapshotInfo
 // Status implements shell.Ledger: one line for each node.
 func (k *connection) Status(ctx context.Context) ([]juno.Fact, error) {
 	var facts []juno.Fact
-	for _, n := range k.nodes(ctx) {
-		facts = append(facts, juno.TextFact(n.id.String(), n.line()))
+	all := k.nodes(ctx)
+	for i := range all {
+		facts = append(facts, juno.TextFact(all[i].Node.ID.String(), nodeLine(&all[i])))
 	}
 	return facts, nil
 }
 
-// nodeLine is what one node says of itself.
-type nodeLine struct {
-	id      juno.NodeID
-	address string
-	voting  bool
-	problem error // there are no facts
-	facts   map[string]juno.Value
-}
-
-func (n *nodeLine) text(name string) string { return n.facts[name].Text }
-
-func (n *nodeLine) number(name string) int64 { return n.facts[name].Integer }
-
-func (n *nodeLine) line() string {
-	if n.problem != nil {
-		return "no answer: " + n.problem.Error()
+// nodeLine is what one node says of itself, in one line.
+func nodeLine(n *client.NodeStatus) string {
+	if n.Err != nil {
+		return "no answer: " + n.Err.Error()
 	}
 	text := fmt.Sprintf("%s of %s, committed %d, executed %d, state %.8s at %d",
-		n.text(server.FactRole), n.text(server.FactTerm), n.number(server.FactCommitted),
-		n.number(server.FactExecuted), n.text(server.FactState), n.number(server.FactStateAt))
-	if q := n.text(server.FactQuarantine); q != "" {
+		n.Text(rpc.FactRole), n.Text(rpc.FactTerm), n.Number(rpc.FactCommitted),
+		n.Number(rpc.FactExecuted), n.Text(rpc.FactState), n.Number(rpc.FactStateAt))
+	if q := n.Text(rpc.FactQuarantine); q != "" {
 		text += "; QUARANTINED: " + q
 	}
 	return text
 }
 
 // nodes asks all members how they are.
-func (k *connection) nodes(ctx context.Context) []nodeLine {
-	return k.nodesWithin(ctx, statusWithin)
-}
-
-func (k *connection) nodesWithin(ctx context.Context, within time.Duration) []nodeLine {
-	ctx, cancel := context.WithTimeout(ctx, within)
+func (k *connection) nodes(ctx context.Context) []client.NodeStatus {
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
 	defer cancel()
-	answers := make(map[juno.NodeID]client.NodeStatus)
-	for _, a := range k.Client.Status(ctx) {
-		answers[a.Node.ID] = a
-	}
-	var all []nodeLine
-	config := k.Members()
-	for _, m := range slices.Concat(config.Voters, config.Observers) {
-		_, voting := config.Voter(m.ID)
-		n := nodeLine{
-			id: m.ID, address: m.Address, voting: voting, facts: make(map[string]juno.Value),
-		}
-		a, asked := answers[m.ID]
-		switch {
-		case !asked || a.Err != nil:
-			if n.problem = k.problem(m.ID); n.problem == nil {
-				n.problem = a.Err
-			}
-			if n.problem == nil {
-				n.problem = client.ErrNoQuorum
-			}
-		default:
-			n.take(a.Facts)
-		}
-		all = append(all, n)
-	}
-	return all
-}
-
-func (n *nodeLine) take(facts []juno.Fact) {
-	for _, f := range facts {
-		n.facts[f.Name] = f.Value
-	}
+	return k.Client.Status(ctx)
 }
 
 // isClientDirectory reports whether a path is the clients' directory of a cluster.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"juno"
 	"juno/embedded"
 	"juno/internal/cli"
 	"juno/internal/demo"
@@ -34,12 +35,15 @@ func demoTools(p *cli.Program) demo.Tools {
 
 // demoNodes asks all members how they are.
 func (k *connection) demoNodes(ctx context.Context) []demo.NodeStatus {
-	lines := k.nodes(ctx)
-	all := make([]demo.NodeStatus, len(lines))
-	for i := range lines {
-		n := &lines[i]
+	nodes := k.nodes(ctx)
+	all := make([]demo.NodeStatus, len(nodes))
+	for i := range nodes {
+		n := &nodes[i]
 		all[i] = demo.NodeStatus{
-			ID: n.id, Problem: n.problem, Facts: n.facts, Line: n.line(),
+			ID: n.Node.ID, Problem: n.Err, Facts: make(map[string]juno.Value), Line: nodeLine(n),
+		}
+		for _, f := range n.Facts {
+			all[i].Facts[f.Name] = f.Value
 		}
 	}
 	return all

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"juno/client"
 	"juno/datadir"
 )
 
@@ -15,9 +16,9 @@ import (
 func crash() {
 	how, at := os.Args[1], os.Args[2]
 	os.Args = append(os.Args[:1], os.Args[3:]...)
-	keyStep = func(ctx context.Context, step string) {
+	keyStep = func(ctx context.Context, step client.KeyStep) {
 		switch {
-		case step != at:
+		case string(step) != at:
 		case how == "kill":
 			os.Exit(137)
 		default:

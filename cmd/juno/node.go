@@ -6,16 +6,15 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"juno"
+	"juno/client"
 	"juno/datadir"
 	"juno/internal/cli"
 	"juno/internal/vfs"
-	"juno/server"
 )
 
 var nodeVerb = cli.Verb{
@@ -115,11 +114,10 @@ func (n *nodeCall) run(ctx context.Context, c cli.Console, s *signing, force boo
 	if err != nil || !ready {
 		return sayUnfinished(c, s, err)
 	}
-	if err := k.Admin(ctx, juno.KindConfig, change.Payload()); err != nil {
-		return err
-	}
-	if err := k.epochBegins(ctx, change.Next.Epoch); err != nil {
-		return err
+	within, cancel := context.WithTimeout(ctx, changeWithin)
+	defer cancel()
+	if err := k.ChangeMembers(within, change); err != nil {
+		return fmt.Errorf("%w; see juno status --connect", err)
 	}
 	return n.say(c, k.Members())
 }
@@ -158,76 +156,33 @@ func (n *nodeCall) say(c cli.Console, m *juno.EpochConfig) error {
 	return nil
 }
 
-// promoteLagMax is how many entries a node may be behind that is to vote: what it fetches within a
-// second.
-const promoteLagMax = 10_000
-
 // promoteWithin is how long a node that is to vote has to answer: it may just have been started.
 const promoteWithin = 2 * statusWithin
 
-// caughtUp wants a node to answer and to have executed about what the others have. A voter that is
-// far behind counts for the quorum, and cannot vote.
+// caughtUp wants a node to follow closely that is to vote.
 func (k *connection) caughtUp(ctx context.Context, node string) error {
 	id, err := parseNode(node)
 	if err != nil {
 		return err
 	}
-	highest, executed := int64(0), int64(-1)
-	for _, n := range k.nodesWithin(ctx, promoteWithin) {
-		highest = max(highest, n.number(server.FactCommitted))
-		switch {
-		case n.id != id:
-		case n.problem != nil:
-			return fmt.Errorf("promote %s: it does not answer: %w; --force promotes it all the "+
-				"same", id, n.problem)
-		default:
-			executed = n.number(server.FactExecuted)
-		}
-	}
-	if executed >= 0 && highest-executed > promoteLagMax {
-		return fmt.Errorf("promote %s: it has executed %d of %d entries; wait, or --force", id,
-			executed, highest)
+	ctx, cancel := context.WithTimeout(ctx, promoteWithin)
+	defer cancel()
+	if err := k.CaughtUp(ctx, id); err != nil {
+		return fmt.Errorf("promote %w; wait, or promote it all the same with --force", err)
 	}
 	return nil
 }
 
-// epochWithin is how long a change of the membership may take until it is in force, a few elections
-// on a slow network, and epochLook how often that is looked at.
-const (
-	epochWithin = 30 * time.Second
-	epochLook   = 500 * time.Millisecond
-)
-
-// epochBegins waits until the nodes prove that a membership is in force.
-func (k *connection) epochBegins(ctx context.Context, epoch uint32) error {
-	tick := time.NewTicker(epochLook)
-	defer tick.Stop()
-	for end := time.Now().Add(epochWithin); time.Now().Before(end); {
-		if k.Members().Epoch >= epoch {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return fmt.Errorf("handed in, and epoch %d has not begun within %s: see juno status --connect",
-		epoch, epochWithin)
-}
+// changeWithin is how long a change of the membership or of the mode may take until it is in force:
+// a few elections on a slow network.
+const changeWithin = 30 * time.Second
 
 // draft writes the change down that a call is about.
 func (n *nodeCall) draft(present *juno.EpochConfig) (*juno.ConfigChange, error) {
-	next := *present
-	next.Epoch++
-	next.Voters, next.Observers = slices.Clone(present.Voters), slices.Clone(present.Observers)
-	if err := n.apply(&next); err != nil {
+	change, err := present.Draft(n.apply)
+	if err != nil {
 		return nil, err
 	}
-	if err := next.Check(); err != nil {
-		return nil, err
-	}
-	change := &juno.ConfigChange{Previous: present.Hash(), Next: next}
 	switch {
 	case n.prepared == nil:
 		return change, nil
@@ -243,7 +198,7 @@ func (n *nodeCall) apply(next *juno.EpochConfig) error {
 		if n.address == "" {
 			return cli.Usagef("want --address, where the others reach the node")
 		}
-		m, err := n.prepare(n.rest[0], freeNode(next))
+		m, err := n.prepare(n.rest[0], client.FreeNode(next))
 		m.Address = n.address
 		return errors.Join(err, juno.AddObserver(m)(next))
 	case "recover":
@@ -277,65 +232,22 @@ func (n *nodeCall) apply(next *juno.EpochConfig) error {
 
 // draw draws the next key of the node whose directory was named.
 func (n *nodeCall) draw(present *juno.EpochConfig) (m juno.Member, err error) {
-	client, err := datadir.Open(n.path)
+	dir, err := datadir.Open(n.path)
 	if err != nil {
 		return m, err
 	}
-	if n.prepared, err = datadir.Open(n.rest[0]); err != nil {
-		return m, err
-	}
-	if n.prepared.Genesis.ID() != client.Genesis.ID() {
-		return m, fmt.Errorf("%s is of ledger %s, %s of %s", n.rest[0],
-			n.prepared.Genesis.ID().Short(), n.path, client.Genesis.ID().Short())
-	}
-	id, err := n.prepared.NodeID()
-	if err != nil {
-		return m, err
-	}
-	m, _, ok := present.Member(id)
-	if !ok {
-		return m, fmt.Errorf("%s is no member", id)
-	}
-	public, err := n.prepared.DrawNodeKey()
-	if err == nil && public == m.Public {
-		err = fmt.Errorf("the key that was drawn before for %s is in force, and its node has not "+
-			"put it in its place yet: start it, or try again in a moment", id)
-	}
-	m.Public = public
+	n.prepared, m, err = client.DrawNode(n.rest[0], dir.Genesis, present)
 	return m, err
 }
 
 // prepare makes the node's directory, or takes the one that was made for it before.
 func (n *nodeCall) prepare(path string, id juno.NodeID) (m juno.Member, err error) {
-	client, err := datadir.Open(n.path)
+	dir, err := datadir.Open(n.path)
 	if err != nil {
 		return m, err
 	}
-	if n.prepared, err = datadir.Open(path); errors.Is(err, datadir.ErrNoLedger) {
-		n.prepared, err = datadir.PrepareNode(path, client.Genesis, id)
-	}
-	if err != nil {
-		return m, err
-	}
-	there, err := n.prepared.NodeID()
-	if err == nil && (there != id || n.prepared.Genesis.ID() != client.Genesis.ID()) {
-		err = fmt.Errorf("%s is the directory of %s of ledger %s", path, there,
-			n.prepared.Genesis.ID().Short())
-	}
-	if err != nil {
-		return m, err
-	}
-	public, err := n.prepared.NodePublic()
-	return juno.Member{ID: id, Public: public}, err
-}
-
-// freeNode returns a number that no member has and no earlier one is likely to have had.
-func freeNode(c *juno.EpochConfig) juno.NodeID {
-	highest := juno.NodeID(0)
-	for _, m := range slices.Concat(c.Voters, c.Observers) {
-		highest = max(highest, m.ID)
-	}
-	return highest + 1
+	n.prepared, m, err = client.PrepareNode(path, dir.Genesis, id)
+	return m, err
 }
 
 func parseNode(text string) (juno.NodeID, error) {

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"juno/cluster/rpc"
+
 	"juno/internal/cli"
-	"juno/server"
 )
 
 // statusOfCluster prints a line for each node. It ends with exit code 1 if there is no quorum, or
@@ -30,45 +31,48 @@ func (k *connection) printStatus(ctx context.Context, c cli.Console) error {
 		"node\taddress\trole\tterm\tcommit\tapplied\tlag\tstate\tat\tsnapshot\tevidence",
 	)
 	highest, reachable := int64(0), 0
-	for _, n := range all {
-		highest = max(highest, n.number(server.FactCommitted))
-		if n.problem == nil && n.voting {
+	for i := range all {
+		n := &all[i]
+		highest = max(highest, n.Number(rpc.FactCommitted))
+		if n.Err == nil && n.Voter {
 			reachable++
 		}
 	}
 	states := make(map[int64]string)
 	differ := false
-	for _, n := range all {
-		if n.problem != nil {
-			fmt.Fprintf(w, "%s\t%s\tno answer\n", n.id, n.address)
+	for i := range all {
+		n := &all[i]
+		if n.Err != nil {
+			fmt.Fprintf(w, "%s\t%s\tno answer\n", n.Node.ID, n.Node.Address)
 			continue
 		}
-		at, state := n.number(server.FactStateAt), n.text(server.FactState)
+		at, state := n.Number(rpc.FactStateAt), n.Text(rpc.FactState)
 		if other, seen := states[at]; seen && other != state {
 			differ = true
 		}
 		states[at] = state
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%.8s\t%d\t%d\t%d\n", n.id, n.address,
-			n.text(server.FactRole), n.text(server.FactTerm), n.number(server.FactCommitted),
-			n.number(server.FactExecuted), highest-n.number(server.FactExecuted), state, at,
-			n.number(server.FactCertified), n.number(server.FactEvidence))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%.8s\t%d\t%d\t%d\n", n.Node.ID, n.Node.Address,
+			n.Text(rpc.FactRole), n.Text(rpc.FactTerm), n.Number(rpc.FactCommitted),
+			n.Number(rpc.FactExecuted), highest-n.Number(rpc.FactExecuted), state, at,
+			n.Number(rpc.FactCertified), n.Number(rpc.FactEvidence))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	bad := differ
-	for _, n := range all {
-		if n.problem != nil {
-			fmt.Fprintf(c.Out, "%s: %v\n", n.id, n.problem)
+	for i := range all {
+		n := &all[i]
+		if n.Err != nil {
+			fmt.Fprintf(c.Out, "%s: %v\n", n.Node.ID, n.Err)
 		}
-		if n.text(server.FactHalted) == "yes" {
-			fmt.Fprintf(c.Out, "%s is halted by administrators; juno resume ends that\n", n.id)
+		if n.Text(rpc.FactHalted) == "yes" {
+			fmt.Fprintf(c.Out, "%s is halted by administrators; juno resume ends that\n", n.Node.ID)
 		}
-		if q := n.text(server.FactQuarantine); q != "" {
+		if q := n.Text(rpc.FactQuarantine); q != "" {
 			bad = true
 			fmt.Fprintf(c.Out, "%s is quarantined: %s; what it knew then is in its directory, "+
 				"folder quarantine: compare it with the others, and see docs/OPERATIONS.md\n",
-				n.id, q)
+				n.Node.ID, q)
 		}
 	}
 	if differ {

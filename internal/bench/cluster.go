@@ -34,7 +34,7 @@ const (
 var clusterInFlight = []int{64, 512, 2000}
 
 // cluster measures clusters of several sizes one after the other. Their nodes are processes of
-// juno server, made by juno init; the load comes from this process, through package remote. What
+// juno server, made by juno init; the load comes from this process, through package client. What
 // fails or takes too long is told among the results, and the rest goes on.
 func (b *bench) cluster() error {
 	sizes, err := clusterSizes(b.plan.nodes)

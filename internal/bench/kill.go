@@ -12,7 +12,7 @@ import (
 
 	"juno"
 	"juno/client"
-	"juno/server"
+	"juno/cluster/rpc"
 )
 
 const (
@@ -146,7 +146,7 @@ func (k *killer) caughtUp(ctx context.Context, id juno.NodeID, index juno.Index)
 		cancel()
 		for _, a := range answers {
 			for _, f := range a.Facts {
-				if a.Node.ID == id && f.Name == server.FactExecuted {
+				if a.Node.ID == id && f.Name == rpc.FactExecuted {
 					executed = f.Value.Integer
 				}
 			}

@@ -16,7 +16,6 @@ import (
 	"juno/client"
 	"juno/internal/cli"
 	"juno/internal/ports"
-	"juno/remote"
 )
 
 const (
@@ -82,7 +81,9 @@ func (b *bench) startCluster(dir string, size int, profiles string) (_ *processe
 		}
 	}
 	for _, name := range names {
-		k, err := remote.Open(b.ctx, dir, remote.Options{Name: name, Software: "juno " + b.version})
+		k, err := client.Connect(b.ctx, dir, client.Options{
+			Name: name, Software: "juno " + b.version,
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -14,8 +14,8 @@ import (
 
 	"juno"
 	"juno/cluster/consensus"
+	"juno/cluster/rpc"
 	"juno/internal/ports"
-	"juno/server"
 )
 
 const (
@@ -115,7 +115,7 @@ func (d *clusterRun) create(ctx context.Context) error {
 		d.printf("%s at %s: juno server, process %d", m.ID, m.Address, d.nodes[i].cmd.Process.Pid)
 	}
 	d.printf("ledger %s: %s leads in term %s, %s after the start", d.ledger.Cluster().Short(),
-		leader.ID, leader.text(server.FactTerm), brief(time.Since(started)))
+		leader.ID, leader.text(rpc.FactTerm), brief(time.Since(started)))
 	return nil
 }
 
@@ -176,8 +176,8 @@ func (d *clusterRun) leader(ctx context.Context) (leader NodeStatus, err error) 
 	var highest juno.Term
 	err = d.await(ctx, "a node leads", func(all []NodeStatus) bool {
 		for _, n := range all {
-			term, err := juno.ParseTerm(n.text(server.FactTerm))
-			if err == nil && n.text(server.FactRole) == consensus.Leader.String() &&
+			term, err := juno.ParseTerm(n.text(rpc.FactTerm))
+			if err == nil && n.text(rpc.FactRole) == consensus.Leader.String() &&
 				term >= highest {
 				leader, highest = n, term
 			}
@@ -223,7 +223,7 @@ func (d *clusterRun) compare(ctx context.Context) error {
 		all = now
 		for _, n := range now {
 			if n.Problem != nil ||
-				n.number(server.FactStateAt) != now[0].number(server.FactStateAt) {
+				n.number(rpc.FactStateAt) != now[0].number(rpc.FactStateAt) {
 				return false
 			}
 		}
@@ -234,16 +234,16 @@ func (d *clusterRun) compare(ctx context.Context) error {
 	}
 	w := tabwriter.NewWriter(&indent{w: d.Out, text: "   "}, 0, 0, 2, ' ', 0)
 	for _, n := range all {
-		fmt.Fprintf(w, "%s\t%s\tentry %d\tstate %s\n", n.ID, n.text(server.FactRole),
-			n.number(server.FactStateAt), n.text(server.FactState))
+		fmt.Fprintf(w, "%s\t%s\tentry %d\tstate %s\n", n.ID, n.text(rpc.FactRole),
+			n.number(rpc.FactStateAt), n.text(rpc.FactState))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	for _, n := range all {
-		if n.text(server.FactState) != all[0].text(server.FactState) {
+		if n.text(rpc.FactState) != all[0].text(rpc.FactState) {
 			return fmt.Errorf("%s and %s have different states at entry %d", n.ID, all[0].ID,
-				n.number(server.FactStateAt))
+				n.number(rpc.FactStateAt))
 		}
 	}
 	d.printf("equal")

@@ -10,7 +10,6 @@ import (
 	"juno"
 	"juno/client"
 	"juno/cluster/rpc"
-	"juno/server"
 	"juno/shell"
 )
 
@@ -41,7 +40,7 @@ func (d *clusterRun) crash(ctx context.Context) error {
 	victim.killed = true
 	d.load.mark()
 	victim.kill()
-	d.printf("killed %s, which led in term %s", victim.id, leader.text(server.FactTerm))
+	d.printf("killed %s, which led in term %s", victim.id, leader.text(rpc.FactTerm))
 	if err := d.recovery(ctx, leader.ID); err != nil {
 		return err
 	}
@@ -76,7 +75,7 @@ func (d *clusterRun) recovery(ctx context.Context, old juno.NodeID) error {
 		return fmt.Errorf("%s was killed, and is said to lead", old)
 	}
 	d.printf("the first payment made after that was acknowledged %s after the kill: %s leads "+
-		"in term %s", brief(took), leader.ID, leader.text(server.FactTerm))
+		"in term %s", brief(took), leader.ID, leader.text(rpc.FactTerm))
 	return nil
 }
 
@@ -183,7 +182,7 @@ func (d *clusterRun) caughtUp(ctx context.Context, id juno.NodeID, since time.Ti
 	err := d.await(ctx, what, func(all []NodeStatus) bool {
 		for _, n := range all {
 			if n.ID == id {
-				has = n.number(server.FactExecuted)
+				has = n.number(rpc.FactExecuted)
 			}
 		}
 		return has >= target

@@ -75,9 +75,9 @@ import "crypto/ed25519" // want ` + "`db may not import crypto/ed25519`" + `
 import "juno/db/sql"
 import "juno/internal/vfs"
 `,
-		"remote/remote_test.go": `package remote
+		"client/town_test.go": `package client
 import "juno/server"
-import "juno/cluster/sim" // want ` + "`remote may not import cluster/sim`" + `
+import "juno/cluster/sim" // want ` + "`client may not import cluster/sim`" + `
 `,
 		"cluster/consensus/raft.go": `package consensus
 import "juno/wal" // want ` + "`cluster/consensus may not import wal`" + `

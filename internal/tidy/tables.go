@@ -32,19 +32,18 @@ var arrows = map[string]string{
 	"cluster/zmq":       ".",
 	"cluster/wire":      ". cluster cluster/zmq",
 	"cluster/rpc":       ".",
-	"client":            ". cluster/rpc verify",
+	"client":            ". cluster/rpc cluster/zmq datadir verify",
 	"cluster/sim":       ". cluster/consensus db/state wal internal/vfs",
 	"shell":             ".",
 	"embedded": ". cluster cluster/consensus datadir db db/audit db/sql db/state snapshot " +
 		"verify verify/files wal internal/vfs",
 	"server": ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
-	"remote": ". client cluster/rpc cluster/zmq datadir",
 	// The frame of the command line knows no ledger; demo and bench show and measure whole ones.
 	"internal/cli": "",
 	"internal/demo": ". client cluster/consensus cluster/rpc embedded internal/cli " +
-		"internal/ports internal/vfs server shell",
-	"internal/bench": ". client datadir db/state embedded internal/cli internal/ports remote " +
-		"server verify/files",
+		"internal/ports internal/vfs shell",
+	"internal/bench": ". client cluster/rpc datadir db/state embedded internal/cli " +
+		"internal/ports verify/files",
 	"cmd/juno": everything,
 	"chaos":    everything,
 }
@@ -53,7 +52,7 @@ var arrows = map[string]string{
 // arrows, itself, internal/vfs and internal/ports.
 var testArrows = map[string]string{
 	"embedded": "cluster/wire",
-	"remote":   "cluster server",
+	"client":   "cluster server",
 }
 
 // pure lists the rooms that are functions of their inputs: the same inputs give the same bytes

@@ -1,4 +1,4 @@
-package remote_test
+package client_test
 
 import (
 	"context"
@@ -13,7 +13,6 @@ import (
 	"juno/cluster"
 	"juno/datadir"
 	"juno/internal/ports"
-	"juno/remote"
 	"juno/server"
 )
 
@@ -83,7 +82,7 @@ func (w *town) stop(i int) {
 
 func (w *town) client(ctx context.Context, name string) *client.Client {
 	w.t.Helper()
-	c, err := remote.Open(ctx, w.paths[0], remote.Options{Name: name})
+	c, err := client.Connect(ctx, w.paths[0], client.Options{Name: name})
 	if err != nil {
 		w.t.Fatal(err)
 	}
