@@ -88,8 +88,9 @@ func damageScene(t *testing.T) (closed, killed string) {
 	if _, err := l.Snapshot(ctx, nil); err != nil {
 		t.Fatal(err)
 	}
-	submit(t, l, "alice", juno.Batch, pay(100)...)
-	submit(t, l, "bob", juno.Single, "transfer(a->b, 1%1)", "transfer(b->nobody, 1%1)", "nonsense")
+	submitTexts(t, l, "alice", juno.Batch, pay(100)...)
+	submitTexts(t, l, "bob", juno.Single, "transfer(a->b, 1%1)", "transfer(b->nobody, 1%1)",
+		"nonsense")
 	alice, err := l.Client("alice")
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func open(t testing.TB, path string) *Ledger {
 	return l
 }
 
-func submit(
+func submitTexts(
 	t testing.TB, l *Ledger, client string, mode juno.Mode, texts ...string,
 ) []juno.Outcome {
 	t.Helper()
@@ -70,7 +70,7 @@ func submit(
 // must is submit, and wants every command executed.
 func must(t testing.TB, l *Ledger, client string, texts ...string) []juno.Outcome {
 	t.Helper()
-	outcomes := submit(t, l, client, juno.Single, texts...)
+	outcomes := submitTexts(t, l, client, juno.Single, texts...)
 	for i, o := range outcomes {
 		if o.Result.Status != juno.StatusOK {
 			t.Fatalf("%s: refused: %s %s", texts[i], o.Result.Code, o.Result.Message)
@@ -131,7 +131,7 @@ func TestALedgerFromCreateToReopen(t *testing.T) {
 	l := open(t, path)
 	must(t, l, "operator", "CreateAccount a", "CreateAccount b", "AdjustAccount a 1000%1")
 	must(t, l, "operator", pay(100)...)
-	for _, o := range submit(t, l, "operator", juno.Batch, pay(300)...) {
+	for _, o := range submitTexts(t, l, "operator", juno.Batch, pay(300)...) {
 		if o.Result.Status != juno.StatusOK {
 			t.Fatal(o.Result)
 		}
@@ -203,7 +203,7 @@ func TestOwnersAndOperators(t *testing.T) {
 		{"alice", "nonsense", juno.CodeLanguage},
 	}
 	for _, tt := range tests {
-		o := submit(t, l, tt.client, juno.Single, tt.text)[0]
+		o := submitTexts(t, l, tt.client, juno.Single, tt.text)[0]
 		if o.Result.Status != juno.StatusRefused || o.Result.Code != tt.code {
 			t.Errorf("%s: %s: got %s %s %q, want %s", tt.client, tt.text, o.Result.Status,
 				o.Result.Code, o.Result.Message, tt.code)
@@ -327,7 +327,7 @@ func TestReceipts(t *testing.T) {
 	l := open(t, newLedger(t, true))
 	must(t, l, "operator", "CreateAccount a", "CreateAccount b", "AdjustAccount a 1000%1")
 	single := must(t, l, "operator", pay(1)...)[0]
-	batched := submit(t, l, "operator", juno.Batch, pay(20)...)[7]
+	batched := submitTexts(t, l, "operator", juno.Batch, pay(20)...)[7]
 	for _, index := range []juno.Index{1, single.Index, batched.Index, batched.Index - 8} {
 		r, err := l.Receipt(ctx, index)
 		if err != nil {

@@ -26,10 +26,10 @@ func TestKillWriter(t *testing.T) {
 	}
 	l := open(t, path)
 	for {
-		for _, o := range submit(t, l, "operator", juno.Batch, pay(50)...) {
+		for _, o := range submitTexts(t, l, "operator", juno.Batch, pay(50)...) {
 			acknowledge(t, l, o)
 		}
-		for _, o := range submit(t, l, "operator", juno.Single, pay(20)...) {
+		for _, o := range submitTexts(t, l, "operator", juno.Single, pay(20)...) {
 			acknowledge(t, l, o)
 		}
 	}

@@ -67,8 +67,8 @@ func TestDirectoryFromBeforeThereWereClusters(t *testing.T) {
 	if err != nil || len(snapshots) != 1 || snapshots[0].Index != 13 || snapshots[0].Err != nil {
 		t.Errorf("snapshots: %+v, %v, want a sound one at 13", snapshots, err)
 	}
-	submit(t, l, "alice", juno.Single, "transfer(a->c, 1%1)")
-	submit(t, l, "operator", juno.Batch, "transfer(a->c, 1%1)", "transfer(a->c, 1%1)")
+	submitTexts(t, l, "alice", juno.Single, "transfer(a->c, 1%1)")
+	submitTexts(t, l, "operator", juno.Batch, "transfer(a->c, 1%1)", "transfer(a->c, 1%1)")
 	if _, err := l.Receipt(context.Background(), 5); err != nil {
 		t.Errorf("receipt of entry 5: %v", err)
 	}

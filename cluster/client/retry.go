@@ -42,7 +42,8 @@ type unit struct {
 	item     rpc.Submission
 	first    juno.RequestID
 	count    int
-	left     int // commands without an outcome
+	hashes   []juno.Hash // of what is asked for, one for each command
+	left     int         // commands without an outcome
 	sent     time.Time
 	next     time.Time   // to be sent again
 	leader   juno.NodeID // who it was sent to alone

@@ -15,7 +15,7 @@ const (
 )
 
 // launch enters the commands of units, whose outcomes go to w from at on, to be sent.
-func (c *Client) launch(w *waiting, at int, units []*unit, asked []juno.Hash) {
+func (c *Client) launch(w *waiting, at int, units []*unit) {
 	now := time.Now()
 	c.mu.Lock()
 	wasIdle := len(c.units) == 0
@@ -23,7 +23,7 @@ func (c *Client) launch(w *waiting, at int, units []*unit, asked []juno.Hash) {
 		u.sent, u.next = now, now.Add(c.hedge())
 		for i := range u.count {
 			k := &command{
-				request: u.first + juno.RequestID(i), asked: asked[i], unit: u,
+				request: u.first + juno.RequestID(i), asked: u.hashes[i], unit: u,
 				wanted: []target{{w, at + i}}, floor: c.head.Index,
 			}
 			if c.closed {
@@ -42,7 +42,7 @@ func (c *Client) launch(w *waiting, at int, units []*unit, asked []juno.Hash) {
 			c.commands[k.request] = k
 			u.left++
 		}
-		asked, at = asked[u.count:], at+u.count
+		at += u.count
 		c.units = append(c.units, u)
 	}
 	c.queue = append(c.queue, units...)

@@ -5,13 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"juno"
 	"juno/cluster/rpc"
+	"juno/internal/submit"
 )
 
 const (
@@ -21,14 +20,8 @@ const (
 	// batchCommands is how many commands are signed together: a quarter of the window, so that
 	// batches follow each other without a pause.
 	batchCommands = windowRequests / 4
-	// batchBytesTarget keeps a batch within one message to a follower.
-	batchBytesTarget = 900 << 10
-	// signedAhead is how many single commands are signed before they are sent.
-	signedAhead = 256
 	// bytesUnderWayMax bounds the bytes of commands under way.
 	bytesUnderWayMax = 8 << 20
-	// requestFirstMax keeps a client that chooses its numbers from using them all up.
-	requestFirstMax = 1 << 62
 	// requestsAhead bounds how far a single voter can move the first number of a client: correct
 	// voters are never that far apart.
 	requestsAhead = 1 << 32
@@ -50,9 +43,8 @@ func (c *Client) SubmitAt(
 	ctx context.Context, first juno.RequestID, texts []string, mode juno.Mode,
 	progress juno.Progress,
 ) ([]juno.Outcome, error) {
-	if first == 0 || first > requestFirstMax {
-		return nil, fmt.Errorf("request number %d: want one from 1 to %d", first,
-			juno.RequestID(requestFirstMax))
+	if err := submit.CheckNumber(first); err != nil {
+		return nil, err
 	}
 	return c.submit(ctx, first, texts, mode, progress)
 }
@@ -63,23 +55,33 @@ func (c *Client) submit(
 ) ([]juno.Outcome, error) {
 	ctx, cancel := c.limit(ctx)
 	defer cancel()
-	commands := make([]juno.Command, len(texts))
-	for i, t := range texts {
-		commands[i] = juno.Command{Language: c.cfg.Detect(t), Text: t, Request: 1}
-		if err := commands[i].Check(); err != nil {
-			return nil, fmt.Errorf("command %d: %w", i+1, err)
-		}
+	commands, err := submit.Commands(texts, c.cfg.Detect)
+	if err != nil {
+		return nil, err
 	}
 	if first == 0 && len(texts) > 0 {
 		if _, err := c.Next(ctx); err != nil {
 			return nil, err
 		}
 	}
-	s := &submission{client: c, first: first, mode: mode, commands: commands}
-	s.wait = newWaiting(len(texts), progress)
-	s.send(ctx)
-	c.finish(ctx, s.wait)
-	return s.wait.outcomes, nil
+	w := newWaiting(len(texts), progress)
+	at, err := submit.Each(
+		&submit.Submission{
+			Cluster: c.cfg.Cluster, Commands: commands, Mode: mode, First: first,
+			BatchMax: batchCommands,
+		},
+		func(first juno.RequestID, n int) (juno.RequestID, juno.PrivateKey, error) {
+			first, err := c.room(ctx, first, n)
+			return first, c.cfg.Key, err
+		},
+		newUnit,
+		func(at int, units []*unit) { c.launch(w, at, units) },
+	)
+	if err != nil {
+		c.notSent(w, at, err)
+	}
+	c.finish(ctx, w)
+	return w.outcomes, nil
 }
 
 // SubmitKey submits the signed payload of a key change (juno.KeyOp).
@@ -91,11 +93,10 @@ func (c *Client) SubmitKey(ctx context.Context, payload []byte) (juno.Outcome, e
 		return juno.Outcome{}, errors.New("this is no key change")
 	}
 	w := newWaiting(1, nil)
-	u := &unit{
+	c.launch(w, 0, []*unit{{
 		item:  rpc.Submission{Type: juno.EntryKeyOp, Payload: payload},
-		first: ask.Request, count: 1,
-	}
-	c.launch(w, 0, []*unit{u}, []juno.Hash{ask.Hash})
+		first: ask.Request, count: 1, hashes: []juno.Hash{ask.Hash},
+	}})
 	c.finish(ctx, w)
 	return w.outcomes[0], nil
 }
@@ -174,9 +175,8 @@ func (c *Client) Next(ctx context.Context) (juno.RequestID, error) {
 
 // SetNext sets the next request number, for a program that keeps count itself.
 func (c *Client) SetNext(next juno.RequestID) error {
-	if next == 0 || next > requestFirstMax {
-		return fmt.Errorf("request number %d: want one from 1 to %d", next,
-			juno.RequestID(requestFirstMax))
+	if err := submit.CheckNumber(next); err != nil {
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -208,66 +208,20 @@ func (c *Client) findNext() bool {
 		c.head = heads[at]
 	}
 	honest := told[at]
-	c.next = max(1, min(told[len(told)-1], honest+requestsAhead, requestFirstMax))
+	c.next = max(1, min(told[len(told)-1], honest+requestsAhead, submit.NumbersEnd))
 	return true
 }
 
-// submission is one call of Submit.
-type submission struct {
-	client   *Client
-	first    juno.RequestID // 0: numbers that were never used
-	mode     juno.Mode
-	commands []juno.Command
-	wait     *waiting
-}
-
-// send signs and launches the commands, part by part, as the window takes them.
-func (s *submission) send(ctx context.Context) {
-	for from := 0; from < len(s.commands); {
-		part := s.cut(from)
-		first := juno.RequestID(0)
-		if s.first != 0 {
-			first = s.first + juno.RequestID(from)
-		}
-		first, err := s.client.room(ctx, first, len(part))
-		if err != nil {
-			s.fail(from, err)
-			return
-		}
-		units, asked := s.sign(first, part)
-		s.client.launch(s.wait, from, units, asked)
-		from += len(part)
-	}
-}
-
-// fail gives the commands from one on the error: they were not sent.
-func (s *submission) fail(from int, err error) {
-	c := s.client
+// notSent gives the commands from one on the error: they were not sent.
+func (c *Client) notSent(w *waiting, from int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := from; i < len(s.commands); i++ {
-		s.wait.outcomes[i] = juno.Outcome{Err: fmt.Errorf("not sent: %w", err)}
-		if s.wait.left--; s.wait.left == 0 {
-			close(s.wait.done)
+	for i := from; i < len(w.outcomes); i++ {
+		w.outcomes[i] = juno.Outcome{Err: fmt.Errorf("not sent: %w", err)}
+		if w.left--; w.left == 0 {
+			close(w.done)
 		}
 	}
-}
-
-// cut returns the commands from one on that go together.
-func (s *submission) cut(from int) []juno.Command {
-	rest := s.commands[from:]
-	if s.mode == juno.Single {
-		return rest[:min(len(rest), signedAhead)]
-	}
-	n, size := 0, 0
-	for n < len(rest) && n < batchCommands {
-		size += len(rest[n].Text) + 32
-		if n > 0 && size > batchBytesTarget {
-			break
-		}
-		n++
-	}
-	return rest[:n]
 }
 
 // room waits until n commands from first on, or if that is 0 from the next number on, are within
@@ -299,48 +253,24 @@ func (c *Client) room(ctx context.Context, first juno.RequestID, n int) (juno.Re
 	return taken, err
 }
 
-// sign makes units of commands; asked has one hash for each.
-func (s *submission) sign(first juno.RequestID, part []juno.Command) ([]*unit, []juno.Hash) {
-	c := s.client
-	asked := make([]juno.Hash, len(part))
-	hash := func(i int, payload []byte) {
+// newUnit makes what is sent of what one signature covers.
+func newUnit(u submit.Unit) *unit {
+	made := &unit{
+		item:  rpc.Submission{Type: u.Type, Payload: u.Payload, Commands: u.Commands},
+		first: u.First, count: u.Count, hashes: make([]juno.Hash, u.Count),
+	}
+	for i := range made.hashes {
+		payload := u.Payload
+		if u.Type == juno.EntryBatchHead {
+			payload = u.Commands[i]
+		}
 		ask, ok := juno.AskOf(&juno.Entry{Type: juno.EntryCommand, Payload: payload})
 		if !ok {
-			panic(fmt.Sprintf("our own command %d cannot be read", first+juno.RequestID(i)))
+			panic(fmt.Sprintf("our own command %d cannot be read", u.First+juno.RequestID(i)))
 		}
-		asked[i] = ask.Hash
+		made.hashes[i] = ask.Hash
 	}
-	if s.mode == juno.Batch {
-		head, payloads := juno.SignBatch(c.cfg.Key, c.cfg.Cluster, first, part)
-		for i, p := range payloads {
-			hash(i, p)
-		}
-		return []*unit{{
-			item: rpc.Submission{
-				Type: juno.EntryBatchHead, Payload: head.Payload(), Commands: payloads,
-			},
-			first: first, count: len(part),
-		}}, asked
-	}
-	units := make([]*unit, len(part))
-	workers := min(runtime.GOMAXPROCS(0), len(part)/16+1)
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			for i := w; i < len(part); i += workers {
-				part[i].Request = first + juno.RequestID(i)
-				part[i].Sign(c.cfg.Key, c.cfg.Cluster)
-				p := part[i].Payload()
-				hash(i, p)
-				units[i] = &unit{
-					item:  rpc.Submission{Type: juno.EntryCommand, Payload: p},
-					first: part[i].Request, count: 1,
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return units, asked
+	return made
 }
 
 // Ask asks what became of requests that had no outcome in time. It executes nothing. An outcome
