@@ -11,27 +11,27 @@ import (
 // signature, and all of it waits for its last one.
 const verifyBatchMax = 512
 
-// admission checks the signatures of proposals, away from the core. While it is busy with one
-// batch the next one collects, so that batches grow with the load by themselves.
+// admission checks the signatures of proposals, outside the loop. While it verifies one batch the
+// next one collects, so batches grow with the load.
 type admission struct {
 	in  chan *Proposal
 	out chan<- []*Proposal
-	// batch verifies; it remembers the keys that it has seen. Owned by run.
+	// batch verifies signatures and caches the keys of earlier ones. It belongs to run.
 	batch *juno.BatchVerifier
-	// ring is the keyring as of some moment lately; never changed once it is stored here. The
-	// core's validator judges every entry again, against the keyring at its own index.
+	// ring is a recent keyring; a stored keyring is never changed. The core's validator checks
+	// every entry again, against the keyring at its own index.
 	ring atomic.Pointer[juno.Keyring]
-	// tip is the newest index of the log, lately.
+	// tip is a recent index of the end of the log.
 	tip atomic.Uint64
-	// config is the membership in force, lately.
+	// config is a recent membership.
 	config atomic.Pointer[juno.EpochConfig]
-	// seen, if not nil, is told of the signatures that are good, so that they are not verified
-	// again when they come back in the leader's entries.
+	// seen, if not nil, stores good signatures, so that they are not verified again when they come
+	// back in the leader's entries.
 	seen *seen
 }
 
-// run works until stop is closed; proposals that are still waiting then are turned away, for the
-// reason that the node stops for.
+// run works until stop is closed. Proposals that still wait then are refused, with the reason for
+// which the node stops.
 func (a *admission) run(stop <-chan struct{}, reason func() error) {
 	waiting := make([]*Proposal, 0, verifyBatchMax)
 	for {
@@ -55,9 +55,9 @@ func (a *admission) run(stop <-chan struct{}, reason func() error) {
 	}
 }
 
-// gather adds to waiting what can be had without waiting. A signature in a batch of sixteen costs
-// a third of one by itself, so whoever is about to hand a proposal over, such as all the clients
-// that were just answered, is given the core first. Where nobody is, that takes no time.
+// gather adds to waiting the proposals that can be had without waiting. A signature in a batch of
+// sixteen costs a third of one by itself, so other goroutines that are about to submit, such as
+// clients that were just answered, get the processor first. If there are none, that takes no time.
 func (a *admission) gather(waiting []*Proposal) []*Proposal {
 	for yielded := false; len(waiting) < verifyBatchMax; {
 		select {
@@ -75,7 +75,7 @@ func (a *admission) gather(waiting []*Proposal) []*Proposal {
 	return waiting
 }
 
-// verify returns the proposals whose signatures are good, and ends the others.
+// verify returns the proposals with good signatures, and refuses the others.
 func (a *admission) verify(waiting []*Proposal) []*Proposal {
 	good := make([]*Proposal, 0, len(waiting))
 	signed := make([]*Proposal, 0, len(waiting))
@@ -112,9 +112,9 @@ func (a *admission) verify(waiting []*Proposal) []*Proposal {
 	return good
 }
 
-// known reports whether a client's signature was found good before, under a key that is still
-// valid: its command came twice, from an impatient client or from other nodes as well. The hash
-// is what it is remembered by.
+// known reports whether a client's signature was verified before, under a key that is still valid:
+// its command came twice, from the client itself or through other nodes. The hash is the
+// signature's name in seen.
 func (a *admission) known(
 	e *juno.Envelope, ring *juno.Keyring, at juno.Index,
 ) (hash juno.Hash, known bool) {
@@ -123,7 +123,7 @@ func (a *admission) known(
 	}
 	signer, err := ring.Signer(e.Key, at)
 	if err != nil {
-		return hash, false // the ring will say so again
+		return hash, false // OpenAllWith returns the error again
 	}
 	message := juno.AppendSigningBytes(make([]byte, 0, 64+len(e.Body)), e.Kind, ring.Cluster(),
 		e.Body)
@@ -131,8 +131,8 @@ func (a *admission) known(
 	return hash, a.seen.has(hash)
 }
 
-// approve checks what administrators have signed against the membership in force. The log's
-// Validator judges it again, at its place.
+// approve checks the signatures of administrators against the membership in force. The log's
+// Validator checks them again, at the index of the entry.
 func (a *admission) approve(p *Proposal) error {
 	config, cluster := a.config.Load(), a.ring.Load().Cluster()
 	if p.membership != nil {
@@ -141,7 +141,7 @@ func (a *admission) approve(p *Proposal) error {
 	return p.mode.Verify(config, cluster, 0)
 }
 
-// drain turns away what nobody will look at any more.
+// drain refuses the proposals that are left in the queue.
 func (a *admission) drain(reason error) {
 	for {
 		select {

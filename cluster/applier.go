@@ -8,39 +8,39 @@ import (
 	"juno/cluster/consensus"
 )
 
-// applier executes final entries, away from the core, and gives the tickets their outcomes.
+// applier executes final entries, outside the loop, and completes the tickets with their outcomes.
 type applier struct {
 	machine Machine
 	states  States // nil: no checkpoints
 	log     Log
 	in      *queue[job]
 	applied func(juno.Pos)
-	// answer, if not nil, is told what was executed, and with which results.
+	// answer, if not nil, is called with executed entries and their results.
 	answer func(upto juno.Pos, entries []juno.Entry, results []juno.Result)
-	// executed is told the state after every entry that is a checkpoint.
+	// executed is called with the state root after every entry that is a checkpoint.
 	executed func(index juno.Index, root juno.Hash)
 	fail     func(error)
 	stopped  <-chan struct{}   // closed when the node has failed
 	config   *juno.EpochConfig // in force at index
 	index    juno.Index        // everything up to here is executed
 	later    []job             // replays of entries that are not executed yet
-	failed   bool              // nothing is executed any more
+	failed   bool              // the machine failed; nothing is executed any more
 	batchEnd juno.Index        // last entry of the newest client batch
-	due      bool              // a checkpoint is, and waits for the end of a batch
+	due      bool              // a checkpoint is due, and waits for the end of a batch
 }
 
 var errMachineStopped = errors.New("the state machine has stopped")
 
-// job is a stretch of final entries with the proposals that are in it; or a request that is in the
-// log already and wants its first result; or a checkpoint that a quorum has signed; or a state that
-// was fetched from others.
+// job is a stretch of final entries with the proposals in it; or a request that is in the log
+// already and needs its first result; or a checkpoint that a quorum has signed; or a state that was
+// fetched from others.
 type job struct {
 	committed *consensus.Committed
-	proposals []*Proposal // with their places, by index
+	proposals []*Proposal // by their index in the log
 
 	replay *Proposal
 	client string
-	at     []juno.Index // where its commands stand; 0 is for Machine.Find, see also nowhere
+	at     []juno.Index // indices of its commands; 0 is for Machine.Find, see also notInLog
 
 	certified *juno.CheckpointCertificate
 
@@ -66,7 +66,7 @@ func (a *applier) run() {
 	}
 }
 
-// giveUp ends the tickets of a job that the machine did not execute, or not to its end.
+// giveUp ends the tickets of a job that the machine did not execute completely.
 func giveUp(j job, err error) {
 	for _, p := range j.proposals {
 		p.ticket.finish(nil, fmt.Errorf("%w (%w)", juno.ErrUnknown, err))
@@ -90,8 +90,8 @@ func (a *applier) do(j job) error {
 	case j.install != nil:
 		return a.install(j.install)
 	}
-	// After a restart the core may deliver again what the machine has executed already: the
-	// commit index is written lazily.
+	// After a restart the core may deliver entries that the machine has executed already, because
+	// the commit index is written lazily.
 	entries := j.committed.Entries
 	for len(entries) > 0 && entries[0].Index <= a.index {
 		entries = entries[1:]
@@ -142,8 +142,8 @@ func (a *applier) execute(entries []juno.Entry) ([]juno.Result, error) {
 
 // untilCheckpoint returns how many entries can be executed together: up to a checkpoint, or to a
 // change of the membership, which may move the checkpoints. A checkpoint is at the first entry at
-// or behind a multiple of the interval that is not inside of a client's batch: the same on all
-// nodes.
+// or behind a multiple of the interval that is not inside a client's batch. That is the same entry
+// on all nodes.
 func (a *applier) untilCheckpoint(entries []juno.Entry) int {
 	due := a.due
 	for i := range entries {
@@ -163,8 +163,8 @@ func (a *applier) untilCheckpoint(entries []juno.Entry) int {
 	return len(entries)
 }
 
-// checkpoint looks what the last executed entry calls for. The entries before it in the same run
-// called for nothing but a checkpoint that has to wait.
+// checkpoint handles a change of the membership or a checkpoint at the last executed entry. The
+// entries before it in run can only have made a checkpoint due.
 func (a *applier) checkpoint(run []juno.Entry) error {
 	e := &run[len(run)-1]
 	a.due = a.due || uint64(e.Index)/a.config.CheckpointEvery >
@@ -185,15 +185,15 @@ func (a *applier) checkpoint(run []juno.Entry) error {
 	}
 	root, ok, err := a.states.Checkpoint(juno.Pos{Index: e.Index, Hash: hash})
 	if err != nil || !ok {
-		return err // inside of a batch: it is still due
+		return err // inside a batch: it is still due
 	}
 	a.due = false
 	a.executed(e.Index, root)
 	return nil
 }
 
-// complete ends a proposal whose entries are all in the stretch that was executed, or began in an
-// earlier one: then the first results are asked for again.
+// complete ends a proposal whose entries are all in the executed stretch, or began in an earlier
+// one: then the first results are read again.
 func (a *applier) complete(p *Proposal, entries []juno.Entry, results []juno.Result) {
 	n := len(p.commands())
 	first := p.first + juno.Index(len(p.entries)-n)
@@ -224,7 +224,7 @@ func (a *applier) outcome(index juno.Index) (juno.Outcome, error) {
 	return juno.Outcome{Index: index, Time: e.Time, Result: r}, err
 }
 
-// replay answers a request that is in the log with its first result, once there is one.
+// replay answers a request that is in the log with its first result, once it is executed.
 func (a *applier) replay(j job) {
 	commands := j.replay.commands()
 	outcomes := make([]juno.Outcome, len(commands))
@@ -282,8 +282,8 @@ func (a *applier) locate(j job, i int) (juno.Index, error) {
 	return index, nil
 }
 
-// sameCommand reports an error unless the entry at index, which has the request's number, asks for
-// the same thing.
+// sameCommand returns an error unless the entry at index, which has the request's number, holds the
+// same command.
 func (a *applier) sameCommand(
 	j job, i int, index juno.Index, again *juno.Entry,
 ) error {
@@ -299,7 +299,7 @@ func (a *applier) sameCommand(
 		return fmt.Errorf("%w: it is the one at index %d", juno.ErrReused, index)
 	}
 	if found, ok, err := a.machine.Find(j.client, request); err != nil || !ok || found != index {
-		// Another leader has put something else there since we looked.
+		// The entry of another leader took this place in the meantime.
 		return fmt.Errorf("%w: it lost its place at index %d", juno.ErrUnknown, index)
 	}
 	return fmt.Errorf("%w: it is the one at index %d", juno.ErrReused, index)

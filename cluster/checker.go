@@ -9,19 +9,18 @@ import (
 	"juno/cluster/consensus"
 )
 
-// incoming is a message of a peer whose signatures were checked, for the loop.
+// incoming is a verified message of a peer, for the loop.
 type incoming struct {
 	from    juno.NodeID
 	message consensus.Checked
-	// behind says instead that the peer speaks in an epoch that we do not know.
+	// behind says instead that the peer speaks in an epoch that is not known here.
 	behind bool
-	// refused says instead that its bytes or signatures were bad.
+	// refused says instead why its bytes or signatures are bad.
 	refused error
 }
 
-// checker decodes and verifies what arrives, away from the loop: votes and evidence on one
-// goroutine, the newest first, entries and commands on another, so that a decision never waits
-// for a batch.
+// checker decodes and verifies frames, outside the loop: votes and evidence on one goroutine, the
+// newest first, entries and commands on another, so that a decision never waits for a batch.
 type checker struct {
 	node *Node
 	seen *seen
@@ -29,8 +28,8 @@ type checker struct {
 	stop <-chan struct{}
 }
 
-// stepsAhead is how many checked messages wait for the loop. Then the checker waits, and what
-// arrives meanwhile is bounded by the inbox.
+// stepsAhead is how many verified messages can wait for the loop. If the queue is full the checker
+// waits, and the inbox bounds the frames that arrive meanwhile.
 const stepsAhead = 256
 
 func (c *checker) pass(in incoming) {
@@ -74,7 +73,7 @@ func (c *checker) checkAll(v *verifier, all []arrival) {
 			continue
 		}
 		var g collector
-		checked, _ := consensus.Check(m, &g) // it believes everything, see below
+		checked, _ := consensus.Check(m, &g) // g accepts everything, see run
 		checks, err = v.prepare(checks, g.all, len(pending))
 		pending = append(pending, pendingCheck{a.from, checked, err})
 	}
@@ -127,15 +126,16 @@ func (c *checker) takeBulk(v *verifier, a arrival) {
 	case frameAsk:
 		select {
 		case c.node.server.asks <- a:
-		default: // whoever asks will ask again
+		default: // the peer will ask again
 		}
 	case framePiece:
 		c.node.takePiece(a)
 	}
 }
 
-// checkEntries verifies a message with entries, and the signatures of the clients in them. One
-// that is bad does not stop the message: the core has to judge it, and to accuse who sent it.
+// checkEntries verifies a message with entries, and the signatures of the clients in them. A bad
+// signature of a client does not stop the message: the core must see it, to accuse the leader that
+// signed the entries.
 func (c *checker) checkEntries(v *verifier, a arrival) {
 	m, err := consensus.Decode(a.frame[1:])
 	if err != nil {
@@ -162,7 +162,8 @@ func (c *checker) checkEntries(v *verifier, a arrival) {
 // costs hardly more per signature than a larger one.
 const clientChunkMin = 256
 
-// verifyClients verifies the clients' signatures of entries, so that the judge finds them.
+// verifyClients verifies the clients' signatures of entries, so that the validator finds them in
+// seen.
 func (c *checker) verifyClients(entries []juno.Entry) {
 	checks := c.clientChecks(entries)
 	chunk := max(clientChunkMin, (len(checks)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
@@ -176,11 +177,11 @@ func (c *checker) verifyClients(entries []juno.Entry) {
 	wg.Wait()
 }
 
-// verifyPart verifies some of them, chunk by chunk: where a node has one processor, or less, the
-// loop must not have to wait for all of a batch before it can say that we are alive.
+// verifyPart verifies signatures chunk by chunk: on a node with one processor or less the loop must
+// not wait for a whole batch before it can send a heartbeat or a vote.
 func (c *checker) verifyPart(checks []check) {
 	if len(checks) == 0 {
-		return // of a heartbeat
+		return // a heartbeat
 	}
 	v := c.node.verifiers.Get().(*verifier)
 	defer c.node.verifiers.Put(v)
@@ -193,7 +194,7 @@ func (c *checker) verifyPart(checks []check) {
 }
 
 // clientChecks returns the signatures among entries that were not verified before. A key that the
-// keyring does not know yet is left to the judge, which will.
+// keyring does not know yet is left to the validator.
 func (c *checker) clientChecks(entries []juno.Entry) []check {
 	ring := c.node.admission.ring.Load()
 	var checks []check

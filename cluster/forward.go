@@ -9,23 +9,22 @@ import (
 	"juno/cluster/consensus"
 )
 
-// ErrNotLeader ends a proposal that another node has forwarded to one that does not lead (any
-// more). It forwards it again.
+// ErrNotLeader ends a proposal that another node forwarded to a node that does not lead. The other
+// node forwards it again.
 var ErrNotLeader = errors.New("not the leader")
 
 const (
-	// forwardRoundBytes bounds what is forwarded at a time; the rest follows.
+	// forwardRoundBytes bounds the proposals that are forwarded at a time; the rest follows.
 	forwardRoundBytes = 8 << 20
-	// forwardedMax bounds the commands of one peer that wait here, so that no peer can fill the
-	// pool for all others.
+	// forwardedMax bounds the waiting commands of one peer, so that no peer can fill the pool.
 	forwardedMax = 1 << 16
 )
 
-// Receive takes a frame from another member; the transport calls it, from any goroutine.
+// Receive takes a frame from another member. The transport calls it, from any goroutine.
 func (n *Node) Receive(from juno.NodeID, frame []byte) { n.inbox.put(from, frame) }
 
-// forwardNew hands proposals of our clients to the leader at once, the new ones, and all of them
-// when there is another leader.
+// forwardNew forwards proposals of this node's clients to the leader at once: the new ones, or all
+// of them if the leader is new.
 func (n *Node) forwardNew() {
 	leader := juno.NodeID(0)
 	if s := n.status.Load(); s.TermKnown {
@@ -46,7 +45,7 @@ func (n *Node) forwardNew() {
 	}
 }
 
-// forwardOld hands proposals to the leader again that have waited for long (P3).
+// forwardOld forwards proposals again that have waited for long (P3).
 func (n *Node) forwardOld(leader juno.NodeID) {
 	patience := n.cfg.Limits.ForwardTicks
 	if n.ticks < patience || leader == n.cfg.ID {
@@ -76,8 +75,8 @@ func (n *Node) forward(leader juno.NodeID, all []*Proposal) {
 	}
 }
 
-// takeForwarded takes in what another node has forwarded. It is never forwarded again (L7), and
-// nobody waits for it here: whoever forwarded it sees it in the log.
+// takeForwarded submits proposals that another node has forwarded. They are never forwarded again
+// (L7), and no client waits for them here: the other node sees them in the log.
 func (n *Node) takeForwarded(from juno.NodeID, all []*Proposal) {
 	if s := n.status.Load(); s.Role != consensus.Leader {
 		return
@@ -98,7 +97,7 @@ func (n *Node) takeForwarded(from juno.NodeID, all []*Proposal) {
 	}
 }
 
-// quotas count what of each peer is waiting.
+// quotas count the waiting commands of each peer.
 type quotas struct {
 	mu   sync.Mutex
 	used map[juno.NodeID]int
@@ -123,8 +122,8 @@ func (q *quotas) give(from juno.NodeID, n int) {
 	q.used[from] -= n
 }
 
-// dropForwarded forgets what others have forwarded, because we do not lead any more: they forward
-// it again, to the one who does.
+// dropForwarded drops forwarded proposals because this node does not lead any more: the other nodes
+// forward them again, to the new leader.
 func (p *pool) dropForwarded() {
 	for _, s := range p.waiting {
 		if s.in(stageWaiting) && s.proposal.from != 0 {
@@ -137,14 +136,14 @@ func (p *pool) dropForwarded() {
 const (
 	// sweepMax bounds the proposals that sweep looks at.
 	sweepMax = 4096
-	// sweepCommandsMax bounds their commands: each costs a look into a table, twice a second.
+	// sweepCommandsMax bounds their commands: each costs a lookup in a table, twice a second.
 	sweepCommandsMax = 1 << 16
 )
 
-// sweep ends waiting proposals that cannot get into the log any more: their request is used there
-// already, perhaps by another variant that the client has signed, their key has ended, the ledger
-// is halted, or no correct leader would take them. They would wait for ever, and make us complain
-// about the leader (C4).
+// sweep ends waiting proposals that cannot get into the log any more: their request is used there,
+// perhaps by another variant that the client signed, their key has ended, the ledger is halted, or
+// no correct leader would propose them. They would wait for ever, and cause term changes without
+// end (C4).
 func (n *Node) sweep() {
 	ring := n.validator.Keyring()
 	now := n.core.Status()
@@ -176,9 +175,9 @@ func (n *Node) sweep() {
 	}
 }
 
-// noteMisfit notes what is wrong with a proposal behind the last entry, nil if nothing is, and ends
-// it once that entry is final. Until then others may take the place of what is in its way, and a
-// proposal that was forwarded may be among them.
+// noteMisfit records why a proposal does not fit behind the last entry, nil if it fits, and ends
+// the proposal once that entry is final. Until then another chain may replace the entry that is in
+// its way; and the entry may come from the proposal itself, if it was forwarded.
 func (n *Node) noteMisfit(p *Proposal, now *consensus.Status, wrong error) {
 	if wrong == nil {
 		p.misfitAt = juno.Pos{}
@@ -191,7 +190,7 @@ func (n *Node) noteMisfit(p *Proposal, now *consensus.Status, wrong error) {
 	if p.misfitAt.Index < now.Committed.Index {
 		hash, _ := n.cfg.Log.HashAt(p.misfitAt.Index)
 		if final = hash == p.misfitAt.Hash; !final {
-			p.misfitAt = now.Last // others took that place
+			p.misfitAt = now.Last // another entry is at that place
 		}
 	}
 	if final {
@@ -200,8 +199,8 @@ func (n *Node) noteMisfit(p *Proposal, now *consensus.Status, wrong error) {
 	}
 }
 
-// halted is what a proposal gets that a halt stops. One that was forwarded may have come to the
-// leader before.
+// halted returns the error of a proposal that a halt stops. One that was forwarded may have reached
+// the leader before.
 func (p *Proposal) halted() error {
 	if p.sent > 0 {
 		return fmt.Errorf("%w: %w", juno.ErrUnknown, juno.ErrHalted)
@@ -209,7 +208,7 @@ func (p *Proposal) halted() error {
 	return juno.ErrHalted
 }
 
-// validateNext judges a proposal as a leader would that put it behind the last entry.
+// validateNext validates a proposal as the next entries of the log.
 func (n *Node) validateNext(p *Proposal, tip juno.Index) error {
 	defer n.validator.TruncateTo(tip)
 	for i := range p.entries {
@@ -222,8 +221,8 @@ func (n *Node) validateNext(p *Proposal, tip juno.Index) error {
 	return nil
 }
 
-// reject ends a proposal that the Validator refused as the next entry. If its request is in the
-// log it is answered with the first result.
+// reject ends a proposal that the Validator refused as the next entry. If its request is in the log
+// it is answered with the first result.
 func (n *Node) reject(p *Proposal, reason error) {
 	if signer, known := n.validator.Keyring().Lookup(p.key); known && !p.byAdmins() {
 		if at, used := n.partInLog(p, signer.Subject); used {

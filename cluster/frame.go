@@ -7,7 +7,7 @@ import (
 	"juno/cluster/consensus"
 )
 
-// A frame is one thing that a node sends another: kind (1), then what the kind says.
+// A frame is one message from a node to another: kind (1), then by kind:
 //
 //	kind  body
 //	1     a message of the consensus: consensus.Encode
@@ -44,8 +44,8 @@ func laneOf(k consensus.MessageKind) Lane {
 	return LaneEvidence
 }
 
-// laneOfFrame returns the lane that a frame arrives on, and whether it is a vote, of which the
-// newest counts. It looks at the first bytes only.
+// laneOfFrame returns the lane of a frame, and whether it is a vote, of which the newest counts. It
+// reads the first bytes only.
 func laneOfFrame(frame []byte) (lane Lane, vote, ok bool) {
 	if len(frame) < 3 || len(frame) > FrameBytesMax {
 		return 0, false, false
@@ -63,8 +63,7 @@ func laneOfFrame(frame []byte) (lane Lane, vote, ok bool) {
 }
 
 const (
-	// forwardBytes is how much of payload goes into one frame of proposals; a single proposal
-	// may be bigger.
+	// forwardBytes bounds the payload of one frame of proposals; a single proposal may be bigger.
 	forwardBytes = 1 << 20
 	// forwardProposalsMax bounds the proposals of one frame.
 	forwardProposalsMax = 4096
@@ -94,7 +93,7 @@ func proposalFrames(all []*Proposal) [][]byte {
 	return frames
 }
 
-// parseProposals reads a frame of proposals. Their payloads are the frame's bytes.
+// parseProposals reads a frame of proposals. Their payloads alias the frame.
 func parseProposals(frame []byte) ([]*Proposal, error) {
 	d := juno.NewDecoder(frame[1:])
 	var all []*Proposal

@@ -7,18 +7,19 @@ import (
 	"juno"
 )
 
-// What a peer may have waiting here. More is dropped: everything that matters is repeated.
+// Limits of the frames of one peer that wait. Further frames are dropped: messages that matter are
+// repeated.
 const (
-	// inboxVotesMax keeps the newest votes. They are cumulative, but the newest may be about
-	// entries that we do not have yet (F11).
+	// inboxVotesMax keeps the newest votes. Votes are cumulative, but the newest may name entries
+	// that are not here yet (F11).
 	inboxVotesMax = 4
 	// inboxUrgentMax bounds everything else on the lanes of votes and evidence.
 	inboxUrgentMax = 64
-	// inboxFramesMax and inboxBytesMax bound entries and commands: several batches in flight, and
-	// a reply of a peer that helps us to catch up.
+	// inboxFramesMax and inboxBytesMax bound entries and commands: several batches in flight, and a
+	// sync reply.
 	inboxFramesMax = 256
 	inboxBytesMax  = 32 << 20
-	// inboxPeersMax bounds the peers: all voters and observers that there can be.
+	// inboxPeersMax bounds the peers: the highest possible number of voters and observers.
 	inboxPeersMax = 1100
 )
 
@@ -28,8 +29,8 @@ type arrival struct {
 	frame []byte
 }
 
-// inbox holds what arrived and was not looked at yet, bounded for every peer by itself, so that
-// nobody can displace what another one says.
+// inbox holds frames that were not looked at yet, bounded for every peer by itself, so that no peer
+// can displace the frames of another.
 type inbox struct {
 	mu     sync.Mutex
 	peers  map[juno.NodeID]*mailbox
@@ -38,7 +39,7 @@ type inbox struct {
 	bulk   chan struct{} // the same for entries and commands
 }
 
-// mailbox is what one peer has waiting.
+// mailbox holds the waiting frames of one peer.
 type mailbox struct {
 	from     juno.NodeID
 	votes    [][]byte
@@ -56,7 +57,7 @@ func newInbox() *inbox {
 	}
 }
 
-// put takes a frame in, or drops it.
+// put adds a frame, or drops it.
 func (b *inbox) put(from juno.NodeID, frame []byte) {
 	lane, vote, ok := laneOfFrame(frame)
 	b.mu.Lock()
@@ -168,13 +169,13 @@ func (b *inbox) dropped() uint64 {
 	return n
 }
 
-// voteSampling remembers when each peer's vote was last verified. One goroutine uses it.
+// voteSampling stores when each peer's vote was last verified. One goroutine uses it.
 type voteSampling struct{ last map[juno.NodeID]time.Time }
 
-// sampleEvery is how often a vote is verified although it says nothing new: a few heartbeats.
+// sampleEvery is how often a vote is verified although it adds nothing: every few heartbeats.
 const sampleEvery = 200 * time.Millisecond
 
-// due reports whether a peer should be heard now.
+// due reports whether the next vote of a peer should be verified.
 func (h *voteSampling) due(from juno.NodeID) bool {
 	now := time.Now()
 	if h.last == nil {

@@ -7,7 +7,7 @@ import (
 	"juno"
 )
 
-// keys are the secrets of the node: the one in force, and others that may be one day.
+// keys are the secret keys of the node: the one in force, and others that may be in force later.
 type keys struct {
 	mu  sync.Mutex
 	all []juno.PrivateKey
@@ -47,10 +47,10 @@ func (k *keys) newestFirst() []juno.PrivateKey {
 	return all
 }
 
-// AddKey gives the node another key, which it signs with as soon as a membership names it.
+// AddKey adds a key. The node signs with it as soon as a membership names it.
 func (n *Node) AddKey(key juno.PrivateKey) { n.keys.add(key) }
 
-// findKey looks for the key that a membership gives the node, if it is none that it has.
+// findKey looks for the key that a membership gives the node, unless the node has it.
 func (n *Node) findKey(config *juno.EpochConfig) {
 	m, _, ok := config.Member(n.cfg.ID)
 	if !ok || n.cfg.FindKey == nil {
@@ -64,9 +64,9 @@ func (n *Node) findKey(config *juno.EpochConfig) {
 	}
 }
 
-// Secret returns the key that the membership in force gives the node, with which it signs. Where
-// that is none of its keys it can only ask questions; it does so under the newest one, which may be
-// in force already where it does not know of yet.
+// Secret returns the key that the membership in force gives the node, with which it signs. If the
+// node does not have that key it can only send sync requests; these are signed with the newest key,
+// which may be the one of a later membership.
 func (n *Node) Secret() juno.PrivateKey {
 	if m, _, ok := n.admission.config.Load().Member(n.cfg.ID); ok {
 		if key, ok := n.keys.secret(m.Public); ok {
@@ -76,13 +76,13 @@ func (n *Node) Secret() juno.PrivateKey {
 	return n.keys.newest()
 }
 
-// mustObserve reports whether the node may not vote in a membership, because the key that it
-// names is none of ours: somebody else speaks under it, or it was lost with everything that was
-// promised under it (docs/SPECIFICATION.md §3.4).
+// mustObserve reports whether the node may not vote in a membership, because it does not have the
+// key that the membership names: another process signs with it, or it was lost together with the
+// promises made under it (docs/SPECIFICATION.md §3.4).
 func (n *Node) mustObserve(config *juno.EpochConfig) bool {
 	m, voting, ok := config.Member(n.cfg.ID)
 	if !ok || !voting {
-		return false // it is no voter anyway
+		return false // not a voter anyway
 	}
 	_, ok = n.keys.secret(m.Public)
 	return !ok

@@ -9,8 +9,8 @@ import (
 	"juno/cluster/consensus"
 )
 
-// loop owns the core. Every input goes through it, one at a time; after each it carries out what
-// the core asks for.
+// loop owns the core. It processes one input at a time, and then carries out the Readies of the
+// core.
 func (n *Node) loop() {
 	defer close(n.quit)
 	defer n.endFetch()
@@ -48,8 +48,8 @@ func (n *Node) loop() {
 	}
 }
 
-// pace makes a node at rest take its ticks restTicks at a time: where nothing is written and
-// nothing waits, nearly all that it does is to wake up.
+// pace makes a node at rest take its ticks restTicks at a time: such a node does little more than
+// wake up.
 func (n *Node) pace(ticker *time.Ticker) {
 	resting := n.idle && n.pool.idle() && n.status.Load().TermKnown
 	if resting == n.resting {
@@ -63,7 +63,7 @@ func (n *Node) pace(ticker *time.Ticker) {
 	ticker.Reset(every)
 }
 
-// tickSome takes the ticks that have passed, and says whether others should look at the node.
+// tickSome takes the ticks that have passed, and reports whether the status must be published.
 func (n *Node) tickSome() (news bool) {
 	count := uint64(1)
 	if n.resting {
@@ -76,8 +76,8 @@ func (n *Node) tickSome() (news bool) {
 	return n.ticks/publishTicks != before/publishTicks
 }
 
-// stepAll gives the core a message, and all others that are waiting: what they prove together is
-// then said in one vote.
+// stepAll gives the core a message, and all others that are waiting: one vote then covers what they
+// prove together.
 func (n *Node) stepAll(in incoming) {
 	for {
 		n.step(&in)
@@ -105,9 +105,9 @@ func (n *Node) step(in *incoming) {
 	}
 }
 
-// settled reports whether everything that is in the log is final, and somebody else leads: then
-// nothing is lost by ending. A node that has no quorum cannot wait for that for ever; what is not
-// final then is on disk and goes on after the restart.
+// settled reports whether everything in the log is final, and another node leads: then nothing is
+// lost by stopping. A node without a quorum cannot wait for ever; entries that are not final then
+// are on disk, and the node goes on with them after a restart.
 func (n *Node) settled() bool {
 	s := n.core.Status()
 	others := len(s.Config.Voters) > 1
@@ -124,8 +124,8 @@ func (n *Node) settled() bool {
 	return final || n.ticks-n.stopping > stopTicksMax
 }
 
-// abandon turns away what has not reached the log. Proposals that are final stay with the
-// applier, which still executes them.
+// abandon refuses proposals that have not reached the log. Final proposals stay with the applier,
+// which still executes them.
 func (n *Node) abandon() {
 	n.turnAwayAdmitted()
 	for _, p := range n.pool.all() {
@@ -162,15 +162,15 @@ func (n *Node) tick() {
 	n.core.Tick(n.cfg.Clock())
 	if !n.idle && n.ticks-n.lastWork > idleTicks {
 		n.idle = true
-		n.writes.put(writeJob{flushed: make(chan struct{})}) // the writer has time to tidy up
+		n.writes.put(writeJob{flushed: make(chan struct{})}) // the writer writes deferred records
 	}
 	if n.transport != nil && n.ticks%n.cfg.Limits.ForwardTicks == 0 {
 		n.sweep()
 	}
 }
 
-// enqueue puts verified proposals into the pool, and sends those away that are in the log
-// already, to be answered with their first results.
+// enqueue puts verified proposals into the pool. Those that are in the log already are answered
+// with their first results.
 func (n *Node) enqueue(all []*Proposal) {
 	ring := n.validator.Keyring()
 	now := n.core.Status()
@@ -198,7 +198,7 @@ func (n *Node) enqueue(all []*Proposal) {
 	}
 }
 
-// notInLogYet reports whether a client's proposal is one that the log does not hold. Otherwise it
+// notInLogYet reports whether the log does not hold a client's proposal. If it does, the proposal
 // is answered.
 func (n *Node) notInLogYet(p *Proposal, ring *juno.Keyring) bool {
 	signer, known := ring.Lookup(p.key)
@@ -213,10 +213,10 @@ func (n *Node) notInLogYet(p *Proposal, ring *juno.Keyring) bool {
 	return true
 }
 
-// notInLog stands for the place of a command that is not in the log.
+// notInLog stands for the index of a command that is not in the log.
 const notInLog = ^juno.Index(0)
 
-// inLog returns where the commands of a proposal stand, if its first request was used.
+// inLog returns the indices of a proposal's commands, if its first request was used.
 func (n *Node) inLog(p *Proposal, client string) ([]juno.Index, bool) {
 	if _, used := n.validator.Lookup(client, p.request); !used {
 		return nil, false
@@ -224,7 +224,7 @@ func (n *Node) inLog(p *Proposal, client string) ([]juno.Index, bool) {
 	return n.partInLog(p, client)
 }
 
-// partInLog returns where the commands of a proposal stand, if one of its requests was used.
+// partInLog returns the indices of a proposal's commands, if one of its requests was used.
 func (n *Node) partInLog(p *Proposal, client string) (at []juno.Index, used bool) {
 	for i := range p.commands() {
 		place, one := n.validator.Lookup(client, p.request+juno.RequestID(i))
@@ -238,7 +238,7 @@ func (n *Node) partInLog(p *Proposal, client string) (at []juno.Index, used bool
 	return at, used
 }
 
-// persisted tells the core what the writer has made durable, and lets go what waited for it.
+// persisted tells the core which Readies are durable, and sends the messages that waited for them.
 func (n *Node) persisted() {
 	for _, w := range n.written.poll() {
 		last := uint64(0)
@@ -256,19 +256,19 @@ func (n *Node) persisted() {
 				continue
 			}
 			if w.synced {
-				n.synced(rd.Seq) // one by one, so that each is judged by its own
+				n.synced(rd.Seq) // one by one, so that each Ready is checked by itself
 			}
 			n.send(rd.After)
 		}
 	}
 }
 
-// synced notes for the assertions what is on disk.
+// synced records for the assertions which Readies are on disk.
 func (n *Node) synced(upTo uint64) {
 	done := 0
 	for done < len(n.unsynced) && n.unsynced[done].Seq <= upTo {
 		if err := n.durable.Synced(n.unsynced[done]); err != nil {
-			panic(fmt.Sprintf("cluster: our own records: %v", err))
+			panic(fmt.Sprintf("cluster: records of this node: %v", err))
 		}
 		done++
 	}
@@ -276,8 +276,8 @@ func (n *Node) synced(upTo uint64) {
 	n.unsynced = n.unsynced[done:]
 }
 
-// advance carries out everything that the core asks for. Without that, and without news, the node
-// looks as it did before.
+// advance carries out all Readies of the core. If there is none, and no news, the published status
+// is still right.
 func (n *Node) advance(news bool) {
 	for {
 		rd, ok := n.core.Ready()
@@ -327,7 +327,7 @@ func (n *Node) handle(rd *consensus.Ready) {
 
 func changesKeys(e juno.Entry) bool { return e.Type == juno.EntryKeyOp }
 
-// enter follows a membership that came into force.
+// enter switches to a membership that came into force.
 func (n *Node) enter(config *juno.EpochConfig) {
 	if err := n.members.add(config); err != nil {
 		panic(fmt.Sprintf("cluster: epoch %d: %v", config.Epoch, err))
@@ -346,7 +346,7 @@ func (n *Node) enter(config *juno.EpochConfig) {
 	}
 }
 
-// handleRest does what else the core asks for.
+// handleRest carries out the other parts of a Ready.
 func (n *Node) handleRest(rd *consensus.Ready) {
 	if rd.Forward != 0 {
 		n.forwardOld(rd.Forward)
@@ -368,7 +368,7 @@ func (n *Node) handleRest(rd *consensus.Ready) {
 
 // certify hands a new checkpoint certificate on.
 func (n *Node) certify(rd *consensus.Ready) {
-	// The one before it stays within reach: others may be fetching it.
+	// The checkpoint before it stays within reach: other nodes may be fetching it.
 	if before := n.certified; before > 0 && before <= n.applied.Load().Index {
 		n.writes.put(writeJob{certified: before})
 	}
@@ -379,7 +379,7 @@ func (n *Node) certify(rd *consensus.Ready) {
 	n.jobs.put(job{certified: rd.Certified})
 }
 
-// become follows what the node has become.
+// become follows a change of role.
 func (n *Node) become(r *consensus.RoleChange) {
 	if r.Role != consensus.Leader {
 		n.pool.dropForwarded()
@@ -401,8 +401,8 @@ func (n *Node) commit(c *consensus.Committed) {
 	n.jobs.put(job{committed: c, proposals: done})
 }
 
-// send signs messages once, and sends them to all they are for; those that the core sends to
-// itself come back at once.
+// send signs messages once, and sends each to its recipients. Messages of the core to itself go to
+// Step at once.
 func (n *Node) send(all []consensus.Out) {
 	for i := range all {
 		out := &all[i]
@@ -411,8 +411,8 @@ func (n *Node) send(all []consensus.Out) {
 		}
 		signed := consensus.Sign(out.Message, n)
 		if out.Self {
-			// The error says why the core does not count its own word, for instance because
-			// the term has passed; there is nothing to do about it.
+			// The error says why the core does not count its own message, for instance because the
+			// term is over; it needs no action.
 			_ = n.core.Step(signed)
 		}
 		if len(out.To) == 0 || n.transport == nil {

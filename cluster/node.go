@@ -14,35 +14,35 @@ import (
 const (
 	// tickEvery is the length of a tick of the core; all its timers count in it.
 	tickEvery = 10 * time.Millisecond
-	// waitingCommandsMax bounds the commands that are taken in and not answered yet, and with
-	// them the memory of a node under overload.
+	// waitingCommandsMax bounds the commands that wait for an answer, and so the memory of a node
+	// under overload.
 	waitingCommandsMax = 1 << 18
 	// waitingBytesMax bounds the same by payload.
 	waitingBytesMax = 256 << 20
-	// admissionQueue is how many proposals can wait for their signature check.
+	// admissionQueue bounds the proposals that wait for their signature check.
 	admissionQueue = 8192
-	// admittedMax is how many batches of checked proposals can wait for the loop. Admission checks
-	// the next ones meanwhile; with more the batches would only be smaller.
+	// admittedMax bounds the batches of checked proposals that wait for the loop. Meanwhile
+	// admission checks the next ones; a longer queue would only make the batches smaller.
 	admittedMax = 4
-	// requestsMax is how many functions can wait for the loop. They are rare: a call of an
-	// operator, a checkpoint, the end of a fetch. Whoever finds the queue full waits.
+	// requestsMax bounds the functions that wait for the loop. They are rare: a call by an
+	// operator, a checkpoint, the end of a fetch. A caller that finds the queue full waits.
 	requestsMax = 16
-	// idleTicks is the pause after which the log is told that nothing is coming.
+	// idleTicks is the pause after which the log is told that no writes are coming.
 	idleTicks = 100
-	// restTicks is how many ticks a node at rest takes at a time: those of a heartbeat.
+	// restTicks is how many ticks a node at rest takes at a time: one heartbeat.
 	restTicks = 5
-	// publishTicks is after how many ticks in which nothing happened the status is made anew.
+	// publishTicks is the interval at which the status is published although nothing happened.
 	publishTicks = 5
-	// stopTicksMax is how long a node that ends waits for what it has proposed, and for another
-	// leader: two seconds.
+	// stopTicksMax is how long a stopping node waits for its proposals, and for another leader: two
+	// seconds.
 	stopTicksMax = 200
 )
 
-// Config is what a node is made of.
+// Config configures a node.
 type Config struct {
 	ID juno.NodeID
-	// Key signs for the node. Keys are others that it may have, see Node.AddKey: which of them
-	// signs, the membership says.
+	// Key signs for the node. Keys are further keys, see Node.AddKey: the membership determines
+	// which key signs.
 	Key       juno.PrivateKey
 	Keys      []juno.PrivateKey
 	Cluster   juno.ClusterID
@@ -52,29 +52,30 @@ type Config struct {
 	Machine   Machine
 	Validator Validator // has folded in exactly the entries of Log
 	States    States    // nil: no checkpoints
-	// Connect makes the connection to the other members; nil: the node is alone.
+	// Connect connects the node to the other members; nil: the node is alone.
 	Connect Connector
-	// Executed is the newest entry that Machine has executed already. What is final beyond it is
-	// executed before Start returns.
+	// Executed is the newest entry that Machine has executed. Later final entries are executed
+	// before Start returns.
 	Executed juno.Index
-	// Answer, if not nil, is told what was executed, in which term, and with which results. It
-	// returns soon, and changes neither slice.
+	// Answer, if not nil, is called with executed entries, their term and their results. It must
+	// return soon, and change neither slice.
 	Answer func(term juno.Term, upto juno.Pos, entries []juno.Entry, results []juno.Result)
-	// ClientKeys, if not nil, is given the keyring at the start and whenever it has changed. It
-	// returns soon; the keyring never changes.
+	// ClientKeys, if not nil, is called with the keyring at the start and after every change. It
+	// must return soon; the keyring never changes.
 	ClientKeys func(ring *juno.Keyring)
-	// Progress, if not nil, is told how far that is.
+	// Progress, if not nil, is called while Start executes entries.
 	Progress func(done, total juno.Index)
-	// Quarantine, if not nil, is told why the node says nothing any more, to keep what an
-	// operator needs to find out why (H2). It returns at once.
+	// Quarantine, if not nil, is called with the reason when the node enters quarantine, to keep
+	// what an operator needs for the diagnosis (H2). It must return at once.
 	Quarantine func(reason string)
 	// Known, if not nil, is a membership that is proven to have come into force, perhaps newer than
-	// those in the log. The others are looked for under the keys and addresses in it.
+	// those in the log. Its keys and addresses are used to find the other members.
 	Known *juno.EpochConfig
-	// FindKey, if not nil, looks for a secret that the node was not given and that a membership
-	// names which comes into force: one that was drawn while it ran. The loop waits for it.
+	// FindKey, if not nil, looks for a secret key that a membership names and that the node was not
+	// given, because it was drawn while the node ran. The loop waits for it.
 	FindKey func(juno.PublicKey) (juno.PrivateKey, bool)
-	// Entered, if not nil, is told that another membership is in force. It returns at once.
+	// Entered, if not nil, is called when another membership comes into force. It must return at
+	// once.
 	Entered func()
 	Clock   func() juno.Millis
 	Rand    consensus.Rand
@@ -203,7 +204,7 @@ func Start(cfg Config) (*Node, error) {
 	return n, nil
 }
 
-// begin makes the core, and what goes with it, from what the log holds.
+// begin makes the core, and its surroundings, from the contents of the log.
 func (n *Node) begin(st *consensus.Stored) error {
 	configs, err := configsOf(st)
 	if err != nil {
@@ -223,14 +224,14 @@ func (n *Node) begin(st *consensus.Stored) error {
 	return n.makeCore(st)
 }
 
-// makeCore makes a core from what the log holds.
+// makeCore makes a core from the contents of the log.
 func (n *Node) makeCore(st *consensus.Stored) (err error) {
 	if n.durable, err = consensus.NewDurable(n.cfg.ID, st); err != nil {
 		return err
 	}
 	var validator consensus.Validator = n.validator
 	if n.cfg.Connect == nil {
-		validator = n.validator.Validator // all that comes in comes through admission
+		validator = n.validator.Validator // everything comes in through admission
 	}
 	n.observing = n.mustObserve(n.config)
 	n.core, err = consensus.New(consensus.Config{
@@ -257,7 +258,7 @@ func configsOf(st *consensus.Stored) ([]*juno.EpochConfig, error) {
 	return all, nil
 }
 
-// connect joins the other members, and begins to look at what they say.
+// connect connects the node to the other members, and begins to verify their messages.
 func (n *Node) connect() (err error) {
 	if n.cfg.Connect == nil {
 		return nil
@@ -307,7 +308,7 @@ func (n *Node) run() {
 	go n.end()
 }
 
-// end turns away what was handed over when admission and loop had ended already.
+// end refuses proposals that were handed over after admission and loop had ended.
 func (n *Node) end() {
 	n.done.Wait()
 	n.submitting.Lock()
@@ -322,8 +323,8 @@ const (
 	catchUpBytes   = 4 << 20
 )
 
-// catchUp executes what is final on disk and was not executed, or not projected, before the end
-// of the last run. It is the same path that new entries take.
+// catchUp executes final entries that were not executed, or not projected, before the end of the
+// last run, in the same way as new entries.
 func (n *Node) catchUp() error {
 	at, final := n.cfg.Executed, n.core.Status().Committed.Index
 	for first := at; at < final; {
@@ -349,9 +350,9 @@ func (n *Node) catchUp() error {
 	return nil
 }
 
-// Submit takes a proposal in. The ticket's outcomes come when its entries are final and executed.
-// ErrBusy and ErrStopped say that nothing was taken. A proposal is submitted once; a retry is a
-// new proposal with the same payload.
+// Submit submits a proposal. The ticket's outcomes come when its entries are final and executed.
+// After ErrBusy and ErrStopped nothing was taken. A proposal is submitted once; a retry is a new
+// proposal with the same payload.
 func (n *Node) Submit(p *Proposal) (*Ticket, error) {
 	count, size := int64(len(p.commands())), int64(p.bytes())
 	if n.commands.Add(count) > waitingCommandsMax || n.bytes.Add(size) > waitingBytesMax {
@@ -402,8 +403,8 @@ func (n *Node) Err() error {
 	}
 }
 
-// Stop ends the node: a leader hands over to another one, what is in the log is made durable and
-// executed, what is not is turned away. It returns the failure of a node that had stopped by
+// Stop stops the node: a leader hands over to another node, entries in the log are made durable and
+// executed, other proposals are refused. It returns the failure of a node that had stopped by
 // itself.
 func (n *Node) Stop() error {
 	n.stopOnce.Do(func() { close(n.stop) })

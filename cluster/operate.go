@@ -8,7 +8,7 @@ import (
 	"juno/cluster/consensus"
 )
 
-// requestLater lets the loop run something after what it is doing.
+// requestLater makes the loop run a function after its present work.
 func (n *Node) requestLater(run func()) {
 	select {
 	case n.requests <- run:
@@ -17,7 +17,7 @@ func (n *Node) requestLater(run func()) {
 	}
 }
 
-// request lets the loop run something, unless the node ends before.
+// request makes the loop run a function, unless the node ends before.
 func (n *Node) request(run func()) {
 	select {
 	case n.requests <- run:
@@ -25,7 +25,7 @@ func (n *Node) request(run func()) {
 	}
 }
 
-// call lets the loop run something and waits for it.
+// call makes the loop run a function and waits for it.
 func (n *Node) call(run func() error) error {
 	done := make(chan error, 1)
 	n.request(func() { done <- run() })
@@ -37,19 +37,19 @@ func (n *Node) call(run func() error) error {
 	}
 }
 
-// executed tells the core the state at a checkpoint.
+// executed passes the state root of a checkpoint to the core.
 func (n *Node) executed(index juno.Index, root juno.Hash) {
 	n.request(func() { n.core.Executed(index, root) })
 }
 
-// Halt presses the red button: what enough administrators have signed stops the ledger on every
-// node that hears of it, without a vote (H1). The error says why it was not obeyed here.
+// Halt stops the ledger on every node that the message reaches, without a vote (H1). Enough
+// administrators must have signed it. The error says why it did not take effect on this node.
 func (n *Node) Halt(change *juno.ModeChange) error {
 	if !change.Halted {
 		return fmt.Errorf("halt %d: it is a resume, which goes through the log", change.Nonce)
 	}
 	err := n.stepSigned(&consensus.Halt{Change: change})
-	if errors.Is(err, consensus.ErrObeyed) { // we have heard it from another node before
+	if errors.Is(err, consensus.ErrObeyed) { // another node was faster
 		return nil
 	}
 	return err
@@ -74,7 +74,8 @@ func (n *Node) Revolution(r *consensus.Revolution) error {
 	})
 }
 
-// stepSigned gives the core what administrators have signed, as if a peer had sent it.
+// stepSigned passes a message that administrators have signed to the core, as if a peer had sent
+// it.
 func (n *Node) stepSigned(m consensus.Message) error {
 	checked, err := consensus.Check(m, newVerifier(n.members, n.seen))
 	if err != nil {
@@ -83,9 +84,9 @@ func (n *Node) stepSigned(m consensus.Message) error {
 	return n.call(func() error { return n.core.Step(checked) })
 }
 
-// restartCore makes a new core on what is on disk, because what the node may say has changed: it
-// has been given a key under which it may vote, or has lost the one that it had. Everything that it
-// said before stays said: it is in the log.
+// restartCore makes a new core on what is on disk, because the right to vote has changed: the node
+// has received the key of a membership, or has lost it. All earlier promises hold: they are in the
+// log.
 func (n *Node) restartCore() {
 	if n.mustObserve(n.config) == n.observing {
 		return
@@ -97,7 +98,7 @@ func (n *Node) restartCore() {
 	case <-n.failed:
 		return
 	}
-	n.coreNumber++ // what the writer still reports is of a core that is gone
+	n.coreNumber++ // later reports of the writer are of the old core
 	n.unsynced = nil
 	st, err := n.cfg.Log.Stored()
 	if err == nil {
@@ -111,8 +112,8 @@ func (n *Node) restartCore() {
 	}
 }
 
-// deliverAgain hands the applier what the core before has not, because it was not on disk yet. The
-// new one takes everything for delivered that is final when it begins.
+// deliverAgain passes final entries to the applier that the old core did not deliver, because they
+// were not on disk yet. The new core counts everything as delivered that is final when it begins.
 func (n *Node) deliverAgain() error {
 	for final := n.core.Status().Committed.Index; n.delivered < final; {
 		hi := min(n.delivered+1+catchUpEntries, final+1)
@@ -127,7 +128,7 @@ func (n *Node) deliverAgain() error {
 	return nil
 }
 
-// enterQuarantine tells the operator, once, that the node says nothing any more.
+// enterQuarantine reports to the operator, once, that the node is quarantined.
 func (n *Node) enterQuarantine() {
 	if n.quarantine != "" {
 		return

@@ -6,11 +6,11 @@ import (
 	"juno"
 )
 
-// Fail stops the node because something around it cannot go on, such as a log that cannot be
-// read. It returns at once.
+// Fail stops the node because of a failure outside of it, such as a log that cannot be read. It
+// returns at once.
 func (n *Node) Fail(err error) { n.fail(err) }
 
-// Key returns what the log says of a client's key, lately.
+// Key returns a client's key as a recent keyring has it.
 func (n *Node) Key(id juno.KeyID) (juno.KeyRecord, bool) {
 	return n.admission.ring.Load().Lookup(id)
 }
@@ -24,7 +24,7 @@ func (n *Node) Highest(client string) (highest juno.RequestID, err error) {
 	return highest, err
 }
 
-// Flush waits until the proof of everything that is final now is in the log, and on disk.
+// Flush waits until the certificate of everything that is final now is in the log, and on disk.
 func (n *Node) Flush(ctx context.Context) error {
 	job := writeJob{flushed: make(chan struct{})}
 	n.writes.put(job)

@@ -15,33 +15,34 @@ type requestKey struct {
 	request juno.RequestID
 }
 
-// stage is where a proposal is.
+// stage is the place of a proposal.
 type stage uint8
 
 const (
 	stageNone    stage = iota
-	stageWaiting       // for its place in the log
+	stageWaiting       // for a place in the log
 	stageTaken         // by the core, which leads
 	stagePlaced        // in the log, not final
 )
 
-// spot is a proposal in a list. It counts only while the proposal is in the stage of the list and
-// was put there that time: what leaves a list in the middle stays in it until the list is walked.
+// spot is a proposal in a list. It is valid only while the proposal is in the stage of the list and
+// has not left it since: a proposal that leaves a list in the middle stays in it until the list is
+// walked.
 type spot struct {
 	proposal *Proposal
 	move     uint64
 }
 
-// pool holds the proposals that wait for their place in the log, and knows those that have one
-// until they are executed. It implements consensus.Pool; only the core's goroutine uses it.
+// pool holds the proposals that wait for their place in the log, and those that have one until they
+// are executed. It implements consensus.Pool; only the core's goroutine uses it.
 type pool struct {
 	now      func() uint64              // ticks since the node started
 	waiting  []spot                     // oldest first
 	taken    []spot                     // oldest first
 	placed   []spot                     // by index
 	known    map[requestKey]*Proposal   // by the first request
-	batches  map[juno.KeyID][]*Proposal // those of known that are, in the order of their numbers
-	singles  int                        // how many of known are none
+	batches  map[juno.KeyID][]*Proposal // the batches among known, in the order of their numbers
+	singles  int                        // number of others among known
 	counts   [stagePlaced + 1]int       // proposals in each stage
 	entries  int                        // of the waiting ones
 	moves    uint64
@@ -49,7 +50,7 @@ type pool struct {
 	refused  func(p *Proposal, reason error)
 }
 
-// age remembers when a proposal was admitted, for OldestTicks.
+// age holds when a proposal was admitted, for OldestTicks.
 type age struct {
 	proposal *Proposal
 	tick     uint64
@@ -63,7 +64,7 @@ func newPool(now func() uint64) *pool {
 	}
 }
 
-// add takes a proposal in. None of its requests may be known.
+// add adds a proposal. None of its requests may be known.
 func (p *pool) add(proposal *Proposal) {
 	p.enter(proposal)
 	p.admitted = append(p.admitted, age{proposal, p.now()})
@@ -116,8 +117,8 @@ func (p *pool) Next(entriesMax, bytesMax int) []juno.Entry {
 	return out
 }
 
-// Requeue implements consensus.Pool. The entries may be of anybody: the core hands back all that
-// lost their place, and those of ours that another leader had put there are among them.
+// Requeue implements consensus.Pool. The core hands back all entries that lost their place, those
+// of other nodes' clients too.
 func (p *pool) Requeue(entries []juno.Entry) {
 	var back []spot
 	for i := range entries {
@@ -160,7 +161,7 @@ func (p *pool) Reject(entries []juno.Entry, reason error) {
 	}
 }
 
-// drop forgets a proposal that is in no log.
+// drop removes a proposal that is in no log.
 func (p *pool) drop(q *Proposal) {
 	p.move(q, stageNone)
 	p.forget(q)
@@ -174,8 +175,8 @@ func (p *pool) OldestTicks() (uint64, bool) {
 	return p.now() - p.admitted[0].tick, true
 }
 
-// forget lets go of a proposal, and of the ages that nobody asks for any more: nobody may ever
-// ask, and they would keep every proposal in memory.
+// forget removes a proposal, and the ages that are not needed any more: otherwise, if OldestTicks
+// is never called, they would keep every proposal in memory.
 func (p *pool) forget(proposal *Proposal) {
 	if p.knows(proposal) {
 		p.leave(proposal)
@@ -190,7 +191,7 @@ func (p *pool) knows(proposal *Proposal) bool {
 	return p.known[requestKey{proposal.key, proposal.request}] == proposal
 }
 
-// appended notes which proposals got their place with entries that the core put into the log.
+// appended records which proposals got their place with entries that the core put into the log.
 func (p *pool) appended(entries []juno.Entry) {
 	defer p.trim()
 	for i := 0; i < len(entries); i++ {
@@ -205,7 +206,7 @@ func (p *pool) appended(entries []juno.Entry) {
 	}
 }
 
-// trim lets go of what has left the front of the queue in another way than by Next.
+// trim removes proposals from the front of the queue that left it in another way than by Next.
 func (p *pool) trim() {
 	for len(p.waiting) > 0 && !p.waiting[0].in(stageWaiting) {
 		p.waiting[0] = spot{}
@@ -213,8 +214,8 @@ func (p *pool) trim() {
 	}
 }
 
-// appendedBy finds the proposal that e begins: the next one that we gave to the core, or one of
-// ours that another leader put into the log.
+// appendedBy finds the proposal that e begins: the next one that the core took, or one that another
+// leader put into the log.
 func (p *pool) appendedBy(e *juno.Entry) *Proposal {
 	for len(p.taken) > 0 && !p.taken[0].in(stageTaken) {
 		p.taken = p.taken[1:]
@@ -252,8 +253,7 @@ func changeNumber(payload []byte) juno.RequestID {
 	return juno.RequestID(binary.BigEndian.Uint64(h[:]) | 1)
 }
 
-// truncated takes the places back above index. What the core has not handed back by itself waits
-// again.
+// truncated takes the places above index back. Proposals that the core has not requeued wait again.
 func (p *pool) truncated(index juno.Index) {
 	var back []spot
 	for n := len(p.placed); n > 0; n = len(p.placed) {
@@ -292,10 +292,10 @@ func (p *pool) committed(index juno.Index) []*Proposal {
 	return done
 }
 
-// idle reports whether nothing is on its way through the core.
+// idle reports whether no proposal is on its way through the core.
 func (p *pool) idle() bool { return p.counts[stageTaken] == 0 && p.counts[stagePlaced] == 0 }
 
-// waitingSince returns the proposals that were admitted here by clients, up to a tick, and wait.
+// waitingSince returns waiting proposals of this node's clients that were admitted up to a tick.
 func (p *pool) waitingSince(tick uint64, bytesMax int) []*Proposal {
 	var all []*Proposal
 	for _, s := range p.waiting {
@@ -311,7 +311,7 @@ func (p *pool) waitingSince(tick uint64, bytesMax int) []*Proposal {
 	return all
 }
 
-// all returns every proposal that is not executed, for the end of the node.
+// all returns every proposal that is not executed.
 func (p *pool) all() []*Proposal {
 	all := make([]*Proposal, 0, len(p.known))
 	for _, q := range p.known {

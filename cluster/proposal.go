@@ -12,8 +12,8 @@ import (
 // ErrStopped: the node is shutting down and accepted nothing.
 var ErrStopped = errors.New("the node is stopping")
 
-// Proposal is what one signature covers, on its way into the log: a command, a key change, or a
-// batch head with the commands behind it.
+// Proposal is covered by one signature, on its way into the log: a command, a key change, or a
+// batch head with its commands.
 type Proposal struct {
 	key      juno.KeyID
 	request  juno.RequestID // the first one
@@ -23,21 +23,21 @@ type Proposal struct {
 	first   juno.Index // of entries[0] in the log, once it is there
 	ticket  *Ticket
 
-	// What administrators have signed; both nil for clients' proposals.
+	// The change that administrators have signed; both nil for clients' proposals.
 	membership *juno.ConfigChange
 	mode       *juno.ModeChange
 
-	// from is the node that forwarded it; 0 if its client spoke to this one.
+	// from is the node that forwarded it; 0 if its client is connected to this node.
 	from juno.NodeID
 	// The rest belongs to the loop.
 	stage    stage
 	move     uint64   // see spot
 	admitted uint64   // tick
 	sent     uint64   // tick at which it was forwarded last; 0: never
-	misfitAt juno.Pos // where the log ended when it was found not to fit there; zero: it fits
+	misfitAt juno.Pos // end of the log when it was found not to fit there; zero: it fits
 }
 
-// Ticket is the promise of an outcome.
+// Ticket is a pending outcome.
 type Ticket struct {
 	done     chan struct{}
 	outcomes []juno.Outcome
@@ -55,14 +55,14 @@ func (t *Ticket) Wait(ctx context.Context) ([]juno.Outcome, error) {
 	case <-ctx.Done():
 	}
 	select {
-	case <-t.done: // both at once: what is known wins
+	case <-t.done: // both at once: the outcome wins
 		return t.outcomes, t.err
 	default:
 		return nil, fmt.Errorf("%w (%w)", juno.ErrUnknown, ctx.Err())
 	}
 }
 
-// finish is called once, by whoever owns the proposal at that time.
+// finish is called once, by the present owner of the proposal.
 func (t *Ticket) finish(outcomes []juno.Outcome, err error) {
 	t.outcomes, t.err = outcomes, err
 	if t.finished != nil {
@@ -74,7 +74,8 @@ func (t *Ticket) finish(outcomes []juno.Outcome, err error) {
 	}
 }
 
-// follow lets another one end when t does. Only the loop calls it, and only before t can end.
+// follow makes another ticket end together with t. Only the loop calls it, and only before t can
+// end.
 func (t *Ticket) follow(other share) { t.others = append(t.others, other) }
 
 func replayed(outcomes []juno.Outcome) []juno.Outcome {
@@ -118,7 +119,8 @@ func NewProposal(kind juno.EntryType, payload []byte) (*Proposal, error) {
 		}
 		p.request, p.mode = changeNumber(payload), c
 	default:
-		return nil, fmt.Errorf("propose an entry of type %s: nobody can", kind)
+		return nil, fmt.Errorf("propose an entry of type %s: only a leader makes such entries",
+			kind)
 	}
 	return p, nil
 }

@@ -2,9 +2,9 @@ package cluster
 
 import "sync"
 
-// queue hands work from one goroutine to the next, in order, and gives all that is waiting at a
-// time, so that whoever is slow takes bigger bites. It has no bound of its own: what can be in
-// flight is bounded by the core's window and by waitingBytesMax.
+// queue hands work from one goroutine to the next, in order. The receiver gets all waiting items at
+// a time, so a slow receiver gets bigger batches. The queue has no bound of its own: the core's
+// window and waitingBytesMax bound what can be in flight.
 type queue[T any] struct {
 	mu     sync.Mutex
 	items  []T
@@ -29,7 +29,7 @@ func (q *queue[T]) signal() {
 	}
 }
 
-// close lets take return false once everything was taken.
+// close makes take return false once everything was taken.
 func (q *queue[T]) close() {
 	q.mu.Lock()
 	q.closed = true
@@ -44,7 +44,7 @@ func (q *queue[T]) len() int {
 	return len(q.items)
 }
 
-// poll returns what is waiting, which may be nothing.
+// poll returns the waiting items, perhaps none.
 func (q *queue[T]) poll() []T {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -53,8 +53,7 @@ func (q *queue[T]) poll() []T {
 	return items
 }
 
-// take waits until something is there and returns all of it, or false after close.
-// One goroutine may call it.
+// take waits for items and returns all of them, or false after close. One goroutine may call it.
 func (q *queue[T]) take() ([]T, bool) {
 	for {
 		q.mu.Lock()

@@ -8,10 +8,10 @@ import (
 	"juno"
 )
 
-// A client may send again what it has no answer for, and not in the same company: a command of a
-// batch by itself, or a batch of commands that it had sent one by one. What is in the log already
-// is answered from there. Here is what is still on its way: a number stands for one proposal at a
-// time, so that of two signatures for one command only one can reach the log.
+// A client may send a command again that it has no answer for, and in other company: a command of a
+// batch by itself, or a batch of commands that it had sent one by one. Commands in the log are
+// answered from there. This file is about commands on their way: a request number stands for one
+// proposal at a time, so that of two signatures for one command only one can reach the log.
 
 // end returns the request number behind the last one.
 func (p *Proposal) end() juno.RequestID {
@@ -21,9 +21,9 @@ func (p *Proposal) end() juno.RequestID {
 // isBatch reports whether the proposal begins with the head of a client's batch.
 func (p *Proposal) isBatch() bool { return p.entries[0].Type == juno.EntryBatchHead }
 
-// find returns a proposal that is not executed yet and has a request number in common with one, or
-// nil. It takes a look into one table for a proposal, into a second one while there are batches;
-// only for a batch, and while single commands are on their way, one for each of its commands.
+// find returns a proposal that is not executed yet and shares a request number with of, or nil. It
+// takes a lookup in one table for a proposal, and in a second one while there are batches; for a
+// batch, while single commands are on their way, also one lookup for each of its commands.
 func (p *pool) find(of *Proposal) *Proposal {
 	if q := p.known[requestKey{of.key, of.request}]; q != nil {
 		return q
@@ -45,8 +45,8 @@ func (p *pool) find(of *Proposal) *Proposal {
 	return nil
 }
 
-// endsBehind orders batches that have no number in common, around a number: those that end at or
-// before it, and the one that it is in with those behind.
+// endsBehind orders batches that share no number around a request number: those that end at or
+// before it come first.
 func endsBehind(b *Proposal, request juno.RequestID) int {
 	if b.end() <= request {
 		return -1
@@ -54,7 +54,7 @@ func endsBehind(b *Proposal, request juno.RequestID) int {
 	return 1
 }
 
-// enter puts a proposal into the tables that find looks into. No number of it may be there.
+// enter adds a proposal to the tables of find. None of its numbers may be there.
 func (p *pool) enter(q *Proposal) {
 	p.known[requestKey{q.key, q.request}] = q
 	if !q.isBatch() {
@@ -66,7 +66,7 @@ func (p *pool) enter(q *Proposal) {
 	p.batches[q.key] = slices.Insert(batches, i, q)
 }
 
-// leave takes a proposal out of the tables.
+// leave removes a proposal from the tables of find.
 func (p *pool) leave(q *Proposal) {
 	delete(p.known, requestKey{q.key, q.request})
 	if !q.isBatch() {
@@ -82,9 +82,9 @@ func (p *pool) leave(q *Proposal) {
 	p.batches[q.key] = batches
 }
 
-// follow lets a proposal wait for the one that has a number in common with it, if that holds the
-// same commands. A batch of which only a part is on its way can never be taken: its signature is
-// for all of it.
+// follow makes a proposal wait for one that shares a number with it, if that holds the same
+// commands. A batch of which only a part is on its way can never be taken: its signature covers all
+// of it.
 func (n *Node) follow(p, same *Proposal) {
 	commands := p.commands()
 	within := same.request <= p.request && p.end() <= same.end()
@@ -107,7 +107,7 @@ func (n *Node) follow(p, same *Proposal) {
 		return
 	}
 	if p.from == 0 {
-		same.from = 0 // from now on its client waits here
+		same.from = 0 // its client waits here now
 	}
 	lo := int(p.request - same.request)
 	same.ticket.follow(share{
@@ -116,27 +116,27 @@ func (n *Node) follow(p, same *Proposal) {
 	})
 }
 
-// repeats reports whether two entries ask for the same thing.
+// repeats reports whether two entries hold the same command.
 func repeats(first, again *juno.Entry) bool {
 	return first.Type == again.Type && bytes.Equal(first.Payload, again.Payload) ||
 		juno.SameRequest(first, again)
 }
 
-// share is what another proposal gets of the outcomes of one, when it ends: those in [lo, hi).
+// share is the part [lo, hi) of a proposal's outcomes that a waiting proposal gets.
 type share struct {
 	ticket *Ticket
 	lo, hi int
-	alike  bool // both are as long: what is refused of one is refused of the other
+	alike  bool // same commands: an error of one is an error of the other
 }
 
-// finish gives the waiting proposal its share.
+// finish gives the waiting proposal its part.
 func (s *share) finish(outcomes []juno.Outcome, err error) {
 	switch {
 	case err == nil:
 		s.ticket.finish(replayed(outcomes[s.lo:s.hi]), nil)
 	case s.alike:
 		s.ticket.finish(nil, err)
-	default: // perhaps because of another command
+	default: // the reason may be another command
 		s.ticket.finish(nil, fmt.Errorf("%w: it was on its way in a batch (%w)", juno.ErrUnknown,
 			err))
 	}

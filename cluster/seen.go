@@ -7,13 +7,13 @@ import (
 	"juno"
 )
 
-// seenMax is how many good signatures each of the two generations of seen remembers: those of a
-// whole window of entries (W of N1), so that what was checked is still known when it is judged.
+// seenMax bounds each of the two generations of seen: the signatures of a whole window of entries
+// (W of N1), so that a verified signature is still known when its entry is validated.
 const seenMax = 1 << 16
 
-// seen remembers signatures that were found good, by a hash over key, message and signature, so
-// that none is checked twice: a command that its client sent to all nodes, a vote that comes again
-// in a certificate. It is safe for concurrent use.
+// seen stores verified signatures, by a hash over key, message and signature, so that none is
+// verified twice: a command that its client sent to all nodes, a vote that comes again in a
+// certificate. It is safe for concurrent use.
 type seen struct {
 	mu            sync.Mutex
 	recent, older map[juno.Hash]struct{}
@@ -23,14 +23,14 @@ func newSeen() *seen {
 	return &seen{recent: make(map[juno.Hash]struct{}), older: make(map[juno.Hash]struct{})}
 }
 
-// signatureHash names a signature, the message that it is under, and the key.
+// signatureHash identifies a signature with its message and its key.
 func signatureHash(public juno.PublicKey, message []byte, s juno.Signature) juno.Hash {
 	b := make([]byte, 0, 512)
 	b = append(append(b, public[:]...), s[:]...)
 	return sha256.Sum256(append(b, message...))
 }
 
-// has reports whether a signature was found good.
+// has reports whether a signature was verified before.
 func (c *seen) has(h juno.Hash) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -41,7 +41,7 @@ func (c *seen) has(h juno.Hash) bool {
 	return ok
 }
 
-// add remembers good signatures.
+// add stores verified signatures.
 func (c *seen) add(all ...juno.Hash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"juno/cluster/consensus"
 )
 
-// Status is a picture of a node for operators.
+// Status is the state of a node for operators.
 type Status struct {
 	consensus.Status
 	Applied juno.Pos // newest executed entry
@@ -19,44 +19,44 @@ type Status struct {
 	Certified juno.Index
 	// Peers are the other members, by id.
 	Peers []PeerStatus
-	// Reachable says that enough voters have spoken lately to decide anything.
+	// Reachable says that a quorum of voters has been heard lately.
 	Reachable bool
-	// Observing says that the node is a voter by its id, and does not vote: the membership names
-	// a key that it does not have, or under which it has forgotten what it promised.
+	// Observing says that the node is a voter by its id, and does not vote: the membership names a
+	// key that it does not have, or whose promises it has lost.
 	Observing bool
-	// Quarantine is why the node says nothing any more; empty if it does (H2).
+	// Quarantine is the reason why the node is quarantined; empty if it is not (H2).
 	Quarantine string
-	// Evidence counts the proofs of misbehaviour that this run found.
+	// Evidence counts the evidence that this run found.
 	Evidence int
-	// Alarms are the newest things that an operator must see, oldest first.
+	// Alarms are the newest alarms, oldest first.
 	Alarms []AlarmStatus
-	// Dropped counts frames of peers that came faster than they were looked at.
+	// Dropped counts frames that were dropped because the inbox was full.
 	Dropped uint64
 	// Fetching is the checkpoint whose state is being fetched from others, 0 for none.
 	Fetching juno.Index
-	// QueuedWrites and QueuedJobs are what waits for the disk and for execution.
+	// QueuedWrites and QueuedJobs count what waits for the disk and for execution.
 	QueuedWrites, QueuedJobs int
 }
 
-// PeerStatus is what a node knows of another one.
+// PeerStatus is the state of another member, as known here.
 type PeerStatus struct {
 	Node    juno.NodeID
 	Address string
 	Voting  bool
-	// Heard is how many milliseconds ago its last vote came; -1 never in this run.
+	// Heard is the age of its last vote in milliseconds; -1 if there was none in this run.
 	Heard int64
-	// Term, Accepted and Committed are what that vote said.
+	// Term, Accepted and Committed are those of that vote.
 	Term      juno.Term
 	Accepted  juno.Index
 	Committed juno.Index
-	// Refused counts what came from it and was of no use, and Refusal says why the newest was.
+	// Refused counts its refused messages, and Refusal is the reason for the newest.
 	Refused uint64
 	Refusal string
-	// Lost counts frames for it that the transport could not take.
+	// Lost counts frames for it that the transport dropped.
 	Lost uint64
 }
 
-// AlarmStatus is an alarm and when it was raised.
+// AlarmStatus is an alarm with its time.
 type AlarmStatus struct {
 	Time juno.Millis
 	Text string
@@ -65,7 +65,7 @@ type AlarmStatus struct {
 // alarmsMax bounds the alarms that are kept.
 const alarmsMax = 100
 
-// alarms are what an operator must see. They belong to the loop.
+// alarms are the alarms of this run. They belong to the loop.
 type alarms struct {
 	all      []AlarmStatus
 	evidence int
@@ -78,10 +78,10 @@ func (a *alarms) add(now juno.Millis, text string) {
 	if len(a.all) == alarmsMax {
 		a.all = slices.Delete(a.all, 0, 1)
 	}
-	a.all = append(slices.Clip(a.all), AlarmStatus{now, text}) // others read the old ones
+	a.all = append(slices.Clip(a.all), AlarmStatus{now, text}) // readers hold the old slice
 }
 
-// peers is what the loop knows of the other members.
+// peers is the loop's state of the other members.
 type peers struct{ all map[juno.NodeID]*peer }
 
 type peer struct {
@@ -117,10 +117,10 @@ func (p *peers) refused(id juno.NodeID, why error) {
 func (p *peers) lost(id juno.NodeID) { p.get(id).lostCount++ }
 
 // reachTicks is how long a voter may be silent and count as reachable. At rest it repeats its vote
-// at every twentieth heartbeat only.
+// only at every twentieth heartbeat.
 const reachTicks = 300
 
-// list returns the members of a membership as an operator sees them.
+// list returns the status of the members.
 func (p *peers) list(id juno.NodeID, config *juno.EpochConfig, now uint64) []PeerStatus {
 	members := slices.Concat(config.Voters, config.Observers)
 	all := make([]PeerStatus, 0, len(members))
@@ -147,7 +147,7 @@ func (p *peers) list(id juno.NodeID, config *juno.EpochConfig, now uint64) []Pee
 	return all
 }
 
-// reachable reports whether a quorum of voters, ourselves included, has spoken lately.
+// reachable reports whether a quorum of voters, including this node, was heard lately.
 func (p *peers) reachable(id juno.NodeID, config *juno.EpochConfig, now uint64) bool {
 	n := 0
 	for _, m := range config.Voters {
@@ -159,7 +159,7 @@ func (p *peers) reachable(id juno.NodeID, config *juno.EpochConfig, now uint64) 
 	return n >= config.Quorum()
 }
 
-// publish lets other goroutines see what the core and the validator know.
+// publish publishes the state of the core and the validator to other goroutines.
 func (n *Node) publish() {
 	s := Status{
 		Status: n.core.Status(), Certified: n.certified, Observing: n.observing,
@@ -169,7 +169,7 @@ func (n *Node) publish() {
 	old := n.status.Load()
 	s.Reachable = n.peers.reachable(n.cfg.ID, n.config, n.ticks)
 	if old != nil && n.transport != nil && n.ticks < n.listNext && old.Config == s.Config {
-		s.Peers = old.Peers // once in a while is enough
+		s.Peers = old.Peers // a list that is a little old will do
 	} else {
 		n.listNext = n.ticks + publishTicks
 		s.Peers = n.peers.list(n.cfg.ID, n.config, n.ticks)
@@ -179,7 +179,7 @@ func (n *Node) publish() {
 	n.watchers.wake()
 }
 
-// Status returns a recent picture of the node.
+// Status returns a recent status of the node.
 func (n *Node) Status() Status {
 	s := *n.status.Load()
 	s.Applied = *n.applied.Load()
@@ -194,7 +194,7 @@ func (n *Node) setApplied(p juno.Pos) {
 	n.watchers.wake()
 }
 
-// Watch waits until the node's status is what somebody waits for.
+// Watch waits until a condition holds for the node's status.
 func (n *Node) Watch(ctx context.Context, until func(*Status) bool) error {
 	for {
 		changed := n.watchers.wait()
@@ -215,8 +215,7 @@ func (n *Node) Watch(ctx context.Context, until func(*Status) bool) error {
 	}
 }
 
-// watchers are those who wait for a change of the status. Where nobody does, a change costs
-// nothing.
+// watchers wait for a change of the status. If there are none, a change costs nothing.
 type watchers struct {
 	waiting atomic.Bool
 	mu      sync.Mutex
@@ -246,9 +245,9 @@ func (w *watchers) wake() {
 	w.waiting.Store(false)
 }
 
-// addsNothing reports that a vote need not be verified: a follower of the same term knows all
-// that it says to be final already. Every peer's word is heard now and then all the same, so that
-// one who contradicts us, or is ahead, is noticed.
+// addsNothing reports that a vote need not be verified: this node follows the same term and knows
+// everything that the vote calls final. Every peer's vote is verified now and then all the same, so
+// that a peer that contradicts this node, or is ahead, is noticed.
 func (n *Node) addsNothing(from juno.NodeID, v *consensus.Vote) bool {
 	s := n.status.Load()
 	final := s.Committed.Index

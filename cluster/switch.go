@@ -7,7 +7,7 @@ import (
 	"juno"
 )
 
-// Switch connects nodes of one process, for tests, examples and benchmarks. Its lines can be cut.
+// Switch connects nodes of one process, for tests, examples and benchmarks. Its links can be cut.
 type Switch struct {
 	mu    sync.RWMutex
 	ports map[juno.NodeID]*port
@@ -20,7 +20,7 @@ type port struct {
 	config TransportConfig
 }
 
-// NewSwitch returns a switch that connects nobody yet.
+// NewSwitch returns a switch without nodes.
 func NewSwitch() *Switch {
 	return &Switch{
 		ports: make(map[juno.NodeID]*port), cut: make(map[[2]juno.NodeID]bool),
@@ -28,25 +28,25 @@ func NewSwitch() *Switch {
 }
 
 // Connect is a Connector. A node that was connected before is replaced.
-func (s *Switch) Connect(link TransportConfig) (Transport, error) {
-	if link.ID == 0 || link.Deliver == nil {
-		return nil, fmt.Errorf("connect %s: want an id and somebody to deliver to", link.ID)
+func (s *Switch) Connect(cfg TransportConfig) (Transport, error) {
+	if cfg.ID == 0 || cfg.Deliver == nil {
+		return nil, fmt.Errorf("connect %s: want an id and Deliver", cfg.ID)
 	}
-	p := &port{of: s, config: link}
+	p := &port{of: s, config: cfg}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ports[link.ID] = p
+	s.ports[cfg.ID] = p
 	return p, nil
 }
 
-// Cut lets nothing through between two nodes, in both directions.
+// Cut cuts the link between two nodes, in both directions.
 func (s *Switch) Cut(a, b juno.NodeID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cut[[2]juno.NodeID{a, b}], s.cut[[2]juno.NodeID{b, a}] = true, true
 }
 
-// Isolate cuts a node off from all that are connected now.
+// Isolate cuts the links of a node to all nodes that are connected now.
 func (s *Switch) Isolate(id juno.NodeID) {
 	s.mu.RLock()
 	others := make([]juno.NodeID, 0, len(s.ports))
@@ -59,14 +59,14 @@ func (s *Switch) Isolate(id juno.NodeID) {
 	}
 }
 
-// Heal mends all lines.
+// Heal restores all links.
 func (s *Switch) Heal() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.cut)
 }
 
-// Send implements Transport. It delivers at once: what takes time, the receiver does elsewhere.
+// Send implements Transport. It delivers at once: the receiver must not block.
 func (p *port) Send(to juno.NodeID, _ Lane, frame []byte) bool {
 	s := p.of
 	s.mu.RLock()
@@ -80,7 +80,7 @@ func (p *port) Send(to juno.NodeID, _ Lane, frame []byte) bool {
 	return true
 }
 
-// SetMembers implements Transport. Whoever is in the process is a member.
+// SetMembers implements Transport. Every connected node is a member.
 func (p *port) SetMembers(*juno.EpochConfig) {}
 
 // Close implements Transport.

@@ -12,42 +12,42 @@ import (
 	"juno/cluster/consensus"
 )
 
-// A node that is too far behind for the log fetches the state of a certified checkpoint, element
-// by element, in the order of their keys (Y5). The state is the same on all nodes, so another one
-// can go on where one fell silent. Whether it is the right one the hash over all elements shows,
-// which a quorum has signed. A node that sent a wrong one is not asked again together with others,
-// so that every correct node is believed in the end.
+// A node that is too far behind for the log fetches the state of a certified checkpoint, element by
+// element, in the order of the keys (Y5). The state is the same on all nodes, so another node can
+// go on where one stopped answering. The hash over all elements, which a quorum has signed, shows
+// whether the state is right. If it is not, each node is asked alone, so that a correct one is
+// found in the end.
 //
 //	ask    index (8), key behind which to go on (length-prefixed, empty: from the beginning)
 //	piece  index (8), key it goes on behind (length-prefixed), what comes (1: pieceMore, pieceLast
 //	       or pieceNone), elements (count, then key and value, each length-prefixed)
 
-// What a piece says.
+// What follows a piece.
 const (
-	pieceMore = 0 // others follow
-	pieceLast = 1 // these are the last ones
+	pieceMore = 0 // more pieces follow
+	pieceLast = 1 // it is the last piece
 	pieceNone = 2 // the node does not hold that state
 )
 
 const (
-	// pieceBytes is how much of elements goes into a piece; one element may be bigger.
+	// pieceBytes bounds the elements of a piece; one element may be bigger.
 	pieceBytes = 1 << 20
 	// pieceElementsMax bounds the elements of a piece.
 	pieceElementsMax = 1 << 16
-	// elementKeyMax and elementValueMax bound what a peer can make us allocate.
+	// elementKeyMax and elementValueMax bound what a peer can make this node allocate.
 	elementKeyMax   = 16 << 10
 	elementValueMax = 16 << 20
-	// pieceTimeout is how long a peer may take for a piece before another one is asked.
+	// pieceTimeout is the time for a piece before another peer is asked.
 	pieceTimeout = 2 * time.Second
-	// pieceRetry is the pause after a question that could not be sent.
+	// pieceRetry is the pause after a request that could not be sent.
 	pieceRetry = 100 * time.Millisecond
-	// piecesMax is how many pieces can wait for the fetcher. It asks for one at a time; the others
+	// piecesMax bounds the pieces that wait for the fetcher. It requests one at a time; the others
 	// are late answers.
 	piecesMax = 4
-	// asksWaiting is how many questions for pieces wait to be answered.
+	// asksWaiting bounds the requests for pieces that wait to be answered.
 	asksWaiting = 64
-	// fetchRounds is how often all members are asked before the fetch is given up. The core asks
-	// for it again.
+	// fetchRounds is how often all members are asked before the fetch fails. The core asks for it
+	// again.
 	fetchRounds = 3
 )
 
@@ -97,7 +97,7 @@ func parsePiece(frame []byte) (*piece, error) {
 	return p, d.Done()
 }
 
-// transfer is what the loop knows of a fetch. It belongs to the loop.
+// transfer is the state of a fetch. It belongs to the loop.
 type transfer struct {
 	wanted *consensus.SnapshotRequest
 	cancel context.CancelFunc
@@ -120,7 +120,7 @@ func (t *transfer) index() juno.Index {
 	return t.wanted.Checkpoint.Index
 }
 
-// fetch begins to fetch a state; an older one is not wanted any more.
+// fetch begins to fetch a state, and ends the fetch of an older one.
 func (n *Node) fetch(r *consensus.SnapshotRequest) {
 	if n.cfg.States == nil || n.transport == nil {
 		n.requestLater(n.core.NotInstalled)
@@ -151,7 +151,7 @@ func (n *Node) endFetch() {
 	n.pieces.Store(nil)
 }
 
-// sources returns whom to ask for a state: first who has offered it.
+// sources returns the nodes to fetch a state from: first the one that offered it.
 func (n *Node) sources(first juno.NodeID) []juno.NodeID {
 	all := []juno.NodeID{first}
 	for _, p := range n.peers.list(n.cfg.ID, n.config, n.ticks) {
@@ -162,7 +162,7 @@ func (n *Node) sources(first juno.NodeID) []juno.NodeID {
 	return all
 }
 
-// fetched makes a state that was fetched our own, if it is still needed.
+// fetched installs a fetched state, if it is still needed.
 func (n *Node) fetched(r *consensus.SnapshotRequest, validator Validator, err error) {
 	k := r.Checkpoint
 	if err != nil || n.core.Status().Committed.Index >= k.Index {
@@ -180,13 +180,13 @@ func (n *Node) fetched(r *consensus.SnapshotRequest, validator Validator, err er
 	n.installing = r.Config
 }
 
-// reset follows the core behind a state that was installed: the log, the machine and the pool
-// begin anew there. The writer comes first: it is the log that says where the node stands.
+// reset restarts the log, the machine and the pool behind an installed state. The writer comes
+// first: the log determines the position of the node.
 func (n *Node) reset(rd *consensus.Ready) (durable chan struct{}) {
 	durable = make(chan struct{})
 	n.jobs.put(job{install: &installation{at: *rd.Reset, config: n.installing, durable: durable}})
 	n.delivered = rd.Reset.Index
-	n.pool.truncated(0) // where it stands, if it does, the new Validator knows
+	n.pool.truncated(0) // the new Validator knows which of the proposals are in the state
 	return durable
 }
 
@@ -198,9 +198,9 @@ type fetcher struct {
 	peers  []juno.NodeID
 }
 
-var errNoSource = errors.New("nobody could send it")
+var errNoSource = errors.New("no member could send it")
 
-// run returns the Validator of the state. First all members together serve it; if what came is
+// run returns the Validator of the state. First all members together serve it; if the state is
 // wrong, each by itself.
 func (f *fetcher) run(ctx context.Context) (Validator, error) {
 	validator, err := f.attempt(ctx, f.peers, fetchRounds)
@@ -213,7 +213,7 @@ func (f *fetcher) run(ctx context.Context) (Validator, error) {
 	return validator, err
 }
 
-// attempt fetches the state from some members, each until it falls silent.
+// attempt fetches the state from some members, from each until it stops answering.
 func (f *fetcher) attempt(
 	ctx context.Context, peers []juno.NodeID, rounds int,
 ) (_ Validator, err error) {
@@ -257,7 +257,7 @@ func (f *fetcher) attempt(
 func (f *fetcher) ask(ctx context.Context, peer juno.NodeID, after []byte) *piece {
 	index := f.wanted.Checkpoint.Index
 	if !f.node.transport.Send(peer, LaneCommands, askFrame(index, after)) {
-		select { // it is not reachable: no reason to hurry
+		select { // not reachable: there is no hurry
 		case <-time.After(pieceRetry):
 		case <-ctx.Done():
 		}
@@ -279,7 +279,7 @@ func (f *fetcher) ask(ctx context.Context, peer juno.NodeID, after []byte) *piec
 	}
 }
 
-// takePiece hands a piece to whoever fetches, if somebody does.
+// takePiece passes a piece to the fetcher, if there is one.
 func (n *Node) takePiece(a arrival) {
 	p, err := parsePiece(a.frame)
 	to := n.pieces.Load()
@@ -293,18 +293,18 @@ func (n *Node) takePiece(a arrival) {
 	}
 }
 
-// server answers the questions of others for pieces of a state, in a goroutine of its own.
+// server answers requests for pieces of a state, in a goroutine of its own.
 type server struct {
 	node *Node
 	asks chan arrival
 	open map[juno.NodeID]*serving
 }
 
-// serving is where a peer is in a state that it fetches.
+// serving is the position of a peer in a state that it fetches.
 type serving struct {
 	index   juno.Index
 	after   []byte
-	pending *Element // was read already and did not fit
+	pending *Element // read already, did not fit
 	next    func() (Element, error, bool)
 	stop    func()
 }
@@ -342,7 +342,7 @@ func (s *server) answer(a arrival) {
 	s.node.transport.Send(a.from, LaneEntries, pieceFrame(p))
 }
 
-// at returns the serving of a peer that stands behind a key, beginning anew if need be.
+// at returns the serving of a peer at a key, and begins a new one if necessary.
 func (s *server) at(peer juno.NodeID, index juno.Index, after []byte) *serving {
 	if v := s.open[peer]; v != nil && v.index == index && bytes.Equal(v.after, after) {
 		return v
@@ -402,7 +402,7 @@ func (v *serving) fill(p *piece) bool {
 	return true
 }
 
-// install makes the machine go on from a fetched state.
+// install switches the machine to a fetched state.
 func (a *applier) install(i *installation) error {
 	select {
 	case <-i.durable:

@@ -6,26 +6,25 @@ import (
 	"juno"
 )
 
-// signatureValidator is the Validator that the core sees: it lets nothing through whose client
-// signature was not verified on this node. What admission or the checker verified is known by its
-// hash; only what they could not, or what was too long ago, is verified here, one by one.
+// signatureValidator is the Validator that the core sees: it refuses entries whose client signature
+// was not verified on this node. Signatures that admission or the checker verified are known by
+// their hash; the others are verified here, one by one.
 type signatureValidator struct {
 	Validator
 	node    *Node
 	message []byte
-	// admitted are the payloads that the pool gave to the core: admission has verified them.
+	// admitted holds the payloads that the pool gave to the core: admission has verified them.
 	admitted map[*byte]struct{}
 }
 
-// clientEnvelope returns the statement by which a client signed an entry, and false for entries
-// that carry none: those of other types, which the Validator checks whole, and the commands of a
-// batch, which its head speaks for. An entry that is not well-formed has none; it is refused for
-// that.
+// clientEnvelope returns the statement by which a client signed an entry. It returns false for
+// entries without one: those of other types, which the Validator checks completely, the commands of
+// a batch, which the head's signature covers, and malformed entries, which the Validator refuses.
 func clientEnvelope(e *juno.Entry) (juno.Envelope, bool) {
 	switch e.Type {
 	case juno.EntryCommand:
 		if juno.IsBatched(e.Payload) {
-			break // under the signature of the head before it
+			break // covered by the signature of the head before it
 		}
 		if c, err := juno.ParseCommand(e.Payload); err == nil && !c.Batched {
 			return c.Envelope(), true
@@ -61,7 +60,7 @@ func (j *signatureValidator) verifyClient(e *juno.Entry) error {
 	}
 	record, known := j.Keyring().Lookup(envelope.Key)
 	if !known {
-		return nil // the Validator says so
+		return nil // the Validator refuses it
 	}
 	j.message = juno.AppendSigningBytes(j.message[:0], envelope.Kind, j.node.cfg.Cluster,
 		envelope.Body)

@@ -20,7 +20,7 @@ func newMembers(cluster juno.ClusterID, genesis *juno.EpochConfig) (*members, er
 	return m, m.add(genesis)
 }
 
-// add tells of the next membership. One that is known already changes nothing.
+// add adds the next membership. A known one changes nothing.
 func (m *members) add(config *juno.EpochConfig) error {
 	rings := *m.rings.Load()
 	switch n := uint32(len(rings)); {
@@ -38,7 +38,7 @@ func (m *members) add(config *juno.EpochConfig) error {
 	return nil
 }
 
-// verifier is a consensus.Verifier that remembers what it found good. One goroutine may use it.
+// verifier is a consensus.Verifier that stores verified signatures. One goroutine may use it.
 type verifier struct {
 	members *members
 	seen    *seen
@@ -55,7 +55,7 @@ type check struct {
 	public    juno.PublicKey
 	envelope  *juno.Envelope
 	hash      juno.Hash
-	statement int // number of the message it belongs to, where there are several
+	statement int // number of its message, if there are several
 }
 
 // Verify implements consensus.Verifier.
@@ -72,7 +72,7 @@ func (v *verifier) Verify(all []consensus.Statement) error {
 	return nil
 }
 
-// prepare finds the keys of statements, and adds those whose signatures must be verified.
+// prepare finds the keys of statements, and adds the signatures that must be verified.
 func (v *verifier) prepare(checks []check, all []consensus.Statement, of int) ([]check, error) {
 	for i := range all {
 		s := &all[i]
@@ -90,7 +90,7 @@ func (v *verifier) prepare(checks []check, all []consensus.Statement, of int) ([
 	return checks, nil
 }
 
-// run verifies signatures as one batch, and remembers the good ones.
+// run verifies signatures as one batch, and stores the good ones.
 func (v *verifier) run(checks []check) []bool {
 	for i := range checks {
 		c := &checks[i]
@@ -107,8 +107,8 @@ func (v *verifier) run(checks []check) []bool {
 	return good
 }
 
-// signer returns the key that a statement names, if it is of the one whose it has to be: this is
-// what keeps a node from speaking in the name of another (B1).
+// signer returns the key that a statement names, if it belongs to the node that the statement
+// names, so that no node can speak for another (B1).
 func (v *verifier) signer(s *consensus.Statement) (juno.KeyRecord, error) {
 	rings := *v.members.rings.Load()
 	if s.Anywhere {
@@ -151,8 +151,8 @@ func isBy(s *consensus.Statement, signer *juno.KeyRecord) error {
 	return nil
 }
 
-// collector is a consensus.Verifier that believes everything, and keeps what it was asked. Whoever
-// uses it verifies what it kept before anything is done with the message.
+// collector is a consensus.Verifier that accepts everything, and collects the statements. Its user
+// verifies them before the message is used.
 type collector struct{ all []consensus.Statement }
 
 // Verify implements consensus.Verifier.

@@ -7,13 +7,13 @@ import (
 	"juno/cluster/consensus"
 )
 
-// proofEvery is how many entries may pass before a commit certificate is written, although a
-// newer one will cover the same entries. Under load every batch has its own; a client alone would
-// otherwise pay 200 bytes of proof for each command.
+// proofEvery is how many entries may pass before a commit certificate is written, although a newer
+// one will cover the same entries. Under load every batch has its own; with a single client there
+// would otherwise be 200 bytes of proof for each command.
 const proofEvery = 64
 
-// writer makes Readies durable, away from the core: all that is waiting is written, then synced
-// once. It is the group commit.
+// writer makes Readies durable, outside the loop: it writes all that are waiting, then syncs once.
+// It is the group commit.
 type writer struct {
 	log  Log
 	in   *queue[writeJob]
@@ -24,19 +24,19 @@ type writer struct {
 	proofIndex juno.Index   // of the newest one that was written
 }
 
-// writeJob is a Ready to be made durable, or, with flushed set, the wish that everything that was
-// held back is written; flushed is closed then.
+// writeJob is a Ready to be made durable; or, with flushed set, a request to write everything that
+// was deferred, and to close flushed.
 type writeJob struct {
 	ready      *consensus.Ready
-	coreNumber int // of the core that it is of, see Node.rebirth
+	coreNumber int // see Node.restartCore
 	flushed    chan struct{}
 	// certified, if not 0, is a checkpoint that a quorum has signed.
 	certified juno.Index
-	// reset, if not nil, is closed when the log was begun anew.
+	// reset, if not nil, is closed when the log was restarted.
 	reset chan struct{}
 }
 
-// persisted is a number of Readies that were written, and whether a sync came after them.
+// persisted is a number of written Readies, and whether a sync came after them.
 type persisted struct {
 	jobs   []writeJob
 	synced bool
@@ -54,8 +54,7 @@ func (w *writer) run() {
 			w.fail(err)
 			return
 		}
-		// A crash before this line loses nothing that anybody was promised: no vote and no
-		// answer has left yet.
+		// A crash before this line breaks no promise: no vote and no answer has left yet.
 		w.done(persisted{all, synced})
 	}
 	if err := w.finish(); err != nil {
@@ -82,7 +81,7 @@ func (w *writer) write(all []writeJob) (synced bool, err error) {
 		rd := all[i].ready
 		sync = sync || rd.Sync
 		if rd.Reset != nil {
-			w.proof, w.proofIndex = nil, rd.Reset.Index // it speaks of what is not held any more
+			w.proof, w.proofIndex = nil, rd.Reset.Index // the entries that it proves are gone
 		}
 		g := Group{
 			Reset: rd.Reset, Truncate: rd.Truncate, Entries: rd.Append, Tip: rd.Tip,
@@ -104,7 +103,7 @@ func (w *writer) write(all []writeJob) (synced bool, err error) {
 	return true, w.log.Sync()
 }
 
-// deferProofs keeps commit certificates back until they are worth their bytes.
+// deferProofs holds commit certificates back until they cover enough entries.
 func (w *writer) deferProofs(records []juno.Record) []juno.Record {
 	proofs := func(r juno.Record) bool { return r.Kind == juno.RecordProof }
 	if !slices.ContainsFunc(records, proofs) {
@@ -131,7 +130,7 @@ func (w *writer) takeProof() juno.Record {
 	return r
 }
 
-// finish writes what was held back, when nothing is coming for a while and at a clean end.
+// finish writes deferred certificates, after a pause and at a clean end.
 func (w *writer) finish() error {
 	if w.proof != nil {
 		if err := w.log.Write(Group{Records: []juno.Record{w.takeProof()}}); err != nil {

@@ -63,6 +63,11 @@ func (m *Memberships) Attest(c *juno.QuorumCertificate, log juno.History) (*Atte
 	} else {
 		a.entry, _ = log.HeaderAt(c.Pos.Index)
 	}
+	if next := m.Of(of.config.Epoch + 1); err == nil && next != nil &&
+		a.entry.Type == juno.EntryConfig && c.Pos != next.begin { // rule: epoch-end-entry
+		err = fmt.Errorf("certificate at %s, which ends epoch %d: it ended at %s", c.Pos,
+			of.config.Epoch, next.begin)
+	}
 	if err == nil && a.entry.Time < of.time { // rule: position-time
 		err = fmt.Errorf("certificate at %s: the entry is of %s, its epoch began at %s", c.Pos,
 			a.entry.Time, of.time)
@@ -75,7 +80,7 @@ func (m *Memberships) Attest(c *juno.QuorumCertificate, log juno.History) (*Atte
 func checkHeaders(c *juno.QuorumCertificate) error {
 	last := c.Head
 	for i, h := range c.Headers {
-		if err := checkOrder(last, h, c.Pos.Index+1+juno.Index(i)); err != nil {
+		if err := CheckOrder(last, h, c.Pos.Index+1+juno.Index(i)); err != nil {
 			return fmt.Errorf("%s certificate at %s: %w", c.Kind, c.Pos, err)
 		}
 		last = h
@@ -83,8 +88,17 @@ func checkHeaders(c *juno.QuorumCertificate) error {
 	return nil
 }
 
-// checkOrder wants neither term nor time to go back from one entry to the next, which has an index.
-func checkOrder(before, next juno.EntryHeader, index juno.Index) error {
+// CheckOrder wants the next entry of a chain, which has an index, to follow the one before: neither
+// term nor time goes back, and a new epoch begins behind a Config entry and nowhere else.
+func CheckOrder(before, next juno.EntryHeader, index juno.Index) error {
+	epoch := before.Term.Epoch()
+	if before.Type == juno.EntryConfig {
+		epoch++
+	}
+	if next.Term.Epoch() != epoch { // rule: epoch-entries
+		return fmt.Errorf("entry %d is of epoch %d, want one of epoch %d", index, next.Term.Epoch(),
+			epoch)
+	}
 	if next.Term < before.Term { // rule: term-order
 		return fmt.Errorf("entry %d is of term %s, the one before of %s", index, next.Term,
 			before.Term)

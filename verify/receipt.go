@@ -122,6 +122,10 @@ func (v *receiptVerifier) chain() error {
 	}
 	hash := e.ChainHash(r.Prev)
 	v.report.Pos = juno.Pos{Index: e.Index, Hash: hash}
+	_, err := v.members.inForce(e.Term.Epoch(), v.report.Pos)
+	if err != nil { // rule: receipt-epoch
+		return fmt.Errorf("entry %d of term %s: %w", e.Index, e.Term, err)
+	}
 	if c.Pos.Index == e.Index {
 		if c.Pos.Hash != hash || len(r.Headers) != 0 { // rule: receipt-entry
 			return fmt.Errorf("the certificate is for %s, the entry is at %s, with %d links",
@@ -136,16 +140,20 @@ func (v *receiptVerifier) chain() error {
 	last := e.Header()
 	for i, h := range r.Headers {
 		at := e.Index + 1 + juno.Index(i)
-		if err := checkOrder(last, h, at); err != nil {
+		if err := CheckOrder(last, h, at); err != nil {
 			return err
 		}
 		hash, last = h.Chain(hash, at), h
+		_, err := v.members.inForce(h.Term.Epoch(), juno.Pos{Index: at, Hash: hash})
+		if err != nil { // rule: receipt-epochs
+			return fmt.Errorf("entry %d of term %s: %w", at, h.Term, err)
+		}
 	}
 	if hash != c.PrevHash { // rule: receipt-chain
 		return fmt.Errorf("the chain leads from entry %d to %s at %d, the certificate follows %s",
 			e.Index, hash.Short(), c.Pos.Index-1, c.PrevHash.Short())
 	}
-	return checkOrder(last, c.Head, c.Pos.Index)
+	return CheckOrder(last, c.Head, c.Pos.Index)
 }
 
 // signer checks the client's signature, where entries of the type have one.

@@ -7,14 +7,14 @@ import (
 	"juno"
 )
 
-// accept accepts the entries if they continue what we have (N3 to N6).
+// accept accepts the entries if they continue the node's chain (N3 to N6).
 func (c *Core) accept(ae *Append, hashes []juno.Hash) error {
 	if c.mayNotAccept() {
-		return fmt.Errorf("append of term %s: we are muted in it", ae.Term)
+		return fmt.Errorf("append of term %s: this node is muted in it", ae.Term)
 	}
 	if c.logIncomplete() {
 		c.buffer(ae)
-		return fmt.Errorf("append of term %s: our log is not complete yet", ae.Term)
+		return fmt.Errorf("append of term %s: this log is not complete yet", ae.Term)
 	}
 	if c.refusesCommands(ae) {
 		c.refuseWhileHalted(ae)
@@ -33,7 +33,7 @@ func (c *Core) accept(ae *Append, hashes []juno.Hash) error {
 	return c.acceptMore(ae, hashes)
 }
 
-// refusesCommands is H1: while halted we accept no commands. Not voting never hurts safety.
+// refusesCommands is H1: a halted node accepts no commands. Not voting never hurts safety.
 func (c *Core) refusesCommands(ae *Append) bool {
 	if !c.hard.Halted {
 		return false
@@ -51,24 +51,24 @@ func isCommand(t juno.EntryType) bool {
 	return t == juno.EntryCommand || t == juno.EntryBatchHead
 }
 
-// beyondWindow reports entries that are further ahead of what is final than a correct leader lets
-// them be (N1). We may have heard less than it of what is final, so they get twice the room; beyond
-// that a liar that leads could fill our memory with what never becomes final.
+// beyondWindow reports entries that are further ahead of the commit index than a correct leader
+// lets them be (N1). The node's commit index may be behind the leader's, so the limit is doubled.
+// Beyond it a Byzantine leader could fill the memory with entries that never become final.
 func (c *Core) beyondWindow(ae *Append) bool {
 	entriesMax := 2*c.limits.WindowEntriesMax + appendEntriesMax
 	return ae.Count > 0 && (ae.Last.Index > c.commit.Index+juno.Index(entriesMax) ||
 		c.log.unfinal > 2*c.limits.WindowBytesMax)
 }
 
-// tooEarly reports entries of a clock that is far ahead of ours. They wait; that is no evidence,
-// because it may be our clock that is wrong (docs/SPECIFICATION.md §3.2).
+// tooEarly reports entries whose time is far ahead of the node's clock. They wait. They are no
+// evidence, because the node's own clock may be wrong (docs/SPECIFICATION.md §3.2).
 func (c *Core) tooEarly(ae *Append) bool {
 	n := len(ae.Entries)
 	return n > 0 && ae.Entries[n-1].Time > c.now+c.limits.ClockAheadMax
 }
 
 // acceptFirst is the first accept of the term: the chain must begin at the base (N4, N6), or
-// continue what the term itself has committed already.
+// continue a position that the term itself has committed.
 func (c *Core) acceptFirst(ae *Append, hashes []juno.Hash) error {
 	from, prefix := ae.Prev, (*fragment)(nil)
 	switch {
@@ -112,9 +112,9 @@ func (c *Core) acceptFirst(ae *Append, hashes []juno.Hash) error {
 	return nil
 }
 
-// committedInTerm reports a position of the present term that is final on our log. Whoever knows
-// that may accept what follows without having accepted from the base on: everything that any older
-// term decided lies behind it (Lemma 3).
+// committedInTerm reports a position of the present term that is final on the log. A node that
+// knows one may accept its successors without having accepted from the base on: everything that
+// older terms decided lies before it (Lemma 3).
 func (c *Core) committedInTerm(p juno.Pos) bool {
 	e, ok := c.log.entry(p.Index)
 	return ok && e.Term == c.hard.Term && p.Index <= c.commit.Index && c.log.has(p)
@@ -129,8 +129,8 @@ func (c *Core) baseCertificate() HighQC {
 	return HighQC{Rank: top.Rank, Pos: top.Pos, Certificate: c.term.election.Base}
 }
 
-// confirmsEpochEnd reports whether a base is the entry that ends our epoch: then an empty
-// AppendEntries is accepted as a vote for it (N6).
+// confirmsEpochEnd reports whether a base is the entry that ends the epoch: then an empty append is
+// accepted as a vote for it (N6).
 func (c *Core) confirmsEpochEnd(base juno.Pos, prefix *fragment) bool {
 	if base != c.term.base {
 		return false
@@ -141,7 +141,7 @@ func (c *Core) confirmsEpochEnd(base juno.Pos, prefix *fragment) bool {
 	return c.isEpochEnd(&prefix.entries[base.Index-prefix.start.Index-1])
 }
 
-// endsEpoch reports whether the entry at index ends our epoch.
+// endsEpoch reports whether the entry at index ends the present epoch.
 func (c *Core) endsEpoch(index juno.Index) bool {
 	e, ok := c.log.entry(index)
 	return ok && c.isEpochEnd(&e)
@@ -151,8 +151,8 @@ func (c *Core) isEpochEnd(e *juno.Entry) bool {
 	return e.Type == juno.EntryConfig && e.Term.Epoch() == c.epoch.config.Epoch
 }
 
-// acceptMore is a later accept of the term (N5): it must extend the chain that we accepted, which
-// we never leave within a term (R1).
+// acceptMore is a later accept of the term (N5): it must extend the accepted chain, which a node
+// never leaves within a term (R1).
 func (c *Core) acceptMore(ae *Append, hashes []juno.Hash) error {
 	accepted := c.accepted.Pos
 	switch {
@@ -160,10 +160,10 @@ func (c *Core) acceptMore(ae *Append, hashes []juno.Hash) error {
 		if ae.Count > 0 {
 			c.buffer(ae)
 		}
-		return fmt.Errorf("append of term %s from %s: our log ends at %s",
+		return fmt.Errorf("append of term %s from %s: this log ends at %s",
 			ae.Term, ae.Prev, c.log.tip())
 	case ae.Prev.Index+1 < c.log.lowest():
-		return nil // older than what we can still compare
+		return nil // too old to be compared
 	case !c.log.has(ae.Prev):
 		return c.refuseConflict(ae)
 	}
@@ -178,7 +178,7 @@ func (c *Core) acceptMore(ae *Append, hashes []juno.Hash) error {
 		return nil // a duplicate, or a heartbeat
 	}
 	if ae.Count == 0 {
-		return nil // at what we committed, but did not accept in this term
+		return nil // committed, but not accepted in this term
 	}
 	if err := c.checkContent(ae, nil); err != nil {
 		return c.accuseInvalid(ae, err)
@@ -190,15 +190,16 @@ func (c *Core) acceptMore(ae *Append, hashes []juno.Hash) error {
 	return nil
 }
 
-// afterAccept notes what was accepted, keeps the header for others, and looks what it proves.
+// afterAccept records an accepted append, keeps its header for other nodes, and evaluates the
+// votes.
 func (c *Core) afterAccept(ae *Append) {
 	c.setAccepted(ae.Last)
 	c.keepHeader(ae.AppendHeader)
 	c.evaluate()
 }
 
-// setAccepted notes that we took the chain up to pos from the leader of our term (Acc). The
-// entries, and that we took them, go to disk before we say so.
+// setAccepted records that the chain up to pos is accepted from the leader of the present term. The
+// entries and this record go to disk before the vote leaves.
 func (c *Core) setAccepted(pos juno.Pos) {
 	if !c.stalled() {
 		c.timers.commit = c.ticks // from now on there is something to commit (P2)
@@ -206,8 +207,8 @@ func (c *Core) setAccepted(pos juno.Pos) {
 	c.accepted, c.everAccepted = Accepted{Term: c.hard.Term, Pos: pos}, true
 	c.out.dirtyAccepted, c.out.dirtyVote = true, true
 	if c.epoch.alone() {
-		// We are the quorum: that we accepted it is all that a prepare certificate would say,
-		// and it goes to disk in this very group. So one sync carries both promises.
+		// The node is a quorum by itself: its accept is all that a prepare certificate would prove,
+		// and it goes to disk in this group. So one sync covers both promises.
 		c.raise(HighQC{Rank: Rank{Term: c.hard.Term, Index: pos.Index}, Pos: pos})
 	}
 }
@@ -215,14 +216,14 @@ func (c *Core) setAccepted(pos juno.Pos) {
 // hasAccepted reports whether something was accepted in the present term.
 func (c *Core) hasAccepted() bool { return c.everAccepted && c.accepted.Term == c.hard.Term }
 
-// keepsAccepted reports whether what we accepted in the present term is on our log. Where the log
-// does not reach back so far any more, it was: who takes another chain than the one that it
-// accepted, or begins its log anew, is muted.
+// keepsAccepted reports whether the accepted position of the present term is on the log. A position
+// before the log counts: a node that switches to another chain than the accepted one, or restarts
+// its log behind a snapshot, is muted.
 func (c *Core) keepsAccepted() bool {
 	return c.archived(c.accepted.Pos) || c.log.has(c.accepted.Pos)
 }
 
-// mayNotAccept reports whether we may not accept any more in this term (F10).
+// mayNotAccept reports whether the node is muted: it may not accept any more in this term (F10).
 func (c *Core) mayNotAccept() bool {
 	return c.hard.EverMuted && c.hard.Muted == c.hard.Term
 }
@@ -230,8 +231,8 @@ func (c *Core) mayNotAccept() bool {
 // errInvalid is content that no correct leader proposes.
 var errInvalid = errors.New("invalid entry")
 
-// checkContent checks what stands where (N3): what can be judged without the payloads. prefix is
-// what lies before the entries if that is not on our log.
+// checkContent checks the order and the terms of entries (N3): everything that does not depend on
+// the payloads. prefix holds the entries before them if these are not on the log.
 func (c *Core) checkContent(ae *Append, prefix *fragment) error {
 	if ae.Count == 0 {
 		return nil
@@ -280,7 +281,8 @@ func (c *Core) checkPlace(e *juno.Entry, last bool) error {
 	return nil
 }
 
-// validate asks the validator, after it has looked at what the core itself has to understand later.
+// validate passes an entry to the validator, after checking the parts that the core itself must
+// understand later.
 func (c *Core) validate(e *juno.Entry) error {
 	if e.Type == juno.EntryConfig {
 		change, err := juno.ParseConfigChange(e.Payload)
@@ -296,8 +298,8 @@ func (c *Core) validate(e *juno.Entry) error {
 	return c.validator.Append(e)
 }
 
-// checkGroups checks that no client batch is cut in two: its signature covers all of it, so all
-// of it must be judged at once (docs/SPECIFICATION.md §3.2).
+// checkGroups checks that no client batch is cut in two: its signature covers all of it, so all of
+// it must be validated at once (docs/SPECIFICATION.md §3.2).
 func checkGroups(entries []juno.Entry) error {
 	for i := 0; i < len(entries); {
 		size, want := 0, 1
@@ -324,17 +326,17 @@ func checkGroups(entries []juno.Entry) error {
 	return nil
 }
 
-// A client batch is judged as a whole (docs/SPECIFICATION.md §3.2), so it has to be decided as a
-// whole: no term can begin in the middle of one, because the rest of it could not follow the start
-// of the term. Correct nodes accept whole batches only. But a quorum is counted by positions, and
-// one liar that names a position inside of a batch could make that the highest one that a quorum
-// reached. Hence the rule (N9, E4, Y3): certificates, bases and commits count at the ends of
-// batches only, and what is between them is rounded down, or refused. Everything that the argument
-// of docs/SPECIFICATION.md §2.2 says of certificates is true of these: whatever a quorum voted for
-// holds the rounded position.
+// A client batch is validated as a whole (docs/SPECIFICATION.md §3.2), so it must be decided as a
+// whole: no term can begin in the middle of a batch, because the rest of the batch could not follow
+// the start of the term. Correct nodes accept whole batches only. But a quorum is counted by
+// positions, and a Byzantine vote for a position inside a batch could make it the highest one that
+// a quorum reached. Hence the rule (N9, E4, Y3): certificates, bases and commits count at the ends
+// of batches only; positions between are rounded down, or refused. The argument of
+// docs/SPECIFICATION.md §2.2 holds for these certificates: a chain that a quorum voted for holds
+// the rounded position.
 
-// wholeTo returns the highest index, not above the one given, up to which our log holds no part of
-// a batch only. What is final is whole.
+// wholeTo returns the highest index, not above the given one, at which the log does not end inside
+// a batch. Everything final is whole.
 func (c *Core) wholeTo(index juno.Index) juno.Index {
 	if index <= c.commit.Index {
 		return index
@@ -342,7 +344,7 @@ func (c *Core) wholeTo(index juno.Index) juno.Index {
 	return c.commit.Index + juno.Index(uncut(c.log.slice(c.commit.Index+1, index+1)))
 }
 
-// isWhole reports whether a position on our log, or on a fragment, is at the end of a batch.
+// isWhole reports whether a position on the log, or on a fragment, is at the end of a batch.
 func (c *Core) isWhole(p juno.Pos, f *fragment) bool {
 	if f == nil || p.Index <= f.start.Index {
 		return !c.log.has(p) || c.wholeTo(p.Index) == p.Index
@@ -351,7 +353,8 @@ func (c *Core) isWhole(p juno.Pos, f *fragment) bool {
 	return uncut(f.entries[:n]) == n
 }
 
-// groupSize returns how many entries stand or fall with e: a batch head and its commands.
+// groupSize returns the number of entries that are decided together with e: a batch head and its
+// commands.
 func groupSize(e *juno.Entry) int {
 	if e.Type == juno.EntryBatchHead {
 		if head, err := juno.ParseBatchHead(e.Payload); err == nil {
@@ -361,7 +364,7 @@ func groupSize(e *juno.Entry) int {
 	return 1
 }
 
-// groupLen returns how many of entries stand or fall with the first.
+// groupLen returns how many of entries are decided together with the first.
 func groupLen(entries []juno.Entry) int {
 	if len(entries) == 0 {
 		return 0
@@ -385,7 +388,7 @@ func uncut(entries []juno.Entry) int {
 	return len(entries)
 }
 
-// refuseCut is what a position in the middle of a batch gets.
+// refuseCut returns the error for a position in the middle of a batch.
 func refuseCut(what string, p juno.Pos) error {
 	return fmt.Errorf("%s %s: it is in the middle of a client batch", what, p)
 }

@@ -7,9 +7,9 @@ import (
 	"juno"
 )
 
-// stepSyncReply takes what a peer has that we asked for (Y2). Nothing in it is believed because
-// of who sent it: entries count if they lead to a commit certificate (Y3), to a position that we
-// asked for, or to what a leader signed (N4, N5).
+// stepSyncReply processes the answer to a sync request (Y2). The sender is not trusted: entries
+// count if they lead to a commit certificate (Y3), to a requested position, or to a position that a
+// leader signed (N4, N5).
 func (c *Core) stepSyncReply(m *SyncReply) error {
 	if m.Nonce == 0 {
 		return c.stepHint(m)
@@ -41,19 +41,20 @@ func (c *Core) stepSyncReply(m *SyncReply) error {
 	c.sync.noteAnswer(a, before, c.reach())
 	c.tryLead()
 	if c.sync.lagging == m.Node && m.Commit.Index <= c.commit.Index && len(m.Entries) == 0 {
-		c.sync.lagging = 0 // it has nothing more for us
+		c.sync.lagging = 0 // the peer has no more for this node
 	}
 	return err
 }
 
-// leadsNowhere reports that a peer has more that is final than we, and nothing that continues what
-// it gave us: that belongs to a term that is over. The next request begins at what is final.
+// leadsNowhere reports that a peer has committed more than this node, and has no entries that
+// continue its fragment: the fragment belongs to a term that is over. The next request begins at
+// the commit index.
 func (c *Core) leadsNowhere(f *fragment, m *SyncReply) bool {
 	return len(m.Entries) == 0 && m.Proof == nil && m.Commit.Index > c.commit.Index &&
 		c.role != Candidate && (c.log.has(c.term.base) || !f.has(c.term.base))
 }
 
-// stepHint takes a commit certificate that nobody asked for: it may end our epoch.
+// stepHint processes a commit certificate that was not requested: it may end the present epoch.
 func (c *Core) stepHint(m *SyncReply) error {
 	if m.Proof == nil || m.Proof.Term.Epoch() != c.epoch.config.Epoch {
 		return fmt.Errorf("hint of %s without a certificate of epoch %d", m.Node,
@@ -66,8 +67,8 @@ func (c *Core) stepHint(m *SyncReply) error {
 	return c.adoptProof(m.Proof, nil)
 }
 
-// adoptProof makes final what a commit certificate proves (Y3). f is where the entries are, if
-// they are not on our log.
+// adoptProof commits what a commit certificate proves (Y3). f holds the entries, if they are not on
+// the log.
 func (c *Core) adoptProof(proof *juno.QuorumCertificate, f *fragment) error {
 	if proof.Kind != juno.Commit || proof.Term.Epoch() != c.epoch.config.Epoch {
 		return fmt.Errorf("%s certificate of term %s: want a commit certificate of epoch %d",
@@ -90,7 +91,7 @@ func (c *Core) adoptProof(proof *juno.QuorumCertificate, f *fragment) error {
 		c.commitTo(proof.Pos, proof)
 		return nil
 	case f == nil || f.last().Index < proof.Pos.Index:
-		return nil // not all of it is here yet
+		return nil // the fragment is not complete yet
 	case !f.has(proof.Pos):
 		c.dropFragment(f.peer)
 		return fmt.Errorf("sync reply of %s: its entries do not lead to %s", f.peer, proof.Pos)
@@ -100,8 +101,9 @@ func (c *Core) adoptProof(proof *juno.QuorumCertificate, f *fragment) error {
 	return c.adoptChain(proof, f)
 }
 
-// adoptChain switches to the chain that a commit certificate proves. What we accepted of another
-// one cannot become final any more; in the present term we may accept nothing after that (F10).
+// adoptChain switches to the chain that a commit certificate proves. An accepted position on
+// another chain cannot become final any more; the node may accept nothing more in the present term
+// (F10).
 func (c *Core) adoptChain(proof *juno.QuorumCertificate, f *fragment) error {
 	entries, hashes := f.followedBy(proof.Pos.Index, nil, nil)
 	if err := c.replace(f.start.Index, entries, hashes); err != nil {
@@ -122,14 +124,14 @@ func (c *Core) adoptChain(proof *juno.QuorumCertificate, f *fragment) error {
 	return nil
 }
 
-// adoptFailed says what became of a proven chain that we could not take.
+// adoptFailed handles a proven chain that could not be adopted.
 func (c *Core) adoptFailed(proof *juno.QuorumCertificate, err error) error {
 	if errors.Is(err, errFinal) {
 		c.leaveContradicted(proof.Pos, nil, proof)
 		return err
 	}
-	// A quorum found valid what we refuse: we do not run what they run.
-	c.alarm("Y3: %s is final, and our validator refuses it: %v", proof.Pos, err)
+	// A quorum accepted an entry that the validator here refuses: the nodes run different programs.
+	c.alarm("Y3: %s is final, and the validator of this node refuses it: %v", proof.Pos, err)
 	c.quarantine(&Leave{
 		Node: c.id, Epoch: c.epoch.config.Epoch, Mine: c.commit, Theirs: proof.Pos,
 		Reason: LeaveInvalid, Proof: proof,
@@ -137,16 +139,16 @@ func (c *Core) adoptFailed(proof *juno.QuorumCertificate, err error) error {
 	return err
 }
 
-// enterTermOf follows a commit certificate into its term: who has seen what a later term decided
-// has no business in an earlier one.
+// enterTermOf enters the term of a commit certificate: a node that knows a decision of a later term
+// must not act in an earlier one.
 func (c *Core) enterTermOf(proof *juno.QuorumCertificate) {
 	if proof.Term > c.hard.Term {
 		c.enterTerm(proof.Term)
 	}
 }
 
-// advanceAccepted counts a chain as accepted that the term has decided and that extends what we
-// accepted of it (Y3).
+// advanceAccepted counts a chain as accepted that the present term has committed and that extends
+// the accepted chain (Y3).
 func (c *Core) advanceAccepted(proof *juno.QuorumCertificate) {
 	if c.hasAccepted() && !c.mayNotAccept() && proof.Term == c.hard.Term &&
 		proof.Pos.Index > c.accepted.Pos.Index && c.keepsAccepted() {
@@ -159,7 +161,7 @@ func (c *Core) rankOf(cert *juno.QuorumCertificate) Rank {
 	return Rank{Term: cert.Term, Index: cert.Pos.Index}
 }
 
-// relay hands on what a reply brings of the leader's word, as if the leader had sent it.
+// relay processes the signed headers of a reply as if the leader had sent them.
 func (c *Core) relay(m *SyncReply, f *fragment) error {
 	var first error
 	for i := range m.Headers {
@@ -179,8 +181,8 @@ func (c *Core) relay(m *SyncReply, f *fragment) error {
 	return first
 }
 
-// between collects the entries (prev, last] from our log and a fragment. If something is missing,
-// or of another chain, the hashes will show it.
+// between collects the entries (prev, last] from the log and a fragment. If one is missing, or is
+// of another chain, the hashes do not match.
 func (c *Core) between(prev, last juno.Index, f *fragment) []juno.Entry {
 	if last < prev || last-prev > appendEntriesMax {
 		return nil
@@ -200,6 +202,6 @@ func (c *Core) between(prev, last juno.Index, f *fragment) []juno.Entry {
 	return entries
 }
 
-// logIncomplete reports whether our log does not yet reach the highest certificate that we know of,
-// because it was taken from a snapshot: until then we vote for nothing (Y5).
+// logIncomplete reports whether the log ends before the highest known certificate, because it was
+// installed from a snapshot: until it reaches the certificate the node does not vote (Y5).
 func (c *Core) logIncomplete() bool { return c.sync.incomplete }

@@ -7,7 +7,7 @@ import (
 	"juno"
 )
 
-// AppendHeader is what a leader signs of an AppendEntries (AE): which stretch of which chain.
+// AppendHeader is the signed part of an append (AppendEntries): a stretch of a chain.
 //
 // Signed bytes: version (1), term (8), leader (4), position before the first entry (40), position
 // of the last entry (40), count (4).
@@ -20,12 +20,12 @@ type AppendHeader struct {
 	signed
 }
 
-// Append brings entries from the leader of a term, or none: a heartbeat, or the seal (N6).
+// Append carries entries from the leader of a term, or none: a heartbeat, or the seal (N6).
 type Append struct {
 	AppendHeader
 	Entries []juno.Entry
-	// Election proves that the leader may lead. It is there until the follower has shown that
-	// it saw it (is "convinced"), and never in round 0, which needs no election.
+	// Election proves that the leader may lead. It is attached until the follower has shown that it
+	// knows the term, and never in round 0, which needs no election.
 	Election *ElectionCertificate
 }
 
@@ -69,7 +69,7 @@ func (ae *Append) appendTo(b []byte) []byte {
 	return appendOptionalElection(b, ae.Election)
 }
 
-// appendEntriesMax bounds the entries of one AppendEntries: a batch head and all its commands.
+// appendEntriesMax bounds the entries of one append: a batch head and all its commands.
 const appendEntriesMax = juno.BatchCommandsMax + 1
 
 func decodeAppendHeader(d *juno.Decoder) (h AppendHeader) {
@@ -93,7 +93,7 @@ func decodeAppend(d *juno.Decoder) Message {
 	return ae
 }
 
-// decodeEntries reads n entries. It allocates as it reads: a count alone costs nothing.
+// decodeEntries reads n entries. It allocates as it reads, so a large count alone costs nothing.
 func decodeEntries(d *juno.Decoder, n int) []juno.Entry {
 	if n == 0 {
 		return nil
@@ -108,8 +108,8 @@ func decodeEntries(d *juno.Decoder, n int) []juno.Entry {
 	return entries
 }
 
-// stepAppend takes what a leader says, directly or relayed by somebody else: its signature makes
-// both equally good (N2 to N6).
+// stepAppend processes an append of a leader, received directly or relayed: the leader's signature
+// makes both equally good (N2 to N6).
 func (c *Core) stepAppend(ae *Append) error {
 	if err := c.ofEpoch(ae.Term, ae.Leader); err != nil {
 		return err
@@ -118,7 +118,7 @@ func (c *Core) stepAppend(ae *Append) error {
 		return fmt.Errorf("append of %s in term %s, which %s leads", ae.Leader, ae.Term, leader)
 	}
 	if ae.Term < c.hard.Term {
-		return fmt.Errorf("append of term %s: we are in term %s", ae.Term, c.hard.Term)
+		return fmt.Errorf("append of term %s: this node is in term %s", ae.Term, c.hard.Term)
 	}
 	hashes, err := ae.roll()
 	if err != nil {
@@ -128,21 +128,22 @@ func (c *Core) stepAppend(ae *Append) error {
 		return err
 	}
 	if ae.Leader == c.id && c.role == Leader {
-		return nil // our own, relayed back
+		return nil // an own append, relayed back
 	}
 	c.timers.leaderHeard = c.ticks
 	return c.accept(ae, hashes)
 }
 
-// ofEpoch reports a message of another epoch, and helps whoever of the two is behind (N2).
+// ofEpoch returns an error for a message of another epoch, and helps the node that is behind (N2).
 func (c *Core) ofEpoch(t juno.Term, from juno.NodeID) error {
 	switch present := c.epoch.config.Epoch; {
 	case t.Epoch() < present:
 		c.sendEpochEnd(from, t.Epoch())
-		return fmt.Errorf("message of %s in term %s: we are in epoch %d", from, t, present)
+		return fmt.Errorf("message of %s in term %s: this node is in epoch %d", from, t, present)
 	case t.Epoch() > present:
 		c.Behind(from)
-		return fmt.Errorf("message of %s in term %s: we are still in epoch %d", from, t, present)
+		return fmt.Errorf("message of %s in term %s: this node is still in epoch %d", from, t,
+			present)
 	}
 	return nil
 }
@@ -171,10 +172,10 @@ func (ae *Append) roll() ([]juno.Hash, error) {
 	return hashes, nil
 }
 
-// errElection is an AppendEntries of a term whose election we have not seen.
+// errElection reports an append of a term whose election certificate is not known.
 var errElection = errors.New("no proof that the leader was elected")
 
-// admitTerm makes sure that we know why the leader may lead, and enters its term (N2).
+// admitTerm checks that the leader may lead, and enters its term (N2).
 func (c *Core) admitTerm(ae *Append) error {
 	if ae.Term == c.hard.Term && c.term.known {
 		return nil
@@ -197,7 +198,7 @@ func (c *Core) admitTerm(ae *Append) error {
 	return nil
 }
 
-// admitElection learns who leads from an election alone.
+// admitElection enters the term of an election certificate that came without an append.
 func (c *Core) admitElection(e *ElectionCertificate) error {
 	if e.Term < c.hard.Term || e.Term.Epoch() != c.epoch.config.Epoch ||
 		(e.Term == c.hard.Term && c.term.known) {
@@ -209,30 +210,30 @@ func (c *Core) admitElection(e *ElectionCertificate) error {
 	})
 }
 
-// setBase notes where the chain of the term begins, and who says so.
+// setBase records where the chain of the term begins, and the certificate that proves it.
 func (c *Core) setBase(base juno.Pos, e *ElectionCertificate) {
 	c.term.known, c.term.base, c.term.election = true, base, e
 	c.timers.leaderHeard = c.ticks
 }
 
-// checkFits checks the base of a term against what we know to be final. A base below it is
-// possible only if the term itself committed what lies above (Lemma 3).
+// checkFits checks the base of a term against the commit index. A base below it is possible only if
+// the term itself committed the entries above (Lemma 3).
 func (c *Core) checkFits(base juno.Pos, t juno.Term) error {
 	if base.Index > c.commit.Index || base == c.commit {
-		return nil // whether it leads through our commit shows when we hold its chain
+		return nil // whether the base leads through commit is checked when its chain is here
 	}
 	newest, ok := c.log.entry(c.commit.Index)
 	if ok && newest.Term == t && base.Index < c.commit.Index {
 		return nil
 	}
 	if ok && t > newest.Term {
-		c.alarm("N2: term %s begins at %s, but %s of term %s is final: more nodes lie than can be "+
-			"tolerated", t, base, c.commit, newest.Term)
+		c.alarm("N2: term %s begins at %s, but %s of term %s is final: more nodes are Byzantine "+
+			"than can be tolerated", t, base, c.commit, newest.Term)
 	}
 	return fmt.Errorf("term %s begins at %s: %s is final", t, base, c.commit)
 }
 
-// buffer keeps an AppendEntries until what lies before it, or its time, has come.
+// buffer keeps an append until its predecessors are here, or its time has come.
 func (c *Core) buffer(ae *Append) {
 	for _, w := range c.term.buffered {
 		if w.Prev == ae.Prev && w.Last == ae.Last {
@@ -245,7 +246,7 @@ func (c *Core) buffer(ae *Append) {
 	c.term.buffered = append(c.term.buffered, ae)
 }
 
-// drainBuffered tries again what had to wait, as long as that helps.
+// drainBuffered processes buffered appends again, as long as one of them is accepted.
 func (c *Core) drainBuffered() {
 	for again := len(c.term.buffered) > 0; again; {
 		again = false
@@ -257,7 +258,7 @@ func (c *Core) drainBuffered() {
 			}
 			before := c.accepted
 			if hashes, err := ae.roll(); err == nil {
-				_ = c.accept(ae, hashes) // it waits again, or is of no use
+				_ = c.accept(ae, hashes) // otherwise it is buffered again, or of no use
 			}
 			if c.accepted != before {
 				c.term.buffered = append(c.term.buffered, all[i+1:]...)
@@ -268,8 +269,8 @@ func (c *Core) drainBuffered() {
 	}
 }
 
-// keepHeader keeps what the leader signed of entries that are not final yet, so that we can show
-// it to those whom the leader leaves in the dark.
+// keepHeader keeps a header of entries that are not final, so that it can be shown to nodes that
+// the leader does not send to.
 func (c *Core) keepHeader(h AppendHeader) {
 	c.term.headers = append(c.term.headers, h)
 	c.pruneHeaders()
@@ -279,8 +280,8 @@ func (c *Core) keepHeader(h AppendHeader) {
 	c.out.dirtyHeaders = true
 }
 
-// headersMax bounds the headers that we keep: those of a window of entries. A follower that
-// misses older ones gets them from the leader or by a commit certificate.
+// headersMax bounds the kept headers: those of a window of entries. A follower that misses older
+// ones gets them from the leader or by a commit certificate.
 const headersMax = 64
 
 func (c *Core) pruneHeaders() {
@@ -291,8 +292,9 @@ func (c *Core) pruneHeaders() {
 	c.term.headers = c.term.headers[n:]
 }
 
-// headersRecord keeps the headers of what is accepted and not final, so that a node can still show
-// them after a restart. Nobody waits for it: without it the leader, or another node, has to.
+// headersRecord keeps the headers of entries that are accepted and not final, so that the node can
+// show them after a restart. No message waits for the record: without it the leader, or another
+// node, shows them.
 //
 // Canonical bytes: version (1), headers (count, then each with its signature).
 func headersRecord(headers []AppendHeader, at juno.Index) juno.Record {

@@ -7,7 +7,7 @@ import (
 	"juno"
 )
 
-// Checkpoint is a voter's signed word for the state at a checkpoint (CKPT, Y4).
+// Checkpoint is a voter's signature of the state at a checkpoint (CKPT, Y4).
 type Checkpoint struct {
 	juno.Checkpoint
 	signed
@@ -38,10 +38,10 @@ func decodeCheckpoint(d *juno.Decoder) Message {
 	return p
 }
 
-// checkpointState is what the nodes say of their states.
+// checkpointState holds the signed states of all nodes.
 type checkpointState struct {
 	newest *juno.CheckpointCertificate
-	mine   []*Checkpoint // the newest that we signed, at most checkpointsKept
+	mine   []*Checkpoint // the newest of this node, at most checkpointsKept
 	votes  []*Checkpoint // of all voters, at most checkpointsKept of each
 }
 
@@ -49,13 +49,13 @@ type checkpointState struct {
 // their own pace, but hardly ever a whole interval apart.
 const checkpointsKept = 2
 
-// Executed tells the state root after the execution of the entry at index. The host calls it for
+// Executed notes the state root after the execution of the entry at index. The host calls it for
 // every multiple of the epoch's CheckpointEvery, in order.
 func (c *Core) Executed(index juno.Index, stateRoot juno.Hash) {
 	e, ok := c.log.entry(index)
 	if !ok || index > c.commit.Index || e.Term.Epoch() != c.epoch.config.Epoch ||
 		c.role == Quarantined {
-		return // it is of an epoch that is over: the next one will do
+		return // the epoch is over: the next checkpoint will do
 	}
 	pos, _ := c.posAt(index)
 	p := &Checkpoint{Checkpoint: juno.Checkpoint{
@@ -69,7 +69,7 @@ func (c *Core) Executed(index juno.Index, stateRoot juno.Hash) {
 		c.sendCheckpoint(p)
 	}
 	if k := c.checkpoints.newest; k != nil && k.Index == index {
-		c.compareCertified(k) // it was certified before we came so far
+		c.compareCertified(k) // certified before this node executed it
 		return
 	}
 	c.compareStates()
@@ -80,7 +80,7 @@ func (c *Core) sendCheckpoint(p *Checkpoint) {
 	c.sendAfter(c.epoch.peers, &own, true)
 }
 
-// repeatCheckpoint says our newest checkpoint again while it is not certified.
+// repeatCheckpoint sends the newest own checkpoint again while it is not certified.
 func (c *Core) repeatCheckpoint() {
 	n := len(c.checkpoints.mine)
 	if n == 0 || !c.mayVote() {
@@ -158,7 +158,7 @@ func (p *Checkpoint) agrees(o *Checkpoint) bool {
 	return p.Index == o.Index && p.Hash == o.Hash && p.StateRoot == o.StateRoot
 }
 
-// compareCertified leaves if a quorum computed another state than we did, or has another history
+// compareCertified leaves if a quorum computed another state than this node, or has another history
 // (H2).
 func (c *Core) compareCertified(k *juno.CheckpointCertificate) {
 	theirs := k.Pos()
@@ -174,8 +174,9 @@ func (c *Core) compareCertified(k *juno.CheckpointCertificate) {
 	}
 }
 
-// compareStates leaves if f+1 nodes computed one state that is not ours (H2). Two states with f+1
-// nodes each mean that execution is not deterministic: then nobody is right, and we halt.
+// compareStates leaves if f+1 nodes computed one state that this node did not (H2). Two states with
+// f+1 nodes each mean that execution is not deterministic: then no state can be trusted, and the
+// node halts.
 func (c *Core) compareStates() {
 	for _, mine := range c.checkpoints.mine {
 		for _, o := range c.checkpoints.votes {
@@ -216,28 +217,26 @@ func (c *Core) leaveState(mine *Checkpoint, theirs juno.Hash) {
 	})
 }
 
-// SnapshotOffer tells a node that is behind the oldest entry of the sender's log from where it can
-// go on (Y1, Y5): a certified checkpoint, and what proves it step by step from the epoch of the
-// receiver.
+// SnapshotOffer names the point from which a node can go on that is behind the oldest entry of the
+// sender's log (Y1, Y5): a certified checkpoint, with proofs that lead there step by step from the
+// receiver's epoch.
 //
 // Canonical bytes: epochs (count, then each juno.EpochRecord), checkpoint certificate, proof (flag,
 // then the certificate).
 type SnapshotOffer struct {
-	// Epochs ended, one after the other, at or below the checkpoint, beginning with that of the
-	// receiver.
+	// Epochs ended, one after the other, at or below the checkpoint, beginning with the receiver's.
 	Epochs     []*juno.EpochRecord
 	Checkpoint *juno.CheckpointCertificate
-	// Proof is a commit certificate at or beyond the checkpoint. It becomes the highest
-	// certificate of the receiver, who votes for nothing until its log reaches there. It is nil
-	// if the checkpoint is the very end of an epoch, whose record says as much.
+	// Proof is a commit certificate at or beyond the checkpoint. It becomes the highest certificate
+	// of the receiver, which does not vote until its log reaches there. It is nil if the checkpoint
+	// is the end of an epoch, whose record proves as much.
 	Proof *juno.QuorumCertificate
 }
 
-// SnapshotRequest asks the host to fetch the state of a certified checkpoint, in whatever way it
-// likes, to check it against StateRoot, to make it its own, and to call Core.Installed; or
-// Core.NotInstalled.
+// SnapshotRequest asks the host to fetch the state of a certified checkpoint, in any way, to check
+// it against StateRoot, to install it, and to call Core.Installed; or else Core.NotInstalled.
 type SnapshotRequest struct {
-	From       juno.NodeID // who offered it; others may have it, too
+	From       juno.NodeID // sender of the offer; other nodes may have the state too
 	Checkpoint *juno.CheckpointCertificate
 	// Epochs are the ends of the epochs that the offer bridges, in order.
 	Epochs []*juno.EpochRecord
@@ -245,8 +244,8 @@ type SnapshotRequest struct {
 	Config *juno.EpochConfig
 }
 
-// statements checks every epoch under the keys that the one before it has named. That the first
-// one is ours, and that each names the next, the core checks.
+// statements requires of every epoch the keys that the epoch before it has named. The core checks
+// that the first epoch is its own, and that each names the next.
 func (o *SnapshotOffer) statements(all []Statement) []Statement {
 	if o == nil {
 		return all
@@ -277,8 +276,8 @@ func memberStatements(
 	return all
 }
 
-// epochsPerOffer bounds the epochs that one offer can bridge. A node that is further behind is
-// given the state of an older checkpoint's successor in steps, or an export by its operator.
+// epochsPerOffer bounds the epochs that one offer can bridge. A node that is further behind needs
+// an older checkpoint first, or an export from its operator.
 const epochsPerOffer = 1024
 
 func appendOptionalOffer(b []byte, o *SnapshotOffer) []byte {
@@ -308,7 +307,7 @@ func decodeOptionalOffer(d *juno.Decoder) *SnapshotOffer {
 	return o
 }
 
-// offer makes an offer to a peer whose next entry we no longer have.
+// offer makes an offer to a peer whose next entry is no longer in the log.
 func (c *Core) offer(m *SyncRequest) *SnapshotOffer {
 	k := c.checkpoints.newest
 	if k == nil || k.Index <= m.Commit.Index {
@@ -340,7 +339,7 @@ func (c *Core) stepOffer(m *SyncReply) error {
 		return fmt.Errorf("snapshot offer of %s: %w", m.Node, err)
 	}
 	if old := c.sync.offered; old != nil && old.Checkpoint.Index >= o.Checkpoint.Index {
-		return nil // we are at it
+		return nil // the host fetches that state already
 	}
 	c.sync.offered = o
 	c.out.ready.Snapshot = &SnapshotRequest{
@@ -349,7 +348,8 @@ func (c *Core) stepOffer(m *SyncReply) error {
 	return nil
 }
 
-// checkOffer follows the epochs from ours to the checkpoint, and returns the membership there.
+// checkOffer follows the epochs from the present one to the checkpoint, and returns the membership
+// there.
 func (c *Core) checkOffer(o *SnapshotOffer) (*juno.EpochConfig, error) {
 	config, before := c.epoch.config, c.epoch.config
 	at := c.commit
@@ -369,7 +369,7 @@ func (c *Core) checkOffer(o *SnapshotOffer) (*juno.EpochConfig, error) {
 	}
 	voters := config
 	if k.Pos() == at {
-		voters = before // the entry that ends an epoch is still of it
+		voters = before // the entry that ends an epoch still belongs to it
 	}
 	if err := k.Check(voters); err != nil {
 		return nil, err
@@ -387,11 +387,11 @@ func (c *Core) checkOffer(o *SnapshotOffer) (*juno.EpochConfig, error) {
 	return config, o.Proof.Check(config, nil)
 }
 
-// NotInstalled tells that the state of the newest SnapshotRequest could not be had.
+// NotInstalled notes that the state of the newest SnapshotRequest could not be fetched.
 func (c *Core) NotInstalled() { c.sync.offered = nil }
 
-// Installed tells that the state of the newest SnapshotRequest is ours, durably, and that the
-// Validator has become the one of that state. No Ready waits to be taken, because it might hold a
+// Installed notes that the state of the newest SnapshotRequest is installed and durable, and that
+// the Validator is the one of that state. No Ready may wait to be taken, because it might hold a
 // newer request. The log begins anew behind the checkpoint: the next Ready says so in Reset.
 func (c *Core) Installed() error {
 	o := c.sync.offered
@@ -402,19 +402,19 @@ func (c *Core) Installed() error {
 	pos := o.Checkpoint.Pos()
 	c.restartLog(pos)
 	if newest := c.checkpoints.newest; newest == nil || newest.Index < pos.Index {
-		// Otherwise a newer one was certified while the state was on its way.
+		// Otherwise a newer one was certified while the state was fetched.
 		c.checkpoints.newest = o.Checkpoint
 		c.writeSynced(o.Checkpoint.Record())
 	}
 	if c.hasAccepted() {
-		// What we accepted in this term cannot be compared with anything any more.
+		// The accepted position of this term cannot be compared with any chain any more.
 		c.hard.Muted, c.hard.EverMuted = c.hard.Term, true
 		c.out.dirtyHard = true
 	}
 	entered := c.epoch.config.Epoch
 	for _, r := range o.Epochs {
 		if r.Next.Epoch <= entered {
-			continue // we came so far by ourselves while the state was on its way
+			continue // entered while the state was fetched
 		}
 		c.past = append(c.past, r)
 		c.writeSynced(r.Record())
@@ -429,7 +429,7 @@ func (c *Core) Installed() error {
 		c.highQC = HighQC{Rank: c.rankOf(o.Proof), Pos: o.Proof.Pos, Certificate: o.Proof}
 		c.out.dirtyHighQC = true
 		if o.Proof.Term > c.hard.Term {
-			c.sync.incomplete = true // so that enterTerm takes no part yet
+			c.sync.incomplete = true // so that enterTerm takes no role yet
 			c.enterTerm(o.Proof.Term)
 		}
 		if o.Proof.Pos == pos {

@@ -8,7 +8,7 @@ import (
 	"juno"
 )
 
-// evaluate finds out what the votes prove (N9).
+// evaluate computes what the votes prove (N9).
 func (c *Core) evaluate() {
 	if c.hasAccepted() && !c.mayNotAccept() {
 		c.evaluatePrepare()
@@ -19,7 +19,7 @@ func (c *Core) evaluate() {
 	c.evaluateCommitIndexes()
 }
 
-// evaluatePrepare is N9a: what a quorum has accepted in our term is prepared.
+// evaluatePrepare is N9a: a position that a quorum has accepted in the present term is prepared.
 func (c *Core) evaluatePrepare() {
 	term := c.hard.Term
 	index, ok := c.quorumIndex(term, juno.Prepare)
@@ -31,7 +31,7 @@ func (c *Core) evaluatePrepare() {
 	c.raise(HighQC{Rank: rank, Pos: cert.Pos, Certificate: cert})
 }
 
-// evaluateCommit is N9b: what a quorum has prepared in any one term is final.
+// evaluateCommit is N9b: a position that a quorum has prepared in any one term is final.
 func (c *Core) evaluateCommit(term juno.Term) {
 	if index, ok := c.quorumIndex(term, juno.Commit); ok && index > c.commit.Index {
 		cert := c.certificate(term, index, juno.Commit)
@@ -39,8 +39,8 @@ func (c *Core) evaluateCommit(term juno.Term) {
 	}
 }
 
-// evaluateCommitIndexes is N9c: what f+1 nodes know to be final, one of whom is correct, is final.
-// The end of an epoch needs a certificate of its own, because the next epoch builds on it.
+// evaluateCommitIndexes is N9c: a position that f+1 nodes call final is final, because one of them
+// is correct. The end of an epoch needs a certificate, because the next epoch builds on it.
 func (c *Core) evaluateCommitIndexes() {
 	reached := c.scratchIndices[:0]
 	for i := range c.votes {
@@ -65,7 +65,7 @@ func (c *Core) evaluateCommitIndexes() {
 	c.commitTo(pos, nil)
 }
 
-// committedOnLog returns the highest position of our log, not below atLeast, that votes call final.
+// committedOnLog returns the highest position of the log, not below atLeast, that votes call final.
 func (c *Core) committedOnLog(r *ring, atLeast juno.Index) (best juno.Index) {
 	if r.top < atLeast {
 		return 0
@@ -78,9 +78,9 @@ func (c *Core) committedOnLog(r *ring, atLeast juno.Index) (best juno.Index) {
 	return best
 }
 
-// votedTerms returns the terms of which we hold votes that can prove anything new, ascending.
+// votedTerms returns the terms whose votes can prove anything new, ascending.
 func (c *Core) votedTerms() []juno.Term {
-	var terms []juno.Term // of its own: a commit in between may come back here
+	var terms []juno.Term // not the scratch slice: a commit in between may come back here
 	for i := range c.votes {
 		for j := range c.votes[i].rings {
 			if r := &c.votes[i].rings[j]; r.top > c.commit.Index {
@@ -92,7 +92,7 @@ func (c *Core) votedTerms() []juno.Term {
 	return slices.Compact(terms)
 }
 
-// quorumIndex returns the highest index that the votes of a quorum in one term reach on our log,
+// quorumIndex returns the highest index that the votes of a quorum in one term reach on the log,
 // counting only positions that match the term (F1) and are above the commit index.
 func (c *Core) quorumIndex(term juno.Term, kind juno.CertificateKind) (juno.Index, bool) {
 	reached := c.scratchIndices[:0]
@@ -131,7 +131,7 @@ func (c *Core) counted(voter int, term juno.Term) []ring {
 	return v.rings[at : at+1]
 }
 
-// covers returns the highest and the lowest position of a vote that counts for kind, lies on our
+// covers returns the highest and the lowest position of a vote that counts for kind, lies on the
 // log, and is not below atLeast.
 func (c *Core) covers(v *juno.SignedVote, kind juno.CertificateKind, atLeast juno.Index,
 ) (high, low juno.Index) {
@@ -151,8 +151,8 @@ func (c *Core) covers(v *juno.SignedVote, kind juno.CertificateKind, atLeast jun
 	return high, low
 }
 
-// certificate builds the proof that a quorum reached index: of each voter the vote that is closest
-// to it, of those the q closest, with the links that lead to the furthest.
+// certificate builds the proof that a quorum reached index: of each voter the vote closest to it,
+// of those the q closest, with the headers that lead to the furthest.
 func (c *Core) certificate(
 	term juno.Term, index juno.Index, kind juno.CertificateKind,
 ) *juno.QuorumCertificate {
@@ -194,7 +194,7 @@ func (c *Core) certificate(
 	return cert
 }
 
-// commitTo makes everything up to pos final. proof is nil if f+1 nodes said so (N9c).
+// commitTo makes everything up to pos final. proof is nil if f+1 nodes called it final (N9c).
 func (c *Core) commitTo(pos juno.Pos, proof *juno.QuorumCertificate) {
 	if pos.Index <= c.commit.Index || !c.log.has(pos) {
 		panic(fmt.Sprintf("commit %s after %s on a log that ends at %s",
@@ -203,15 +203,15 @@ func (c *Core) commitTo(pos juno.Pos, proof *juno.QuorumCertificate) {
 	before := c.commit
 	c.commit = pos
 	c.log.finalized(before.Index, pos.Index)
-	// Most find out for themselves what is final. So it is said with what we say next, or else when
-	// nothing was said for a while: saying it at once would make three of two rounds of claims.
+	// Most nodes compute what is final by themselves. So it is told with the next vote, or else
+	// after a pause: telling it at once would make three rounds of votes out of two.
 	c.voteSchedule.dueWithin(c.voteSchedule.timeout(&c.limits) - 1)
 	if proof != nil {
 		c.writeLazily(proof.Record())
 		c.proofs, c.newestProof = append(c.proofs, proof), proof
 		if c.highQC.Certificate == nil && c.highQC.Pos == pos && c.highQC.Rank.Term == proof.Term {
-			// A node that is a quorum by itself prepared before its vote was signed. Now there
-			// is something that it can show to others. A restart finds it as proof.
+			// A node that is a quorum by itself prepared before its vote was signed. Now there is a
+			// certificate that it can show to others. A restart finds it as newestProof.
 			c.highQC.Certificate = proof
 		}
 	} else {
@@ -235,8 +235,8 @@ func (c *Core) commitTo(pos juno.Pos, proof *juno.QuorumCertificate) {
 	c.checkTermChanges()
 }
 
-// deliver hands to the host what is final and on our own disk, so that execution never runs ahead
-// of what a crash leaves.
+// deliver passes entries to the host that are final and on the node's own disk, so that execution
+// never runs ahead of what a crash leaves.
 func (c *Core) deliver() {
 	limit := min(c.commit.Index, c.out.durable)
 	for len(c.proofs) > 0 && c.proofs[0].Pos.Index <= limit {

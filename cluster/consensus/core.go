@@ -7,7 +7,7 @@ import (
 	"juno"
 )
 
-// Ports are what the core needs from around it.
+// Ports are what the core needs from its host.
 type Ports struct {
 	Validator Validator
 	Pool      Pool
@@ -27,36 +27,36 @@ type Core struct {
 	pool      Pool
 	rand      Rand
 
-	now   juno.Millis // newest that we were told
+	now   juno.Millis // newest time that the host gave
 	ticks uint64
 
 	epoch *epoch
-	past  []*juno.EpochRecord // all that we know, oldest first; the last one began epoch
+	past  []*juno.EpochRecord // all epoch records known, oldest first; the last one began epoch
 
 	// Durable state, docs/SPECIFICATION.md §3.4.
 	hard         HardState
-	accepted     Accepted // counts only if accepted.Term == hard.Term and takes is set
+	accepted     Accepted // counts only if accepted.Term == hard.Term and everAccepted is set
 	everAccepted bool     // something was accepted from some leader
 	highQC       HighQC
 	log          *chain
 
 	role     Role
-	prepared *juno.Pos // in this term; proven by high
+	prepared *juno.Pos // in this term; proven by highQC
 	term     termState
 
 	commit juno.Pos
 	// newestProof is the newest commit certificate; it may be behind commit.
 	newestProof *juno.QuorumCertificate
-	delivered   juno.Index                // handed to the host
+	delivered   juno.Index                // newest index handed to the host
 	proofs      []*juno.QuorumCertificate // of positions in (delivered, commit]
 
-	requestedTerms []juno.Term  // newest of each voter
+	requestedTerms []juno.Term  // newest term that each voter asked for
 	votes          []voterVotes // of each voter
 	leading        leading
 	timers         timers
 	sync           syncing
 	checkpoints    checkpointState
-	lastHalt       *Halt // that we obeyed last, if not before a restart
+	lastHalt       *Halt // the halt obeyed last, unless that was before a restart
 	accused        []accusation
 	voteSchedule   voteSchedule
 	out            outbox
@@ -66,20 +66,20 @@ type Core struct {
 
 // termState is what a node knows of the present term. All of it is volatile.
 type termState struct {
-	// known says that we know who leads and from where: always in round 0, otherwise by a
-	// valid election. The chain of the term begins at base.
+	// known says that the base of the term is known: always in round 0, otherwise by a valid
+	// election certificate. The chain of the term begins at base.
 	known    bool
 	base     juno.Pos
 	election *ElectionCertificate // nil in round 0
 	// endsEpoch says that base ends the epoch: the term can only confirm it (N6).
 	endsEpoch bool
-	newTerms  []*NewTerm     // to us as designated leader, by node
-	headers   []AppendHeader // what we took from the leader and is not committed, in order
-	buffered  []*Append      // for what lies before them, or for their time
+	newTerms  []*NewTerm     // received as designated leader, by node
+	headers   []AppendHeader // accepted from the leader and not committed, in order
+	buffered  []*Append      // appends whose predecessors are missing, or whose time has not come
 	commits   uint64         // entries committed in the term, for rotation
 }
 
-// New starts a core on what its log holds. now is the clock of the host.
+// New starts a core on the contents of a log. now is the clock of the host.
 //
 // The Validator must have folded in exactly the entries of the log.
 func New(cfg Config, st *Stored, ports Ports, now juno.Millis) (*Core, error) {
@@ -97,8 +97,8 @@ func New(cfg Config, st *Stored, ports Ports, now juno.Millis) (*Core, error) {
 	return c, nil
 }
 
-// Step takes a message from a peer, or one of our own back from the signer. The error says why a
-// message was refused; it is for traces and counters, and needs no action.
+// Step processes a message from a peer, or a message of the core itself that the host has signed.
+// The error says why a message was rejected; it is for traces and counters, and needs no action.
 func (c *Core) Step(in Checked) error {
 	if c.role == Quarantined {
 		return errQuarantined
@@ -108,7 +108,7 @@ func (c *Core) Step(in Checked) error {
 	return err
 }
 
-var errQuarantined = errors.New("we are quarantined and listen to nobody")
+var errQuarantined = errors.New("this node is quarantined and processes no messages")
 
 func (c *Core) step(in Message) error {
 	switch m := in.(type) {
@@ -138,7 +138,7 @@ func (c *Core) step(in Message) error {
 	return fmt.Errorf("%s: unknown message", in.Kind())
 }
 
-// Tick tells that 10 ms have passed, and what the clock of the host says.
+// Tick advances the core by 10 ms. now is the clock of the host.
 func (c *Core) Tick(now juno.Millis) {
 	c.now = max(c.now, now)
 	c.ticks++
@@ -154,14 +154,14 @@ func (c *Core) Tick(now juno.Millis) {
 	c.propose()
 }
 
-// Propose tells that the pool got something. A host that has just put entries there need not wait
-// for a tick.
+// Propose proposes what the pool holds. A host that has just put entries into the pool need not
+// wait for a tick.
 func (c *Core) Propose(now juno.Millis) {
 	c.now = max(c.now, now)
 	c.propose()
 }
 
-// Status returns a picture of the core.
+// Status returns the present state of the core.
 func (c *Core) Status() Status {
 	s := Status{
 		ID: c.id, Role: c.role, Term: c.hard.Term,
@@ -183,7 +183,7 @@ func (c *Core) Status() Status {
 	return s
 }
 
-// alarm tells the operator something that no correct node can repair by itself.
+// alarm reports to the operator a condition that no correct node can repair by itself.
 func (c *Core) alarm(format string, args ...any) {
 	c.out.ready.Alarms = append(c.out.ready.Alarms, Alarm{Text: fmt.Sprintf(format, args...)})
 }

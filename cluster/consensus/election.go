@@ -8,8 +8,9 @@ import (
 	"juno"
 )
 
-// NewTerm is what a node tells the leader of a term that it has just entered (RVR): the highest
-// prepare certificate that it knows. After it the node signs nothing for older terms (R4).
+// NewTerm is a node's message to the leader of a term that it has just entered (RVR): the highest
+// prepare certificate that the node knows. After it the node signs nothing for older terms (R4). It
+// is the NEW-VIEW message of HotStuff, and the VIEW-CHANGE message of PBFT.
 //
 // Signed bytes: version (1), term (8), node (4), candidate (4), term of the certificate (8), its
 // position (40).
@@ -18,9 +19,9 @@ type NewTerm struct {
 	Node      juno.NodeID
 	Candidate juno.NodeID // leader of Term
 	Rank      Rank        // of the highest certificate
-	Pos       juno.Pos    // its position; High.Index is Pos.Index
+	Pos       juno.Pos    // its position; Rank.Index is Pos.Index
 	signed
-	// Certificate proves High and Pos. It is nil where Pos is the base of the epoch.
+	// Certificate proves Rank and Pos. It is nil if Pos is the base of the epoch.
 	Certificate *juno.QuorumCertificate
 }
 
@@ -38,7 +39,7 @@ func (r *NewTerm) body() []byte {
 	return juno.AppendPos(juno.AppendU64(b, uint64(r.Rank.Term)), r.Pos)
 }
 
-// own appends the signature under the report without that of its certificate.
+// own appends the statement of the message itself, without those of its certificate.
 func (r *NewTerm) own(all []Statement) []Statement {
 	return append(all, Statement{
 		Epoch: r.Term.Epoch(), Node: r.Node,
@@ -52,7 +53,7 @@ func (r *NewTerm) statements(all []Statement) []Statement {
 
 func (r *NewTerm) signBy(s Signer) { r.sign(s, juno.KindNewTerm, r.body()) }
 
-// appendOwn appends the report without its certificate.
+// appendOwn appends the message without its certificate.
 func (r *NewTerm) appendOwn(b []byte) []byte { return r.signed.appendTo(append(b, r.body()...)) }
 
 func (r *NewTerm) appendTo(b []byte) []byte {
@@ -96,28 +97,28 @@ func decodeOptionalCertificate(d *juno.Decoder) *juno.QuorumCertificate {
 	return d.Certificate()
 }
 
-// ElectionCertificate is the proof that the leader of a term may lead, and from where (EC): a
-// quorum of reports, and the certificate of the highest of them. The chain of the term begins
+// ElectionCertificate proves that the leader of a term may lead, and from where (EC): a quorum of
+// new-term messages, and the certificate of the highest of them. The chain of the term begins
 // there.
 //
-// Canonical bytes: term (8), reports (count, then each without its certificate), certificate of
-// the base (flag, then the certificate).
+// Canonical bytes: term (8), new-term messages (count, then each without its certificate),
+// certificate of the base (flag, then the certificate).
 type ElectionCertificate struct {
 	Term     juno.Term
 	NewTerms []*NewTerm // q, by distinct voters, in the order of their ids, without certificates
-	// Base proves the highest of the reports. It is nil if that is the base of the epoch.
+	// Base proves the highest of the messages. It is nil if that is the base of the epoch.
 	Base *juno.QuorumCertificate
 }
 
 const electionTag = "juno1/election"
 
-// Hash names the election: SHA-256 of "juno1/election" and the canonical bytes. The TermStart
+// Hash identifies the election: SHA-256 of "juno1/election" and the canonical bytes. The TermStart
 // entry of the term holds it.
 func (e *ElectionCertificate) Hash() juno.Hash {
 	return sha256.Sum256(appendElection([]byte(electionTag), e))
 }
 
-// top returns the highest of the reports: the term begins at its position.
+// top returns the highest of the new-term messages: the term begins at its position.
 func (e *ElectionCertificate) top() *NewTerm {
 	top := e.NewTerms[0]
 	for _, r := range e.NewTerms[1:] {
@@ -166,7 +167,7 @@ func decodeOptionalElection(d *juno.Decoder) *ElectionCertificate {
 		}
 		r := decodeNewTermOwn(d)
 		if d.Err() == nil && i > 0 && e.NewTerms[i-1].Node >= r.Node {
-			d.Fail("election with the reports of %s and %s in this order",
+			d.Fail("election with the new-term messages of %s and %s in this order",
 				e.NewTerms[i-1].Node, r.Node)
 		}
 		e.NewTerms = append(e.NewTerms, r)
@@ -175,14 +176,14 @@ func decodeOptionalElection(d *juno.Decoder) *ElectionCertificate {
 	return e
 }
 
-// wantNewTerm makes the next Ready report.
+// wantNewTerm adds a new-term message to the next Ready.
 func (c *Core) wantNewTerm() {
 	c.out.dirtyNewTerm = true
 }
 
-// sendNewTerm tells the leader of our term the highest certificate that we know (RVR), until we
-// know that it leads. It is made when the host asks what to do, like a vote: then it says what goes
-// to disk before it, whatever else came together with its cause.
+// sendNewTerm sends the highest known certificate to the leader of the present term (RVR), until
+// the base of the term is known. Like a vote it is made when the host takes a Ready, so that it
+// agrees with the records that go to disk before it.
 func (c *Core) sendNewTerm() {
 	if !c.out.dirtyNewTerm {
 		return
@@ -206,16 +207,16 @@ func (c *Core) sendNewTerm() {
 	c.sendAfter([]juno.NodeID{leader}, r, false)
 }
 
-// stepNewTerm collects reports as the designated leader of the term (E4).
+// stepNewTerm collects new-term messages as the designated leader of the term (E4).
 func (c *Core) stepNewTerm(r *NewTerm) error {
 	if err := c.ofEpoch(r.Term, r.Node); err != nil {
 		return err
 	}
 	if voter := c.epoch.voter(r.Node); voter >= 0 {
-		c.noteTermChange(voter, r.Term) // who reports for a term wants it
+		c.noteTermChange(voter, r.Term) // a new-term message counts as a term change
 	}
 	if r.Term != c.hard.Term || c.role != Candidate {
-		return fmt.Errorf("new-term of %s in term %s: we are %s in term %s",
+		return fmt.Errorf("new-term of %s in term %s: this node is %s in term %s",
 			r.Node, r.Term, c.role, c.hard.Term)
 	}
 	if err := c.checkNewTerm(r, r.Term); err != nil {
@@ -229,7 +230,7 @@ func (c *Core) stepNewTerm(r *NewTerm) error {
 	return nil
 }
 
-// insertNewTerm keeps the reports in the order of the nodes, the newest of each.
+// insertNewTerm keeps the messages in the order of the nodes, the newest of each.
 func insertNewTerm(all []*NewTerm, r *NewTerm) []*NewTerm {
 	i, found := slices.BinarySearchFunc(all, r.Node, func(o *NewTerm, n juno.NodeID) int {
 		return int(int64(o.Node) - int64(n))
@@ -241,7 +242,7 @@ func insertNewTerm(all []*NewTerm, r *NewTerm) []*NewTerm {
 	return slices.Insert(all, i, r)
 }
 
-// checkNewTerm checks a report by itself, without its certificate.
+// checkNewTerm checks a new-term message by itself, without its certificate.
 func (c *Core) checkNewTerm(r *NewTerm, t juno.Term) error {
 	switch leader := c.epoch.config.Leader(t); {
 	case c.epoch.voter(r.Node) < 0:
@@ -250,13 +251,13 @@ func (c *Core) checkNewTerm(r *NewTerm, t juno.Term) error {
 		return fmt.Errorf("new-term of %s to %s in term %s: term %s is led by %s",
 			r.Node, r.Candidate, r.Term, t, leader)
 	case r.Rank.Term >= t:
-		return fmt.Errorf("new-term of %s in term %s of a certificate of term %s",
+		return fmt.Errorf("new-term of %s in term %s with a certificate of term %s",
 			r.Node, t, r.Rank.Term)
 	}
 	return nil
 }
 
-// checkProven checks that a certificate proves the rank and position that are claimed.
+// checkProven checks that a certificate proves a rank and a position.
 func (c *Core) checkProven(rank Rank, pos juno.Pos, cert *juno.QuorumCertificate) error {
 	if pos == c.epoch.base && rank == c.epoch.baseRank {
 		return nil // proven by the end of the epoch before
@@ -271,25 +272,25 @@ func (c *Core) checkProven(rank Rank, pos juno.Pos, cert *juno.QuorumCertificate
 	return c.checkCertificate(cert)
 }
 
-// checkCertificate checks a certificate of our epoch that somebody else made. It must bring what
-// is needed to judge it: our log may not reach there.
+// checkCertificate checks a certificate of the present epoch that came from outside. It must be
+// detached, because the node's log may not reach its position.
 func (c *Core) checkCertificate(cert *juno.QuorumCertificate) error {
 	if !cert.Detached {
-		return fmt.Errorf("certificate of term %s at %s: it brings no head", cert.Term, cert.Pos)
+		return fmt.Errorf("certificate of term %s at %s: it holds no head", cert.Term, cert.Pos)
 	}
 	return cert.Check(c.epoch.config, nil)
 }
 
-// checkElection checks the proof that the leader of term t was elected (validEC).
+// checkElection checks an election certificate of term t (validEC).
 func (c *Core) checkElection(e *ElectionCertificate, t juno.Term) error {
 	if e.Term != t || len(e.NewTerms) < c.epoch.quorum {
-		return fmt.Errorf("election of term %s with %d reports: want %d of term %s",
+		return fmt.Errorf("election of term %s with %d new-term messages: want %d of term %s",
 			e.Term, len(e.NewTerms), c.epoch.quorum, t)
 	}
 	for i, r := range e.NewTerms {
 		if i > 0 && e.NewTerms[i-1].Node >= r.Node {
-			return fmt.Errorf("election of term %s: the reports of %s and %s in this order",
-				t, e.NewTerms[i-1].Node, r.Node)
+			return fmt.Errorf("election of term %s: the new-term messages of %s and %s in this "+
+				"order", t, e.NewTerms[i-1].Node, r.Node)
 		}
 		if err := c.checkNewTerm(r, t); err != nil {
 			return fmt.Errorf("election of term %s: %w", t, err)
@@ -302,7 +303,7 @@ func (c *Core) checkElection(e *ElectionCertificate, t juno.Term) error {
 	return nil
 }
 
-// tryLead opens the term once a quorum has reported whose chains we hold (E4).
+// tryLead opens the term once the messages of a quorum are here whose chains the node holds (E4).
 func (c *Core) tryLead() {
 	if c.role != Candidate || c.logIncomplete() || c.hasLed(c.hard.Term) {
 		return
@@ -321,7 +322,7 @@ func (c *Core) tryLead() {
 	if len(held) < c.epoch.quorum {
 		return
 	}
-	// Any quorum will do. The highest ones drop the least.
+	// Any quorum is valid. The highest messages drop the fewest entries.
 	slices.SortStableFunc(held, func(a, b *NewTerm) int {
 		switch {
 		case b.Rank.Less(a.Rank):
@@ -343,11 +344,11 @@ func (c *Core) tryLead() {
 	c.openTerm(e)
 }
 
-// archived reports a position before our log, so that only its index can be judged. Everything
+// archived reports a position before the log, of which only the index can be compared. Everything
 // there is final: as the base of a term it does not fit, and otherwise its chain is not needed.
 func (c *Core) archived(p juno.Pos) bool { return p.Index+1 < c.log.lowest() }
 
-// openTerm takes the base of an election as ours, and leads from there.
+// openTerm adopts the base of an election, and leads from there.
 func (c *Core) openTerm(e *ElectionCertificate) {
 	base := e.top().Pos
 	if err := c.checkFits(base, c.hard.Term); err != nil {
@@ -364,7 +365,7 @@ func (c *Core) openTerm(e *ElectionCertificate) {
 	c.lead()
 }
 
-// adoptBase makes our log end at the base of the term.
+// adoptBase makes the log end at the base of the term.
 func (c *Core) adoptBase(base juno.Pos) error {
 	if c.log.has(base) {
 		return c.replace(base.Index, nil, nil)
@@ -374,7 +375,7 @@ func (c *Core) adoptBase(base juno.Pos) error {
 	return c.replace(f.start.Index, entries, hashes)
 }
 
-// hasLed reports whether we led the term already, perhaps before a restart (F8).
+// hasLed reports whether the node has led the term, perhaps before a restart (F8).
 func (c *Core) hasLed(t juno.Term) bool {
 	return c.hard.EverLed && c.hard.Led >= t
 }

@@ -7,14 +7,14 @@ import (
 	"juno"
 )
 
-// epoch is one generation of the membership, as this node sees it.
+// epoch is one generation of the membership, as seen by this node.
 type epoch struct {
 	config *juno.EpochConfig
 	voters []juno.NodeID // sorted
-	peers  []juno.NodeID // voters and observers without ourselves, sorted
+	peers  []juno.NodeID // voters and observers without this node, sorted
 	quorum int
 	faulty int
-	me     int // our place among the voters, or -1
+	me     int // place of this node among the voters, or -1
 	// base is where the epoch begins: the Config entry before it, or the genesis. Its rank is
 	// the term of that entry, which is of an older epoch: the lowest. It is not the term of the
 	// certificate that ended the epoch, of which there may be several.
@@ -24,7 +24,7 @@ type epoch struct {
 	record *juno.EpochRecord
 }
 
-// newEpoch returns the epoch as this node sees it.
+// newEpoch returns an epoch as seen by this node.
 func (c *Core) newEpoch(config *juno.EpochConfig, base juno.Pos, r *juno.EpochRecord) *epoch {
 	e := &epoch{
 		config: config, quorum: config.Quorum(), faulty: config.Faulty(), base: base, record: r,
@@ -49,7 +49,7 @@ func (c *Core) newEpoch(config *juno.EpochConfig, base juno.Pos, r *juno.EpochRe
 	return e
 }
 
-// baseQC returns the highest certificate of a node that knows nothing of the epoch yet.
+// baseQC returns the highest certificate of a node that knows nothing else of the epoch.
 func (e *epoch) baseQC() HighQC { return HighQC{Rank: e.baseRank, Pos: e.base} }
 
 // voter returns the place of a node among the voters, or -1.
@@ -60,7 +60,7 @@ func (e *epoch) voter(id juno.NodeID) int {
 	return -1
 }
 
-// votes reports whether we are a voter.
+// votes reports whether this node is a voter.
 func (e *epoch) votes() bool { return e.me >= 0 }
 
 // alone reports whether this node is a quorum by itself.
@@ -97,7 +97,7 @@ func (c *Core) enterEpoch(pos juno.Pos, head *juno.Entry, proof *juno.QuorumCert
 	c.takeRole()
 }
 
-// startEpoch forgets everything that belonged to the epoch before.
+// startEpoch drops all state of the epoch before.
 func (c *Core) startEpoch(e *epoch) {
 	c.epoch = e
 	c.hard.Term = e.firstTerm()
@@ -105,7 +105,8 @@ func (c *Core) startEpoch(e *epoch) {
 	c.highQC = e.baseQC()
 	c.out.dirtyHighQC = true
 	c.prepared = nil
-	// Whom to believe about a state depends on who may vote: what others said is of no use now.
+	// Which states can be trusted depends on who may vote, so the checkpoints of the epoch before
+	// are of no use.
 	c.checkpoints.mine, c.checkpoints.votes = nil, nil
 	c.leading = leading{}
 	c.resetPeers()
@@ -123,7 +124,7 @@ func (c *Core) openRound0() {
 	}
 }
 
-// resetPeers makes room for what the members of the epoch will tell us.
+// resetPeers makes room for the messages of the members of the epoch.
 func (c *Core) resetPeers() {
 	c.requestedTerms = make([]juno.Term, len(c.epoch.voters))
 	c.votes = make([]voterVotes, len(c.epoch.voters))

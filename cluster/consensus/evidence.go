@@ -7,15 +7,15 @@ import (
 	"juno"
 )
 
-// EvidenceKind says what a node did.
+// EvidenceKind is a kind of misbehaviour.
 type EvidenceKind uint8
 
 // The kinds of evidence. The numbers are part of the format.
 const (
 	// EvidenceTwoChains: a leader signed two chains in one term.
 	EvidenceTwoChains EvidenceKind = 1
-	// EvidenceInvalid: a leader signed entries that are not valid. Every receiver judges them
-	// by itself, as if the leader had sent them.
+	// EvidenceInvalid: a leader signed entries that are not valid. Every receiver validates them
+	// itself, as if the leader had sent them.
 	EvidenceInvalid EvidenceKind = 2
 	// EvidenceTwoVotes: a voter signed two chains in one term.
 	EvidenceTwoVotes EvidenceKind = 3
@@ -35,16 +35,16 @@ func (k EvidenceKind) String() string {
 }
 
 // Evidence is what a node signed that no correct node signs: two statements that contradict each
-// other, or one that contradicts the rules. It convinces anybody who knows the node's key.
+// other, or one that contradicts the rules. Anyone who knows the node's key can check it.
 //
-// Canonical bytes: version (1), kind (1), then by kind: two headers, each with its signature, and
-// the links of the entries of the second (count, then 49 each); or a header and its entries; or
-// two signed votes.
+// Canonical bytes: version (1), kind (1), then by kind: two append headers, each with its
+// signature, and the entry headers of the second (count, then 49 each); or an append header and its
+// entries; or two signed votes.
 type Evidence struct {
 	What         EvidenceKind
 	Headers      []AppendHeader     // two, or one
-	EntryHeaders []juno.EntryHeader // of the entries that the second header is about
-	Entries      []juno.Entry       // that the header is about
+	EntryHeaders []juno.EntryHeader // of the entries of the second header
+	Entries      []juno.Entry       // of the header
 	Votes        []juno.SignedVote  // two
 }
 
@@ -53,10 +53,10 @@ const evidenceVersion = 1
 // Kind implements Message.
 func (*Evidence) Kind() MessageKind { return KindEvidence }
 
-// Sender implements Message. It does not matter who found it.
+// Sender implements Message. It does not matter which node found the evidence.
 func (*Evidence) Sender() juno.NodeID { return 0 }
 
-// Accused returns the node that the evidence is against, and the term in which it did it.
+// Accused returns the node that the evidence is against, and the term of its misbehaviour.
 func (e *Evidence) Accused() (juno.NodeID, juno.Term) {
 	if len(e.Votes) > 0 {
 		return e.Votes[0].Node, e.Votes[0].Term
@@ -76,8 +76,8 @@ func (e *Evidence) statements(all []Statement) []Statement {
 
 func (*Evidence) signBy(Signer) {}
 
-// evidenceEntriesBytesMax bounds the entries that go into evidence. A larger batch is accused by
-// everybody who got it from the leader.
+// evidenceEntriesBytesMax bounds the entries in evidence. A larger batch is not relayed: every node
+// that received it from the leader finds it by itself.
 const evidenceEntriesBytesMax = 1 << 20
 
 func (e *Evidence) appendTo(b []byte) []byte {
@@ -133,8 +133,8 @@ func ParseEvidence(b []byte) (*Evidence, error) {
 	return m.(*Evidence), nil
 }
 
-// Check reports why the evidence proves nothing, or nil. It does not check the signatures, and it
-// cannot judge invalid entries, which takes the log before them.
+// Check returns an error if the evidence proves nothing. It does not verify the signatures, and it
+// cannot validate entries, which needs the log before them.
 func (e *Evidence) Check() error {
 	switch e.What {
 	case EvidenceTwoChains:
@@ -149,7 +149,8 @@ func (e *Evidence) Check() error {
 	return nil
 }
 
-// checkChains looks for an index at which the two headers, with the links, name two hashes.
+// checkChains looks for an index at which the two append headers, with the entry headers, name two
+// hashes.
 func (e *Evidence) checkChains() error {
 	a, b := &e.Headers[0], &e.Headers[1]
 	if a.Leader != b.Leader || a.Term != b.Term {
@@ -177,8 +178,8 @@ func (e *Evidence) checkChains() error {
 
 func differs(a, b juno.Pos) bool { return a.Index == b.Index && a.Hash != b.Hash }
 
-// votesConflict reports whether two votes of a voter in one term name two chains. What it
-// accepted may differ from what it knows to be final: so it is with a muted node (F10).
+// votesConflict reports whether two votes of a voter in one term name two chains. The accepted
+// position may contradict the committed one: that is so at a muted node (F10).
 func votesConflict(a, b *juno.SignedVote) bool {
 	for _, p := range [2]*juno.Pos{a.Accepted, a.Prepared} {
 		for _, q := range [2]*juno.Pos{b.Accepted, b.Prepared} {
@@ -190,18 +191,18 @@ func votesConflict(a, b *juno.SignedVote) bool {
 	return differs(a.Committed, b.Committed)
 }
 
-// accusation remembers what was said already.
+// accusation identifies evidence that was sent already.
 type accusation struct {
 	node juno.NodeID
 	term juno.Term
 	what EvidenceKind
 }
 
-// accusationsMax bounds what we remember. Beyond it the same evidence may be kept twice.
+// accusationsMax bounds the remembered accusations. Beyond it the same evidence may be kept twice.
 const accusationsMax = 256
 
-// refuseConflict is what N5 does with a header that contradicts the chain that we accepted in the
-// term: we keep ours, show both, and want another leader.
+// refuseConflict refuses an append that contradicts the chain accepted in the term (N5). The node
+// keeps its chain, sends both headers as evidence, and asks for the next term.
 func (c *Core) refuseConflict(ae *Append) error {
 	for i := range c.term.headers {
 		e := &Evidence{
@@ -218,11 +219,12 @@ func (c *Core) refuseConflict(ae *Append) error {
 	if ae.Leader == c.epoch.config.Leader(c.hard.Term) {
 		c.requestTerm(c.hard.Term+1, CauseEvidence)
 	}
-	return fmt.Errorf("append of %s from %s to %s contradicts what we accepted: %s",
+	return fmt.Errorf("append of %s from %s to %s contradicts the accepted position %s",
 		ae.Leader, ae.Prev, ae.Last, c.accepted.Pos)
 }
 
-// accuseInvalid is what N3 does with content that the leader signed and that is not valid.
+// accuseInvalid sends evidence of invalid entries that the leader signed (N3), and asks for the
+// next term.
 func (c *Core) accuseInvalid(ae *Append, why error) error {
 	size := 0
 	for i := range ae.Entries {
@@ -237,7 +239,7 @@ func (c *Core) accuseInvalid(ae *Append, why error) error {
 	return why
 }
 
-// checkDoubleVote looks whether a voter contradicts itself.
+// checkDoubleVote sends evidence if a voter's votes contradict each other.
 func (c *Core) checkDoubleVote(voter int, vote *juno.SignedVote) {
 	votes := c.votes[voter].inTerm(vote.Term)
 	for i := range votes {
@@ -250,7 +252,7 @@ func (c *Core) checkDoubleVote(voter int, vote *juno.SignedVote) {
 	}
 }
 
-// accuse keeps evidence and shows it to everybody, once.
+// accuse stores evidence and sends it to all peers, once.
 func (c *Core) accuse(e *Evidence) {
 	node, term := e.Accused()
 	a := accusation{node, term, e.What}
@@ -263,8 +265,8 @@ func (c *Core) accuse(e *Evidence) {
 		c.accused = c.accused[1:]
 	}
 	c.accused = append(c.accused, a)
-	// The same group brings the hint of what is final, so that a restart does not fall behind the
-	// index: it must never decrease.
+	// The same group writes the commit index, so that after a restart it is not behind the index of
+	// this record: indices of records must never decrease.
 	c.out.lazyHard = true
 	c.writeLazily(juno.Record{
 		Kind: juno.RecordEvidence, Index: min(c.commit.Index, c.out.durable),
@@ -276,7 +278,7 @@ func (c *Core) accuse(e *Evidence) {
 	}
 }
 
-// stepEvidence takes what another node found.
+// stepEvidence processes evidence that another node found.
 func (c *Core) stepEvidence(e *Evidence) error {
 	node, term := e.Accused()
 	if term.Epoch() != c.epoch.config.Epoch {

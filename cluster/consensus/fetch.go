@@ -7,33 +7,34 @@ import (
 	"juno"
 )
 
-// syncing is how a node catches up (Y1 to Y3, N10).
+// syncing is the state of catching up (Y1 to Y3, N10).
 type syncing struct {
 	peers     []peerRequest // parallel to epoch.peers
 	fragments []*fragment
-	// lagging is whom we are catching up from, as long as that helps; 0 nobody.
+	// lagging is the peer that requests go to, as long as its answers help; 0 for none.
 	lagging juno.NodeID
-	// hinted says that since the last heartbeat somebody seemed to be ahead in a way that nothing
-	// we can read shows.
+	// hinted says that since the last heartbeat a peer seemed to be ahead in a way that its votes
+	// do not show.
 	hinted bool
-	stuck  int // heartbeats in a row at which others were ahead and we did not move
+	stuck  int // heartbeats in a row with others ahead and no progress here
 	// needless counts requests in a row whose answer came too late to be of use.
 	needless int
 	tip      juno.Index
-	commit   juno.Index // at the heartbeat before
+	commit   juno.Index // both at the heartbeat before
 	offered  *SnapshotOffer
-	// incomplete says that our log, taken from a snapshot, does not yet reach the highest
-	// certificate that we know of.
+	// incomplete says that the log, installed from a snapshot, does not yet reach the highest known
+	// certificate.
 	incomplete  bool
-	answered    throttle // when a request of a node was answered
-	epochHinted throttle // when a node was told that its epoch is over
-	leaveNoted  throttle // when the operator was told that a node left
+	answered    throttle // ticks at which requests of a node were answered
+	epochHinted throttle // ticks at which a node was sent the end of its epoch
+	leaveNoted  throttle // ticks at which the leaving of a node was reported
 }
 
 // throttle remembers when something was last done for a node. It is never iterated.
 type throttle map[juno.NodeID]uint64
 
-// due notes that something is done for a node now, unless it was done less than so many ticks ago.
+// due reports whether something may be done for a node now, and then notes it: not if it was done
+// less than the given number of ticks ago.
 func (o throttle) due(id juno.NodeID, now, ticks uint64) bool {
 	if last, ok := o[id]; ok && now-last < ticks {
 		return false
@@ -45,7 +46,7 @@ func (o throttle) due(id juno.NodeID, now, ticks uint64) bool {
 	return true
 }
 
-// throttleMax bounds how many different nodes are remembered.
+// throttleMax bounds the number of nodes in a throttle.
 const throttleMax = 4096
 
 // peerRequest is the request that a peer has not answered yet (F15: one at a time, some ticks
@@ -55,14 +56,14 @@ type peerRequest struct {
 	tick  uint64 // of the last request
 	ever  bool
 	from  juno.Index
-	at    reach // where we were when we asked
+	at    reach // position of this node when it asked
 }
 
-// syncTimeoutTicks is after how many ticks a request counts as lost.
+// syncTimeoutTicks is the age at which a request counts as lost.
 const syncTimeoutTicks = 25
 
-// fragment is a stretch of a chain that is not on our log: it begins behind a position that is,
-// and nothing proves it yet.
+// fragment is a stretch of a chain that is not on the log: it begins behind a position that is, and
+// no certificate proves it yet.
 type fragment struct {
 	peer    juno.NodeID
 	start   juno.Pos
@@ -71,8 +72,8 @@ type fragment struct {
 	bytes   int
 }
 
-// fragmentWindows bounds what unproven entries may take, in windows (W of N1): a peer can have
-// a window of entries that are not final, so one is needed; a liar must not displace the other.
+// fragmentWindows bounds the size of unproven entries, in windows (W of N1). A peer can have one
+// window of entries that are not final; the second leaves room beside what a Byzantine peer sent.
 const fragmentWindows = 2
 
 // last returns the end of the fragment.
@@ -107,14 +108,14 @@ func (f *fragment) add(entries []juno.Entry) error {
 	return nil
 }
 
-// followedBy returns the entries of the fragment up to index, and what follows.
+// followedBy returns the entries of the fragment up to index, followed by the given ones.
 func (f *fragment) followedBy(index juno.Index, entries []juno.Entry, hashes []juno.Hash,
 ) ([]juno.Entry, []juno.Hash) {
 	n := index - f.start.Index
 	return append(f.entries[:n:n], entries...), append(f.hashes[:n:n], hashes...)
 }
 
-// fragmentTo returns the fragment that leads to p from a position on our log, or nil.
+// fragmentTo returns the fragment that leads to p from a position on the log, or nil.
 func (c *Core) fragmentTo(p juno.Pos) *fragment {
 	for _, f := range c.sync.fragments {
 		if p.Index > f.start.Index && f.has(p) && c.log.has(f.start) {
@@ -124,10 +125,10 @@ func (c *Core) fragmentTo(p juno.Pos) *fragment {
 	return nil
 }
 
-// holds reports whether we have the chain that leads to p.
+// holds reports whether the chain that leads to p is here.
 func (c *Core) holds(p juno.Pos) bool { return c.log.has(p) || c.fragmentTo(p) != nil }
 
-// requestFrom asks a peer, soon, for whatever it has that we have not.
+// requestFrom sends a sync request to a peer at the next tick.
 func (c *Core) requestFrom(peer juno.NodeID) {
 	if c.sync.lagging == 0 {
 		c.sync.lagging = peer
@@ -135,12 +136,12 @@ func (c *Core) requestFrom(peer juno.NodeID) {
 	c.sync.hinted = true
 }
 
-// Behind tells that a peer speaks in an epoch whose members we do not know (ErrUnknownEpoch).
-// Whether that is true shows when it answers.
+// Behind notes that a peer speaks in an epoch whose members are not known (ErrUnknownEpoch). The
+// peer's answer to a sync request will show whether the epoch exists.
 func (c *Core) Behind(peer juno.NodeID) { c.requestFrom(peer) }
 
-// ask sends a SyncRequest, unless one to the same peer is on its way or was sent just now (F15).
-// want is nil, or the position whose chain we need.
+// ask sends a SyncRequest, unless one to the same peer is unanswered or was sent just now (F15).
+// want is nil, or the position whose chain is needed.
 func (c *Core) ask(peer juno.NodeID, want *juno.Pos) {
 	i := c.peer(peer)
 	if i < 0 {
@@ -166,7 +167,7 @@ func (c *Core) ask(peer juno.NodeID, want *juno.Pos) {
 }
 
 // mayLeadTo reports whether the fragment can still become the chain to a position. If it turns out
-// to be another one it is dropped then.
+// to be another chain it is dropped then.
 func (f *fragment) mayLeadTo(p *juno.Pos) bool { return p == nil || p.Index > f.last().Index }
 
 func (c *Core) fragmentOf(peer juno.NodeID) *fragment {
@@ -191,7 +192,7 @@ func (c *Core) receive(a *peerRequest, m *SyncReply) (*fragment, error) {
 		c.dropFragment(m.Node)
 		start, ok := c.posAt(a.from - 1)
 		if !ok {
-			return nil, fmt.Errorf("sync reply from %d: our log ends at %s", a.from, c.log.tip())
+			return nil, fmt.Errorf("sync reply from %d: this log ends at %s", a.from, c.log.tip())
 		}
 		f = &fragment{peer: m.Node, start: start}
 		c.sync.fragments = append(c.sync.fragments, f)
@@ -204,8 +205,8 @@ func (c *Core) receive(a *peerRequest, m *SyncReply) (*fragment, error) {
 	return f, nil
 }
 
-// boundFragments drops the oldest fragments while all together take too much, the last one, too:
-// who cannot prove anything within two windows will not.
+// boundFragments drops the oldest fragments while all together are too large, even the last one: a
+// peer that proves nothing within two windows proves nothing at all.
 func (c *Core) boundFragments() {
 	size := 0
 	for _, f := range c.sync.fragments {
@@ -217,14 +218,14 @@ func (c *Core) boundFragments() {
 	}
 }
 
-// pruneFragments drops what has become part of the log, or is behind it.
+// pruneFragments drops fragments that have become part of the log, or lie behind it.
 func (c *Core) pruneFragments() {
 	c.sync.fragments = slices.DeleteFunc(c.sync.fragments, func(f *fragment) bool {
 		return f.last().Index <= c.commit.Index || !c.log.has(f.start)
 	})
 }
 
-// tickSync goes on with what we are fetching.
+// tickSync sends the next sync request, if one is needed.
 func (c *Core) tickSync() {
 	switch {
 	case len(c.epoch.peers) == 0:
@@ -236,16 +237,16 @@ func (c *Core) tickSync() {
 	}
 }
 
-// missesBase reports whether we know where the term begins and have not the chain to there. Those
-// who said that they have it may all lie; whoever is ahead may have more than that by now, and we
-// ask them as often.
+// missesBase reports whether the base of the term is known and its chain is not here. The voters
+// that named the base may all be Byzantine, and another peer that is ahead may hold more by now, so
+// both are asked equally often.
 func (c *Core) missesBase() bool {
 	return c.term.known && !c.hasAccepted() && c.role != Leader && !c.holds(c.term.base) &&
 		c.term.base.Index > c.commit.Index
 }
 
-// holderOf returns somebody who said that it has the chain to the base of the term: one of the
-// reporters, another one every time, or the leader.
+// holderOf returns a node that should hold the chain to the base of the term: a sender of a
+// new-term message that names it, chosen at random, or the leader.
 func (c *Core) holderOf(base juno.Pos) juno.NodeID {
 	holders := []juno.NodeID{c.epoch.config.Leader(c.hard.Term)}
 	if e := c.term.election; e != nil {
@@ -258,21 +259,21 @@ func (c *Core) holderOf(base juno.Pos) juno.NodeID {
 	return holders[c.rand.Uint64()%uint64(len(holders))]
 }
 
-// lagHeartbeats is for how many heartbeats others may be ahead before we ask (N10), and
-// lagHeartbeatsMax to how many that grows where asking was needless.
+// lagHeartbeats is the number of heartbeats for which others may be ahead before a request is sent
+// (N10); it grows up to lagHeartbeatsMax while requests are needless.
 const (
 	lagHeartbeats    = 2
 	lagHeartbeatsMax = 32
 )
 
-// lagLimit is how long we wait for what others have already. It grows with every answer that
-// came when what was asked for had arrived by itself: entries are larger than votes, so in a busy
-// cluster everybody seems to be behind all the time, and answers would make it busier.
+// lagLimit returns how many heartbeats to wait for entries that others have already. It grows with
+// every answer whose entries had arrived by themselves: entries are larger than votes, so in a busy
+// cluster every node seems to be behind all the time, and answers would make it busier.
 func (s *syncing) lagLimit() int {
 	return min(lagHeartbeats<<s.needless, lagHeartbeatsMax)
 }
 
-// noteAnswer judges an answer by what it changed, given where we were before it.
+// noteAnswer records whether an answer was of use, given the positions before and after it.
 func (s *syncing) noteAnswer(a *peerRequest, before, after reach) {
 	switch {
 	case after != before:
@@ -287,9 +288,10 @@ type reach struct{ tip, commit juno.Index }
 
 func (c *Core) reach() reach { return reach{c.log.tip().Index, c.commit.Index} }
 
-// checkLag asks a random voter that is ahead of us, if f+1 are and we do not move (N10). One of
-// them is correct, and by asking at random we find it. If fewer seem to be ahead they may all be
-// liars, while the others are in an epoch whose votes we cannot check yet: then we ask anybody.
+// checkLag picks a random voter that is ahead, if f+1 are and this node makes no progress (N10).
+// One of them is correct, and repeated random choices find it. If fewer voters seem to be ahead,
+// these may all be Byzantine, and the others may be in an epoch whose votes cannot be verified yet:
+// then any peer is picked.
 func (c *Core) checkLag() {
 	s := &c.sync
 	moved := c.log.tip().Index != s.tip || c.commit.Index != s.commit
@@ -300,8 +302,8 @@ func (c *Core) checkLag() {
 	s.hinted = false
 	switch {
 	case c.leaderSilent() || told && c.role == Leader:
-		// Nobody speaks to us, or nobody whom we understand; a leader need not wait for another one
-		// to speak. Perhaps there is a new membership that we have not heard of.
+		// No leader is heard, or messages of an unknown epoch arrive (a leader hears no other
+		// leader): there may be a new membership.
 		s.lagging = c.randomPeer()
 		return
 	case !behind:
@@ -321,12 +323,12 @@ func (c *Core) checkLag() {
 	}
 }
 
-// leaderSilent reports that no leader has spoken for longer than the others' patience.
+// leaderSilent reports that no leader was heard for longer than the election timeout.
 func (c *Core) leaderSilent() bool {
 	return c.role != Leader && c.ticks-c.timers.leaderHeard > c.limits.ElectionTicks
 }
 
-// randomPeer returns some other member, 0 if we are alone.
+// randomPeer returns another member, or 0 if there is none.
 func (c *Core) randomPeer() juno.NodeID {
 	if n := len(c.epoch.peers); n > 0 {
 		return c.epoch.peers[c.rand.Uint64()%uint64(n)]
@@ -334,8 +336,8 @@ func (c *Core) randomPeer() juno.NodeID {
 	return 0
 }
 
-// othersReach returns how far f+1 other voters say that their logs and commits reach, so that at
-// least one correct node does.
+// othersReach returns log end and commit index that f+1 other voters have reached by their votes,
+// so that at least one correct node has.
 func (c *Core) othersReach() (entries, commits juno.Index) {
 	var tips, finals []juno.Index
 	for i := range c.votes {
@@ -354,7 +356,7 @@ func (c *Core) othersReach() (entries, commits juno.Index) {
 	return tips[len(tips)-n], finals[len(finals)-n]
 }
 
-// votersAhead returns the voters whose votes reach beyond what we have.
+// votersAhead returns the voters whose votes are ahead of this node.
 func (c *Core) votersAhead() []juno.NodeID {
 	var ahead []juno.NodeID
 	for i, id := range c.epoch.voters {

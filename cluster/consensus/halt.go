@@ -8,8 +8,8 @@ import (
 	"juno"
 )
 
-// Halt is the big red button (H1): enough administrators want the ledger to take no commands. It
-// works at once on every node that hears it, without consensus, because not voting never hurts
+// Halt stops the ledger (H1): enough administrators signed that it shall take no commands. It takes
+// effect at once on every node that receives it, without consensus, because not voting never hurts
 // safety. Resuming is an entry of the log.
 //
 // Canonical bytes: version (1), the mode change (length-prefixed, juno.ModeChange.Payload).
@@ -19,16 +19,17 @@ type Halt struct {
 
 const haltVersion = 1
 
-// haltBytesMax bounds a halt: its words and a signature of every administrator.
+// haltBytesMax bounds a halt: its text and a signature of every administrator.
 const haltBytesMax = 16 << 10
 
 // Kind implements Message.
 func (*Halt) Kind() MessageKind { return KindHalt }
 
-// Sender implements Message. It does not matter who passes it on.
+// Sender implements Message. It does not matter which node relays a halt.
 func (*Halt) Sender() juno.NodeID { return 0 }
 
-// statements leaves it to the epoch that is in force who the administrators are.
+// statements does not say who the administrators are: checkAdmins takes those of the epoch in
+// force.
 func (h *Halt) statements(all []Statement) []Statement {
 	for _, e := range h.Change.Envelopes() {
 		all = append(all, Statement{Anywhere: true, Envelope: e})
@@ -58,16 +59,16 @@ func decodeHalt(d *juno.Decoder) Message {
 	return h
 }
 
-// ErrObeyed refuses a halt that was obeyed already: others pass on what they hear.
-var ErrObeyed = errors.New("it was obeyed already")
+// ErrObeyed refuses a halt that took effect already: every node relays a halt, so copies arrive.
+var ErrObeyed = errors.New("it is in force already")
 
-// stepHalt obeys a halt that is newer than everything we obeyed, and passes it on once.
+// stepHalt applies a halt that is newer than every mode change before, and relays it once.
 func (c *Core) stepHalt(h *Halt) error {
 	if h.Change.Nonce == c.hard.ModeNonce && c.hard.Halted {
 		return fmt.Errorf("halt %d: %w", h.Change.Nonce, ErrObeyed)
 	}
 	if h.Change.Nonce <= c.hard.ModeNonce {
-		return fmt.Errorf("halt %d: change %d was obeyed already", h.Change.Nonce, c.hard.ModeNonce)
+		return fmt.Errorf("halt %d: mode change %d came later", h.Change.Nonce, c.hard.ModeNonce)
 	}
 	if err := c.checkAdmins(h.Change.Approvals); err != nil {
 		return fmt.Errorf("halt %d: %w", h.Change.Nonce, err)
@@ -75,18 +76,18 @@ func (c *Core) stepHalt(h *Halt) error {
 	c.setMode(true, h.Change.Nonce)
 	c.lastHalt = h
 	if c.role == Leader && c.hasCommandsInFlight() {
-		c.requestTerm(c.hard.Term+1, CauseHalt) // nobody accepts them any more, see refuseHalted
+		c.requestTerm(c.hard.Term+1, CauseHalt) // see refuseWhileHalted
 	}
 	if len(c.epoch.peers) > 0 {
-		c.sendAfter(c.epoch.peers, h, false) // it acknowledges that we halted, so it waits
+		c.sendAfter(c.epoch.peers, h, false) // it acknowledges the halt, so it waits for the disk
 	}
 	return nil
 }
 
-// refuseWhileHalted is what a halted node does with commands: it tells the leader, who may not have
-// heard, and wants another term. Without that the halt could never end: the entry that ends it
-// stands behind commands that nobody accepts. The next term begins at what was prepared, and its
-// leader, halted too, lets no commands in.
+// refuseWhileHalted refuses commands on a halted node. It sends the halt to the leader, which may
+// not have received it, and asks for the next term. Without that the halt could never end: the
+// entry that ends it stands behind commands that no node accepts. The next term begins at the
+// prepared position, and its leader, halted too, proposes no commands.
 func (c *Core) refuseWhileHalted(ae *Append) {
 	if c.lastHalt != nil && ae.Leader != c.id {
 		c.sendAfter([]juno.NodeID{ae.Leader}, c.lastHalt, false)
@@ -94,7 +95,7 @@ func (c *Core) refuseWhileHalted(ae *Append) {
 	c.requestTerm(c.hard.Term+1, CauseHalt)
 }
 
-// checkAdmins checks that enough different administrators approve. Their signatures were checked.
+// checkAdmins checks that enough different administrators approve. Their signatures are verified.
 func (c *Core) checkAdmins(all []juno.Approval) error {
 	config := c.epoch.config
 	count := 0
@@ -118,7 +119,7 @@ func (c *Core) setMode(halted bool, nonce uint64) {
 	c.out.dirtyHard = true
 }
 
-// hasCommandsInFlight reports whether we proposed commands that are not final.
+// hasCommandsInFlight reports whether this leader proposed commands that are not final.
 func (c *Core) hasCommandsInFlight() bool {
 	for _, e := range c.log.slice(max(c.commit.Index+1, c.log.first), c.log.tip().Index+1) {
 		if isCommand(e.Type) {
@@ -128,7 +129,7 @@ func (c *Core) hasCommandsInFlight() bool {
 	return false
 }
 
-// obeyModes obeys the mode changes among the entries (after, last], which are final now.
+// obeyModes applies the mode changes among the entries (after, last], which have become final.
 func (c *Core) obeyModes(after, last juno.Index) {
 	for _, e := range c.log.slice(max(after+1, c.log.first), last+1) {
 		if e.Type != juno.EntryMode {
@@ -145,8 +146,8 @@ func (c *Core) obeyModes(after, last juno.Index) {
 	}
 }
 
-// Revolution asks for another leader in the name of administrators (E6). It is worth as much as a
-// timeout at every node that hears it: it needs f+1 of them, and cannot affect safety.
+// Revolution asks for another leader in the name of administrators (E6). At each node that receives
+// it, it has the effect of a timeout: f+1 nodes must receive it, and it cannot affect safety.
 //
 // Signed bytes: version (1), term (8), leader (4). Attached: the approvals (count, then key id (8)
 // and signature (64) each, ascending by key id).
@@ -161,10 +162,10 @@ const revolutionVersion = 1
 // Kind implements Message.
 func (*Revolution) Kind() MessageKind { return KindRevolution }
 
-// Sender implements Message. It does not matter who passes it on.
+// Sender implements Message. It does not matter which node relays a revolution.
 func (*Revolution) Sender() juno.NodeID { return 0 }
 
-// Body returns what an administrator signs, as a statement of kind juno.KindRevolution.
+// Body returns the bytes that an administrator signs, as a statement of kind juno.KindRevolution.
 func (r *Revolution) Body() []byte {
 	b := juno.AppendU64([]byte{revolutionVersion}, uint64(r.Term))
 	return juno.AppendU32(b, uint32(r.Leader))
@@ -189,7 +190,7 @@ func (r *Revolution) appendTo(b []byte) []byte {
 	return b
 }
 
-// revolutionApprovalsMax is as many as there can be administrators.
+// revolutionApprovalsMax is the highest possible number of administrators.
 const revolutionApprovalsMax = 100
 
 func decodeRevolution(d *juno.Decoder) Message {
@@ -209,30 +210,30 @@ func decodeRevolution(d *juno.Decoder) Message {
 	return r
 }
 
-// stepRevolution acts like the timer P1, where it is allowed.
+// stepRevolution acts like the timer P1, if revolutions are enabled.
 func (c *Core) stepRevolution(r *Revolution) error {
 	if !c.limits.Revolution {
-		return fmt.Errorf("revolution in term %s: they are switched off", r.Term)
+		return fmt.Errorf("revolution in term %s: revolutions are off", r.Term)
 	}
 	if r.Term != c.hard.Term || r.Leader != c.epoch.config.Leader(c.hard.Term) {
-		return fmt.Errorf("revolution against %s in term %s: we are in term %s", r.Leader, r.Term,
-			c.hard.Term)
+		return fmt.Errorf("revolution against %s in term %s: this node is in term %s",
+			r.Leader, r.Term, c.hard.Term)
 	}
 	if err := c.checkAdmins(r.Approvals); err != nil {
 		return fmt.Errorf("revolution in term %s: %w", r.Term, err)
 	}
-	c.requestTerm(c.hard.Term+1, CauseRevolution) // wishing twice for a term changes nothing
+	c.requestTerm(c.hard.Term+1, CauseRevolution) // a second one changes nothing
 	return nil
 }
 
-// LeaveReason says why a node leaves.
+// LeaveReason is the reason why a node leaves.
 type LeaveReason uint8
 
 // The reasons to leave. The numbers are part of the format.
 const (
-	LeaveContradicted LeaveReason = 1 // a quorum's history is not ours
+	LeaveContradicted LeaveReason = 1 // a quorum has another history than this node
 	LeaveState        LeaveReason = 2 // others computed another state from the same history
-	LeaveInvalid      LeaveReason = 3 // a quorum found valid what we refuse
+	LeaveInvalid      LeaveReason = 3 // a quorum accepted what the validator here refuses
 )
 
 // String returns the reason in words.
@@ -248,7 +249,7 @@ func (r LeaveReason) String() string {
 	return fmt.Sprintf("reason(%d)", uint8(r))
 }
 
-// Leave says that a node stops voting, because what it holds is contradicted (H2).
+// Leave announces that a node stops voting, because its history or state is contradicted (H2).
 //
 // Signed bytes: version (1), node (4), epoch (4), reason (1), own position (40), their position
 // (40). Attached: the votes that contradict it (count, then each), and the certificate that does
@@ -316,8 +317,8 @@ func decodeLeave(d *juno.Decoder) Message {
 	return l
 }
 
-// checkContradiction is H2 for votes: a quorum of one term that has something else final where we
-// are sure. Whatever is wrong is wrong here, or more nodes lie than can be tolerated.
+// checkContradiction is H2 for votes: a quorum of one term calls a position final that contradicts
+// what is final here. Either this node is wrong, or more nodes are Byzantine than can be tolerated.
 func (c *Core) checkContradiction(v *Vote) {
 	p := v.Committed
 	if p.Index > c.commit.Index || p.Index < c.log.lowest() || c.log.has(p) {
@@ -339,7 +340,7 @@ func (c *Core) checkContradiction(v *Vote) {
 	}
 }
 
-// leaveContradicted leaves, because others have another history.
+// leaveContradicted leaves because other nodes have another history.
 func (c *Core) leaveContradicted(
 	theirs juno.Pos, votes []juno.SignedVote, proof *juno.QuorumCertificate,
 ) {
@@ -351,7 +352,7 @@ func (c *Core) leaveContradicted(
 	})
 }
 
-// quarantine says good-bye and nothing more. Only an operator can bring the node back.
+// quarantine sends the leave message and nothing more. Only an operator can bring the node back.
 func (c *Core) quarantine(l *Leave) {
 	if c.role == Quarantined {
 		return
@@ -363,17 +364,17 @@ func (c *Core) quarantine(l *Leave) {
 	c.become(Quarantined)
 }
 
-// leaveTicks is how often, at most, the operator is told that the same node left: a liar may say so
-// without end.
+// leaveTicks is the least distance of two reports to the operator that the same node left: a
+// Byzantine node may repeat its leave message without end.
 const leaveTicks = 6000
 
-// stepLeave tells the operator that another node has left.
+// stepLeave reports to the operator that another node has left.
 func (c *Core) stepLeave(l *Leave) error {
 	if c.peer(l.Node) < 0 {
 		return fmt.Errorf("leave of %s: not a member", l.Node)
 	}
 	if !c.sync.leaveNoted.due(l.Node, c.ticks, leaveTicks) {
-		return fmt.Errorf("leave of %s: we know", l.Node)
+		return fmt.Errorf("leave of %s: it was reported already", l.Node)
 	}
 	c.alarm("H2: %s left: %s; it has %s, others %s", l.Node, l.Reason, l.Mine, l.Theirs)
 	return nil

@@ -6,8 +6,8 @@ import (
 	"juno"
 )
 
-// Keys is a Verifier that knows the memberships it was told of. Telling it of another one must
-// not run beside Verify; Verify may run beside itself.
+// Keys is a Verifier for the memberships that were added to it. Add must not run at the same time
+// as Verify; calls of Verify may.
 type Keys struct {
 	cluster juno.ClusterID
 	rings   []*juno.Keyring // by epoch, from first on
@@ -23,8 +23,8 @@ func NewKeys(cluster juno.ClusterID, config *juno.EpochConfig) (*Keys, error) {
 	return &Keys{cluster: cluster, rings: []*juno.Keyring{ring}, first: config.Epoch}, nil
 }
 
-// Add tells of the next membership. One that is known already, or does not follow, changes
-// nothing and is an error.
+// Add adds the next membership. A membership that is known or does not follow is an error and
+// changes nothing.
 func (k *Keys) Add(config *juno.EpochConfig) error {
 	if next := k.first + uint32(len(k.rings)); config.Epoch != next {
 		return fmt.Errorf("keys of epoch %d: the next one is epoch %d", config.Epoch, next)
@@ -110,8 +110,8 @@ func (k *Keys) verifyAnywhere(s *Statement) error {
 	return err
 }
 
-// isBy checks that a statement was signed by the one whose it has to be: this is what keeps a
-// node from speaking in the name of another (B1).
+// isBy checks that a statement was signed by the node that it names, so that no node can speak for
+// another (B1).
 func (s *Statement) isBy(signer juno.KeyRecord) error {
 	if s.Node == 0 {
 		if signer.Role != juno.RoleAdmin {

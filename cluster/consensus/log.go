@@ -15,15 +15,15 @@ type chain struct {
 	prev    juno.Hash  // chain hash at first-1
 	entries []juno.Entry
 	hashes  []juno.Hash // at each of entries
-	// unfinal is the payload bytes of the entries that are not final yet.
+	// unfinal is the payload bytes of the entries that are not final.
 	unfinal int
 	store   Log
-	// anchor is what is known of the entry right before the whole log, if that begins at a
-	// snapshot: index, term, time and type.
+	// anchor holds index, term, time and type of the entry right before the whole log, if the log
+	// begins at a snapshot.
 	anchor *juno.Entry
 }
 
-// anchored remembers the head of a certificate whose position the log begins behind.
+// anchored keeps the head of a certificate at whose position the log begins.
 func (l *chain) anchored(cert *juno.QuorumCertificate) {
 	if cert != nil && cert.Detached {
 		l.anchor = &juno.Entry{
@@ -98,15 +98,15 @@ func roomFor[T any](all []T, n int) []T {
 // newest returns the entry at the tip, which must not be changed.
 func (l *chain) newest() *juno.Entry { return &l.entries[len(l.entries)-1] }
 
-// retract takes back the newest entry, which nobody has seen.
+// retract removes the newest entry, which was not sent or written yet.
 func (l *chain) retract() {
 	n := len(l.entries) - 1
 	l.unfinal -= len(l.entries[n].Payload)
 	l.entries, l.hashes = l.entries[:n], l.hashes[:n]
 }
 
-// truncate makes index the tip. What others hold of the entries above stays as it was: the next
-// append allocates anew.
+// truncate makes index the tip. Slices that were given out stay as they were: the next append
+// allocates anew.
 func (l *chain) truncate(index juno.Index) {
 	if index+1 < l.first || index > l.tip().Index {
 		panic(fmt.Sprintf("truncate to %d a log in memory from %d to %s", index, l.first, l.tip()))
@@ -221,8 +221,8 @@ func (l *chain) read(lo, hi juno.Index, bytesMax int) []juno.Entry {
 	return entries[:cutAt(entries, bytesMax)]
 }
 
-// readOn adds to entries from disk what follows in memory, as far as it fits: where the two meet
-// is no place to cut, least of all in the middle of a client batch.
+// readOn adds to entries from disk the following ones in memory, as far as they fit: a cut where
+// the two meet could be in the middle of a client batch.
 func (l *chain) readOn(entries []juno.Entry, hi juno.Index, bytesMax int) []juno.Entry {
 	n := len(entries)
 	if n == 0 || entries[n-1].Index+1 != l.first || l.first >= hi {
@@ -244,10 +244,10 @@ func cutAt(entries []juno.Entry, bytesMax int) int {
 	return len(entries)
 }
 
-// errFinal is a chain that contradicts what is final.
+// errFinal reports a chain that contradicts the commit index.
 var errFinal = errors.New("contradicts what is final")
 
-// refusedEntry is an entry that the validator does not allow.
+// refusedEntry reports an entry that the validator refuses.
 type refusedEntry struct {
 	index juno.Index
 	err   error
@@ -257,14 +257,14 @@ func (r *refusedEntry) Error() string { return fmt.Sprintf("entry %d: %v", r.ind
 
 func (r *refusedEntry) Unwrap() error { return r.err }
 
-// replace makes entries, with their chain hashes, what follows from on our log, all or nothing.
-// What the log has of them stays, so does what is final; anything else above goes. It returns
-// errFinal, or a refusedEntry, and then has changed nothing.
+// replace makes entries, with their chain hashes, follow the entry at from, all or nothing. Entries
+// that are on the log already and final entries stay; everything else above from goes. If it
+// returns errFinal or a refusedEntry it has changed nothing.
 func (c *Core) replace(from juno.Index, entries []juno.Entry, hashes []juno.Hash) error {
 	n := 0
 	for n < len(entries) {
 		h, ok := c.log.HashAt(entries[n].Index)
-		// Below the log there is nothing left to compare; the first hash that there is decides.
+		// Below the log there is no hash to compare; the first one that exists decides.
 		if dropped := !ok && entries[n].Index < c.log.lowest(); !dropped && h != hashes[n] {
 			break
 		}
@@ -272,7 +272,7 @@ func (c *Core) replace(from juno.Index, entries []juno.Entry, hashes []juno.Hash
 	}
 	fork, tip := from+juno.Index(n), c.log.tip().Index
 	if n == len(entries) {
-		fork = max(fork, min(tip, c.commit.Index)) // what follows and is final stays
+		fork = max(fork, min(tip, c.commit.Index)) // final entries stay
 	}
 	if fork < c.commit.Index {
 		return fmt.Errorf("chain that forks off at %d: %w: %s", fork, errFinal, c.commit)
@@ -287,8 +287,8 @@ func (c *Core) replace(from juno.Index, entries []juno.Entry, hashes []juno.Hash
 	return nil
 }
 
-// refold takes the validator back to fork and lets it judge entries. If it refuses one it gets
-// back what it had.
+// refold takes the validator back to fork and lets it validate entries. If it refuses one, the old
+// entries are folded in again.
 func (c *Core) refold(fork juno.Index, entries []juno.Entry) error {
 	tip := c.log.tip().Index
 	if fork < tip {
@@ -312,20 +312,20 @@ func (c *Core) refold(fork juno.Index, entries []juno.Entry) error {
 	return nil
 }
 
-// replaceFailed says what a leader gets for a chain that we could not take.
+// replaceFailed handles a leader's chain that could not be adopted.
 func (c *Core) replaceFailed(ae *Append, err error) error {
 	var refused *refusedEntry
 	if errors.As(err, &refused) && refused.index > ae.Prev.Index {
 		return c.accuseInvalid(ae, err)
 	}
 	if errors.As(err, &refused) {
-		c.alarm("N4: a quorum accepted what our validator refuses: %v", err)
+		c.alarm("N4: a quorum accepted an entry that the validator of this node refuses: %v", err)
 	}
 	return err
 }
 
-// cut takes the log back to index, and remembers to do so on disk. The validator is there
-// already. Requests that lose their place go back to the pool.
+// cut truncates the log to index, in memory and in the next Ready. The validator is there already.
+// Requests that lose their place go back to the pool.
 func (c *Core) cut(index juno.Index) {
 	tip := c.log.tip().Index
 	c.requeue(c.log.slice(index+1, tip+1))
@@ -343,7 +343,7 @@ func (c *Core) cut(index juno.Index) {
 	}
 }
 
-// requeue gives the clients' entries that lose their place back to the pool.
+// requeue returns the clients' entries that lose their place to the pool.
 func (c *Core) requeue(entries []juno.Entry) {
 	var lost []juno.Entry
 	for _, e := range entries {

@@ -41,13 +41,12 @@ func (k MessageKind) String() string {
 	return fmt.Sprintf("message(%d)", uint8(k))
 }
 
-// Message is anything that nodes say to each other about consensus. The types are Wish, Report,
-// Append, Vote, SyncRequest, SyncReply, Checkpoint, Evidence, Leave, Halt and Revolution, all by
-// pointer.
+// Message is a message between nodes about consensus. The types are TermChange, NewTerm, Append,
+// Vote, SyncRequest, SyncReply, Checkpoint, Evidence, Leave, Halt and Revolution, all by pointer.
 type Message interface {
-	// Kind tells the type.
+	// Kind returns the kind of the message.
 	Kind() MessageKind
-	// Sender is the node that says it; 0 if that does not matter.
+	// Sender is the node that the message speaks for; 0 if the sender does not matter.
 	Sender() juno.NodeID
 	// statements appends every signed statement in the message, its own first.
 	statements(all []Statement) []Statement
@@ -57,47 +56,47 @@ type Message interface {
 	appendTo(b []byte) []byte
 }
 
-// Statement is a signature that stands in a message, and whose it has to be.
+// Statement is a signature in a message, with the node that must have made it.
 type Statement struct {
-	// Epoch is the membership whose key must have made it, and Node the member. For Node 0 it
-	// must be the key of an administrator.
+	// Epoch is the membership whose key must have made the signature, and Node the member. Node 0
+	// stands for any administrator.
 	Epoch uint32
 	Node  juno.NodeID
 	// Anywhere allows a key of any epoch that the verifier knows: a node that is far behind, or
-	// joins, asks under the newest key that it has.
+	// joins, sends requests under the newest key that it has.
 	Anywhere bool
 	// Members, if not nil, is the membership of Epoch as the message itself proves it; otherwise
-	// the verifier has to know it. Its keys count for this message only.
+	// the verifier must know it. Its keys count for this message only.
 	Members  *juno.EpochConfig
 	Envelope juno.Envelope
 }
 
 // Verifier knows the keys of the epochs. The host implements it, see Keys.
 type Verifier interface {
-	// Verify returns nil if every statement was signed by the one it has to be of. It returns
-	// an error that wraps ErrUnknownEpoch if it does not know the membership of one.
+	// Verify returns nil if every statement was signed by the node that it names. The error wraps
+	// ErrUnknownEpoch if the membership of a statement is not known.
 	Verify(all []Statement) error
 }
 
-// Signer makes the signatures of this node.
+// Signer signs for this node.
 type Signer interface {
 	// Sign returns the signature over the body, and the id of the key that made it.
 	Sign(kind juno.Kind, body []byte) (juno.KeyID, juno.Signature)
 }
 
-// ErrUnknownEpoch is a statement of an epoch whose members we do not know: we are behind. The
-// host tells the core with Core.Behind.
+// ErrUnknownEpoch reports a statement of an epoch whose members are not known: this node is behind.
+// The host calls Core.Behind.
 var ErrUnknownEpoch = errors.New("unknown epoch")
 
-// Checked is a message all of whose signatures are known to be good. Only Check and Sign make
-// one; it has no encoding, so trust cannot arrive from outside.
+// Checked is a message whose signatures are all verified. Only Check and Sign make one; it has no
+// encoding, so it cannot arrive from outside.
 type Checked struct{ message Message }
 
 // Message returns the message itself. It must not be changed.
 func (c Checked) Message() Message { return c.message }
 
-// Check verifies every signature in a message that came from outside, those of its attachments
-// too. It may run anywhere, also for many messages at a time; the core does the rest.
+// Check verifies every signature in a message from outside, also those of its attachments. It may
+// run anywhere, and for several messages at a time; the core checks the rest.
 func Check(m Message, v Verifier) (Checked, error) {
 	if err := v.Verify(m.statements(nil)); err != nil {
 		return Checked{}, fmt.Errorf("%s of %s: %w", m.Kind(), m.Sender(), err)
@@ -105,13 +104,13 @@ func Check(m Message, v Verifier) (Checked, error) {
 	return Checked{m}, nil
 }
 
-// Sign signs a message of our own that the core wants sent.
+// Sign signs a message of this node that the core wants sent.
 func Sign(m Message, s Signer) Checked {
 	m.signBy(s)
 	return Checked{m}
 }
 
-// signed is the signature of a node under its own message.
+// signed is the signature of a node under a message of its own.
 type signed struct {
 	Key       juno.KeyID
 	Signature juno.Signature
@@ -152,11 +151,12 @@ func voteStatement(v *juno.SignedVote) Statement {
 // messageVersion begins every message; it is the version of the whole protocol.
 const messageVersion = 1
 
-// MessageBytesMax bounds a message on the wire: a SyncReply with as many entries as may be asked
-// for, one batch more, and its certificates.
+// MessageBytesMax bounds a message on the wire: a SyncReply with as many entries as may be
+// requested, one batch more, and its certificates.
 const MessageBytesMax = syncBytesMax + 8<<20
 
-// Encode returns the canonical bytes of a message: version (1), kind (1), and what the type says.
+// Encode returns the canonical bytes of a message: version (1), kind (1), and the bytes that its
+// type documents.
 func Encode(m Message) []byte { return AppendMessage(nil, m) }
 
 // AppendMessage appends what Encode returns.
@@ -172,8 +172,8 @@ var decoders = [...]func(*juno.Decoder) Message{
 	KindHalt: decodeHalt, KindRevolution: decodeRevolution,
 }
 
-// Decode reads exactly what Encode wrote and refuses everything else. What it returns aliases b,
-// and nothing in it is to be believed yet: see Check.
+// Decode reads exactly what Encode wrote and rejects everything else. The message aliases b. Its
+// signatures are not verified: see Check.
 func Decode(b []byte) (Message, error) {
 	if len(b) > MessageBytesMax {
 		return nil, fmt.Errorf("message: %w: %d bytes, at most %d", juno.ErrMalformed, len(b),
@@ -193,7 +193,7 @@ func Decode(b []byte) (Message, error) {
 	return m, nil
 }
 
-// Describe returns one line about a message, for traces that people read.
+// Describe returns one line about a message, for traces.
 func Describe(m Message) string {
 	switch m := m.(type) {
 	case *Vote:

@@ -78,7 +78,7 @@ func (c *Core) proposeGroup(group []juno.Entry) error {
 	return nil
 }
 
-// proposeEntry makes the next entry of our term.
+// proposeEntry makes the next entry of the present term.
 func (c *Core) proposeEntry(kind juno.EntryType, payload []byte) error {
 	e := juno.Entry{
 		Index: c.log.tip().Index + 1, Term: c.hard.Term,
@@ -94,8 +94,8 @@ func (c *Core) proposeEntry(kind juno.EntryType, payload []byte) error {
 	return nil
 }
 
-// proposed makes what follows before on our log a batch in flight: we accept it ourselves and send
-// it to all.
+// proposed makes the entries behind before a batch in flight: it accepts them and sends them to
+// all.
 func (c *Core) proposed(before juno.Pos) {
 	tip := c.log.tip()
 	c.leading.batches = append(c.leading.batches, tip.Index)
@@ -103,7 +103,7 @@ func (c *Core) proposed(before juno.Pos) {
 	c.broadcast(before)
 }
 
-// lead opens our term on its base. Nobody may lead a term without having that on disk (F8).
+// lead opens the present term on its base. A node must not lead a term before that is on disk (F8).
 func (c *Core) lead() {
 	c.become(Leader)
 	c.hard.Led, c.hard.EverLed = c.hard.Term, true
@@ -131,15 +131,15 @@ func (c *Core) lead() {
 	c.propose()
 }
 
-// confirmEpochEnd asks for votes of our term for the entry that ends the epoch: nothing may follow
-// it, so the term cannot start an entry of its own (N6, F12).
+// confirmEpochEnd asks for votes of the present term for the entry that ends the epoch: no entry
+// may follow it, so the term cannot have a TermStart (N6, F12).
 func (c *Core) confirmEpochEnd(base juno.Pos) {
 	c.setAccepted(base)
 	c.sendEntries(c.epoch.peers, base, base.Index, c.term.election)
 	c.evaluate()
 }
 
-// leading is what a leader knows of its term.
+// leading is the leader's state of its term.
 type leading struct {
 	batches  []juno.Index // last index of each batch that is not committed yet
 	draining bool         // a Config entry was proposed: nothing may follow it (M2)
@@ -147,17 +147,17 @@ type leading struct {
 	peers    []progress   // parallel to epoch.peers
 }
 
-// progress is how far a peer has come.
+// progress is the position of a peer.
 type progress struct {
 	next      juno.Index // first entry that was not sent yet
-	accepted  juno.Index // claimed in this term, and on our log; 0 if none
-	commit    juno.Index // claimed, and on our log
-	knowsTerm bool       // has claimed something in this term, so it knows the election
-	unacked   int        // AppendEntries sent since the last vote that helped
-	sent      uint64     // tick of the last one that brought entries
-	// A busy peer answers late. What it has not answered yet is not lost.
-	since   uint64 // tick since which it owes us an answer
-	latency uint64 // ticks that an answer took lately, the longest
+	accepted  juno.Index // by its vote of this term, and on the log; 0 if none
+	commit    juno.Index // by its votes, and on the log
+	knowsTerm bool       // has voted in this term, so it knows the election
+	unacked   int        // appends sent since the last vote that advanced accepted
+	sent      uint64     // tick of the last append with entries
+	// A busy peer answers late: an answer that is missing is not lost yet.
+	since   uint64 // tick since which an answer is due
+	latency uint64 // longest recent time to an answer, in ticks
 	resent  int    // how often entries were sent again since the last answer
 }
 
@@ -172,8 +172,8 @@ func (c *Core) startProgress() {
 	}
 }
 
-// broadcast sends what follows before on our log to everybody who has all before it. The others
-// get it when they have caught up.
+// broadcast sends the entries behind before to all peers that have everything up to there. The
+// other peers get them when they have caught up.
 func (c *Core) broadcast(before juno.Pos) {
 	var convinced, others []juno.NodeID
 	tip, opening := c.log.tip().Index, before == c.term.base
@@ -184,7 +184,7 @@ func (c *Core) broadcast(before juno.Pos) {
 		}
 		p.sending(c.ticks)
 		p.next = tip + 1
-		observes := c.epoch.voter(id) < 0 // it never says how far it is, and asks if it misses some
+		observes := c.epoch.voter(id) < 0 // an observer does not vote; it asks for what it misses
 		if !observes {
 			p.unacked++
 		}
@@ -219,7 +219,7 @@ func (c *Core) sendEntries(
 	c.send(to, ae)
 }
 
-// feed sends a peer the next entries that it misses, as one AppendEntries that cuts no batch.
+// feed sends a peer the next entries that it lacks, as one append that cuts no batch.
 func (c *Core) feed(i int) {
 	p := &c.leading.peers[i]
 	tip := c.log.tip().Index
@@ -235,7 +235,7 @@ func (c *Core) feed(i int) {
 		n = min(groupLen(entries), len(entries))
 	}
 	if n == 0 || c.log.tip().Index < prev.Index+juno.Index(n) {
-		return // pruned: the peer has to sync
+		return // archived: the peer must send a sync request
 	}
 	var e *ElectionCertificate
 	if !p.knowsTerm {
@@ -247,7 +247,7 @@ func (c *Core) feed(i int) {
 	p.unacked++
 }
 
-// sending notes that entries leave for the peer now.
+// sending records that entries are sent to the peer now.
 func (p *progress) sending(now uint64) {
 	p.sent = now
 	if p.next == p.accepted+1 || p.since == 0 {
@@ -255,25 +255,25 @@ func (p *progress) sending(now uint64) {
 	}
 }
 
-// answered notes that the peer has accepted more than before.
+// answered records that the peer has accepted more than before.
 func (p *progress) answered(now uint64) {
 	p.latency = max(now-min(p.since, now), p.latency-p.latency/4)
 	p.since, p.resent = now, 0
 }
 
-// lost reports whether what was sent to the peer has been without an answer for so long that it
-// must be sent again: two heartbeats, or longer if the peer is slow, and longer every time. In a
-// busy cluster every copy makes all of it slower.
+// lost reports whether entries for the peer have been unanswered for so long that they are sent
+// again: two heartbeats, or longer if the peer is slow, and longer every time. In a busy cluster
+// every copy makes all peers slower.
 func (p *progress) lost(l *Limits, now uint64) bool {
 	patience := min(max(2*l.HeartbeatTicks, 2*p.latency), l.ElectionTicks)
 	return now-p.sent >= patience<<min(p.resent, resentShiftMax)
 }
 
-// resentShiftMax is how often the patience with a peer doubles. A peer that really misses entries
-// asks for them itself long before (N10).
+// resentShiftMax is how often the resend timeout of a peer doubles. A peer that really lacks
+// entries sends a sync request long before (N10).
 const resentShiftMax = 3
 
-// acknowledged notes how far a voter has come, and sends it more.
+// acknowledged records a voter's progress, and sends it the next entries.
 func (c *Core) acknowledged(v *Vote) {
 	i := c.peer(v.Node)
 	if c.role != Leader || i < 0 || v.Term != c.hard.Term {
@@ -299,12 +299,12 @@ func (c *Core) acknowledged(v *Vote) {
 	}
 }
 
-// peer returns the place of a node among our peers, or -1.
+// peer returns the place of a node among the peers, or -1.
 func (c *Core) peer(id juno.NodeID) int { return slices.Index(c.epoch.peers, id) }
 
-// retransmit is the leader's part of a heartbeat (N11): an empty AppendEntries for everybody, and
-// entries again for whom they seem to have been lost. A follower that has not accepted anything
-// in the term yet starts at its commit index, which is always common, or at the base.
+// retransmit is the leader's part of a heartbeat (N11): an empty append for every peer, and the
+// entries again for peers that seem to have lost them. A follower that has not accepted anything in
+// the term starts at its commit index, which is always common, or at the base.
 func (c *Core) retransmit() {
 	tip := c.log.tip()
 	var convinced, others []juno.NodeID

@@ -2,30 +2,29 @@ package consensus
 
 import "juno"
 
-// Ready is what the host has to do, in one group commit. The order is:
+// Ready lists what the host must do, in one group commit. The order is:
 //
 //  1. write Truncate, Append and Records to the log as one group, of which recovery keeps
 //     everything or nothing;
 //  2. sign and send Now, and hand Committed to execution, both at any time;
 //  3. if Sync, sync the log, and call Core.Persisted(Seq); without Sync call Persisted at once;
-//  4. sign and send After, and give messages back with Core.Step where Out.Self says so.
+//  4. sign and send After, and pass messages with Out.Self to Core.Step.
 //
-// Readies are written and persisted in the order of Seq; the next one may be written before this
-// one is synced, and one sync may serve several: Persisted(seq) covers all up to seq. What a
-// Ready points to belongs to the host, but entries and payloads are shared and must not be
-// changed.
+// Readies are written and persisted in the order of Seq. The next one may be written before this
+// one is synced, and one sync may serve several: Persisted(seq) covers all up to seq. A Ready
+// belongs to the host, but entries and payloads are shared and must not be changed.
 type Ready struct {
 	Seq uint64
-	// Truncate, if not nil, is the last index to keep of the log as it is on disk.
+	// Truncate, if not nil, is the last index of the log on disk to keep.
 	Truncate *juno.Index
 	// Append are the entries that follow.
 	Append []juno.Entry
-	// Tip is where the chain is after Truncate and Append.
+	// Tip is the end of the chain after Truncate and Append.
 	Tip juno.Pos
 	// Records are hard state and certificates, to be written behind the entries.
 	Records []juno.Record
-	// Sync says that somebody waits for this group to be on disk. Without it the records, if
-	// any, may be written lazily, with the next group.
+	// Sync says that messages wait until this group is on disk. Without it the records, if any, may
+	// be written lazily, with the next group.
 	Sync bool
 	// After must not leave before the group is on disk.
 	After []Out
@@ -33,31 +32,32 @@ type Ready struct {
 	Now []Out
 	// Committed are final entries, in order, all of them on this node's disk already.
 	Committed []Committed
-	// Forward, if not 0, is the leader to whom requests older than Limits.ForwardTicks go.
+	// Forward, if not 0, is the leader to which requests older than Limits.ForwardTicks are
+	// forwarded.
 	Forward juno.NodeID
 	// Epochs are the memberships that came into force, in order; the last one is in force now. A
-	// host that checks signatures has to know all of them.
+	// host that checks signatures must know all of them.
 	Epochs []*juno.EpochConfig
-	// Certified, if not nil, proves the newest checkpoint; it is in Records too. The log below
-	// the one before it is not needed to catch up any more (Y4).
+	// Certified, if not nil, proves the newest checkpoint; it is in Records too. The log below the
+	// checkpoint before it is no longer needed to catch up (Y4).
 	Certified *juno.CheckpointCertificate
-	// Snapshot, if not nil, asks for a state that is ahead of everything the log can give (Y5).
+	// Snapshot, if not nil, asks for a state that is ahead of everything the log can provide (Y5).
 	Snapshot *SnapshotRequest
-	// Reset, if not nil, makes the log forget all its entries and begin anew behind this
-	// position, before anything else of this Ready: a snapshot was installed (Y5).
+	// Reset, if not nil, makes the log drop all its entries and begin anew behind this position,
+	// before anything else of this Ready: a snapshot was installed (Y5).
 	Reset *juno.Pos
-	// Evidence was found and is to be kept; it is in Records too.
+	// Evidence was found and must be kept; it is in Records too.
 	Evidence []*Evidence
-	// Alarms are things that an operator must see.
+	// Alarms are conditions that an operator must see.
 	Alarms []Alarm
-	// Role, if not nil, is what the node has become.
+	// Role, if not nil, is the new role of the node.
 	Role *RoleChange
 }
 
 // Out is a message to be signed (see Sign) and sent.
 type Out struct {
-	To      []juno.NodeID // whom it goes to, sorted, without ourselves; shared, do not change
-	Self    bool          // give it back to Core.Step once it is signed
+	To      []juno.NodeID // recipients, sorted, without this node; shared, do not change
+	Self    bool          // pass it to Core.Step once it is signed
 	Message Message
 }
 
@@ -65,8 +65,8 @@ type Out struct {
 type Committed struct {
 	Entries []juno.Entry
 	Pos     juno.Pos // of the last one
-	// Certificate proves Pos, and with it all before. It is nil if we believe f+1 nodes that
-	// committed (N9c); a later stretch brings one.
+	// Certificate proves Pos and all entries before. It is nil if f+1 nodes say that they committed
+	// Pos (N9c); a later stretch brings a certificate.
 	Certificate *juno.QuorumCertificate
 }
 
@@ -79,7 +79,7 @@ const (
 	Candidate   Role = 2 // designated leader of the term, without an election certificate yet
 	Leader      Role = 3 // proposes
 	Observer    Role = 4 // follows and never votes
-	Quarantined Role = 5 // its log is contradicted by a quorum; says nothing any more
+	Quarantined Role = 5 // its log is contradicted by a quorum; sends nothing any more
 )
 
 var roleNames = [...]string{
@@ -95,7 +95,7 @@ func (r Role) String() string {
 	return "role(?)"
 }
 
-// RoleChange reports what the node has become, in which term, and who leads it.
+// RoleChange is the new role of the node, with the term and its leader.
 type RoleChange struct {
 	Role   Role
 	Term   juno.Term
@@ -104,35 +104,36 @@ type RoleChange struct {
 
 // Alarm is a condition that no correct node can repair by itself.
 type Alarm struct {
-	// Text names rule, object, expected and got.
+	// Text names the rule, the object, the expected and the actual value.
 	Text string
 }
 
-// Status is a picture of the core for operators and tests.
+// Status is the state of the core for operators and tests.
 type Status struct {
 	ID            juno.NodeID
 	Role          Role
 	Term          juno.Term
 	Leader        juno.NodeID
-	RequestedTerm juno.Term // the term the node wants; not above Term if it is content
+	RequestedTerm juno.Term // newest term asked for; not above Term if none
 	Last          juno.Pos
 	Accepted      *juno.Pos // in this term
 	Prepared      *juno.Pos // in this term
 	Committed     juno.Pos
 	HighRank      Rank
 	HighPos       juno.Pos
-	TermKnown     bool     // it is known why the leader of the term may lead
-	Base          juno.Pos // where the chain of the term begins, if Convinced
+	TermKnown     bool     // the base of the term is known
+	Base          juno.Pos // where the chain of the term begins, if TermKnown
 	Halted        bool
 	Config        *juno.EpochConfig
 }
 
-// outbox collects what the next Ready tells the host, and knows what is on disk already.
+// outbox collects the contents of the next Ready, and knows what is on disk.
 type outbox struct {
 	seq       uint64 // of the newest Ready
 	persisted uint64
-	// gate is the Ready that must be on disk before anything leaves: it holds that we lead the
-	// term, or that an epoch ended (docs/SPECIFICATION.md §3.4). Until then nothing goes into Now.
+	// gate is the Ready that must be on disk before any message leaves: it records that the node
+	// leads the term, or that an epoch ended (docs/SPECIFICATION.md §3.4). Until then Now stays
+	// empty.
 	gate  uint64
 	gated int // messages that wait for it
 
@@ -145,9 +146,9 @@ type outbox struct {
 	dirtyHard, dirtyAccepted, dirtyHighQC bool
 	dirtyVote, dirtyNewTerm               bool
 	dirtyHeaders                          bool
-	lazyHard                              bool // a hint changed, nobody waits for it
+	lazyHard                              bool // a hint changed; no message waits for it
 
-	critical bool // somebody may wait for the records
+	critical bool // messages may wait for the records
 	records  []juno.Record
 	ready    Ready
 	role     *RoleChange
@@ -172,28 +173,29 @@ func (c *Core) send(to []juno.NodeID, m Message) {
 }
 
 // gatedMax bounds the messages that wait behind a closed gate, where a slow disk could let them
-// pile up. All of them are of kinds that are sent again if they matter.
+// pile up. All of them are of kinds that are repeated if they matter.
 const gatedMax = 64
 
-// sendAfter puts a message into After: it may leave only with everything on disk that changed
-// until now.
+// sendAfter puts a message into After: it leaves only when everything that changed so far is on
+// disk.
 func (c *Core) sendAfter(to []juno.NodeID, m Message, self bool) {
 	c.out.ready.After = append(c.out.ready.After, Out{To: to, Self: self, Message: m})
 }
 
-// closeGate holds all messages back until what changed until now is on disk.
+// closeGate holds all messages back until everything that changed so far is on disk.
 func (c *Core) closeGate() { c.out.gate = c.out.seq + 1 }
 
-// writeSynced adds a record that somebody may wait for.
+// writeSynced adds a record that messages may wait for.
 func (c *Core) writeSynced(r juno.Record) {
 	c.out.records = append(c.out.records, r)
 	c.out.critical = true
 }
 
-// writeLazily adds a record that nobody waits for.
+// writeLazily adds a record that no message waits for.
 func (c *Core) writeLazily(r juno.Record) { c.out.records = append(c.out.records, r) }
 
-// Ready returns what is to be done, if there is anything. The host calls it until there is not.
+// Ready returns what the host must do, if there is anything. The host calls it until it returns
+// false.
 func (c *Core) Ready() (Ready, bool) {
 	c.sendNewTerm()
 	c.vote()
@@ -221,7 +223,7 @@ func (c *Core) Ready() (Ready, bool) {
 	return r, true
 }
 
-// isEmpty reports whether nothing but records could be in the Ready.
+// isEmpty reports whether a Ready holds nothing but records.
 func (r *Ready) isEmpty() bool {
 	return len(r.After) == 0 && len(r.Now) == 0 && len(r.Committed) == 0 && r.Forward == 0 &&
 		len(r.Epochs) == 0 && r.Snapshot == nil && len(r.Evidence) == 0 && len(r.Alarms) == 0 &&
@@ -258,8 +260,8 @@ func (c *Core) posAt(index juno.Index) (juno.Pos, bool) {
 	return juno.Pos{Index: index, Hash: h}, ok
 }
 
-// Persisted tells that the Ready seq, and every one before it, is on disk. It releases nothing by
-// itself: the host sends After and gives our own messages back.
+// Persisted notes that the Ready seq, and every one before it, is on disk. It releases nothing by
+// itself: the host sends After, and passes the core's own messages to Step.
 func (c *Core) Persisted(seq uint64) {
 	o := &c.out
 	o.persisted = max(o.persisted, seq)

@@ -6,14 +6,14 @@ import (
 	"juno"
 )
 
-// Stored is what a log holds when a node starts. Of an empty log only Genesis matters.
+// Stored is the contents of a log when a node starts. Of an empty log only Genesis is used.
 type Stored struct {
 	// Genesis is the membership of epoch 0.
 	Genesis *juno.EpochConfig
 	// Start is the position before the first entry of the log, Last that of its last entry.
 	// Both zero: the log is empty and begins at {0, Config.Cluster}.
 	Start, Last juno.Pos
-	// Records are, in any order between kinds, the newest HardState, Accepted, High and Headers,
+	// Records are, in any order between kinds, the newest HardState, Accepted, HighQC and Headers,
 	// the newest Proof and Checkpoint, and all Epoch records as they were written.
 	Records []juno.Record
 }
@@ -21,10 +21,10 @@ type Stored struct {
 // Format versions of the records' bodies.
 const recordVersion = 1
 
-// HardState is what a node must not forget besides its log and its certificates.
+// HardState is the durable state of a node besides its log and its certificates.
 //
-// Canonical bytes: version (1), flags (1: bit 0 Led is there, bit 1 Muted is there, bit 2
-// halted), term (8), led (8, if there), muted (8, if there), mode nonce (uvarint), committed (40).
+// Canonical bytes: version (1), flags (1: bit 0 Led is there, bit 1 Muted is there, bit 2 halted),
+// term (8), led (8, if there), muted (8, if there), mode nonce (uvarint), committed (40).
 type HardState struct {
 	// Term is the newest term that the node entered. It signs nothing for older ones (E3).
 	Term juno.Term
@@ -35,9 +35,9 @@ type HardState struct {
 	Muted     juno.Term
 	EverMuted bool
 	Halted    bool   // H1: no commands are proposed or accepted
-	ModeNonce uint64 // of the newest halt that was obeyed
-	// Committed is the newest position known as final. It is a hint that saves fetching; it is
-	// written lazily.
+	ModeNonce uint64 // of the newest mode change that was applied
+	// Committed is a position known to be final. It is a hint that saves fetching; it is written
+	// lazily.
 	Committed juno.Pos
 }
 
@@ -94,7 +94,7 @@ func ParseHardState(b []byte) (h HardState, err error) {
 	return h, nil
 }
 
-// Accepted is the end of the chain that a node took from the leader of Term.
+// Accepted is the end of the chain that a node accepted from the leader of Term.
 //
 // Canonical bytes: version (1), term (8), position (40).
 type Accepted struct {
@@ -126,9 +126,9 @@ func ParseAccepted(b []byte) (a Accepted, err error) {
 type HighQC struct {
 	Rank Rank
 	Pos  juno.Pos
-	// Certificate proves it. It is nil at the base of an epoch, which the epoch's own
-	// certificate proves, and where the node is a quorum by itself: then being accepted on its
-	// own disk is all that a prepare certificate would say.
+	// Certificate proves it. It is nil at the base of an epoch, which the epoch's own certificate
+	// proves, and if the node is a quorum by itself: then its own accept, on its own disk, is all
+	// that a prepare certificate would prove.
 	Certificate *juno.QuorumCertificate
 }
 
@@ -181,8 +181,8 @@ type promise struct {
 	kept    func(d *Durable, m Message) bool
 }
 
-// promises is that table. Wishes, sync messages, checkpoints and clients' answers promise nothing
-// of the kind; the last row holds for them, too.
+// promises is that table. Term changes, sync messages and checkpoints promise nothing of the kind;
+// the last row applies to them too.
 var promises = []promise{
 	{KindNewTerm, "HardState.Term = the new-term message's", func(d *Durable, m Message) bool {
 		return d.hard.Term >= m.(*NewTerm).Term
@@ -217,8 +217,8 @@ var promises = []promise{
 
 const anyKind MessageKind = 0
 
-// Durable follows what a node has on disk, and checks that nothing leaves before its time. The
-// host asserts with it what the core promises; the simulator does at every message.
+// Durable tracks what a node has on disk, and checks that no message leaves too early. The host
+// asserts the promises of the core with it, and the simulator checks every message.
 type Durable struct {
 	id       juno.NodeID
 	hard     HardState
@@ -277,7 +277,7 @@ func (d *Durable) note(r *juno.Record) (err error) {
 	return err
 }
 
-// Check reports a message of ours that must not leave yet.
+// Check returns an error for a message of this node that must not leave yet.
 func (d *Durable) Check(m Message) error {
 	for i := range promises {
 		p := &promises[i]

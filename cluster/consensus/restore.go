@@ -6,8 +6,8 @@ import (
 	"juno"
 )
 
-// restore rebuilds the durable state from what the log holds. A node that restarts is merely
-// slow: whatever it has revealed was on disk before (docs/SPECIFICATION.md §2.2).
+// restore rebuilds the durable state from the log. A node that restarts is merely slow: everything
+// that it sent was on disk before (docs/SPECIFICATION.md §2.2).
 func (c *Core) restore(st *Stored, store Log) error {
 	if err := st.Genesis.Check(); err != nil {
 		return err
@@ -131,7 +131,7 @@ func (c *Core) checkRestored() error {
 	return nil
 }
 
-// begin takes up the role that the restored state calls for.
+// begin takes the role that follows from the restored state.
 func (c *Core) begin() {
 	headers := c.term.headers
 	c.resetPeers()
@@ -147,21 +147,21 @@ func (c *Core) begin() {
 	c.takeRole()
 	switch {
 	case c.role == Follower && c.hard.EverLed && c.hard.Led == c.hard.Term:
-		// We led this term before we stopped, and what we proposed last may be lost with us:
-		// never lead a term twice (F8). Ask for the next one.
+		// The node led this term before it stopped, and the newest proposals may be lost: never
+		// lead a term twice (F8). Ask for the next term.
 		c.requestTerm(c.hard.Term+1, CauseResign)
 	case c.role == Candidate && c.epoch.alone():
-		// We stopped between entering the term and opening it. Who is alone has no heartbeat
-		// that repeats the report, and nobody else could lead.
+		// The node stopped between entering the term and opening it. A single voter has no
+		// heartbeat that repeats the new-term message, and no other node could lead.
 		c.wantNewTerm()
 	}
 }
 
 // AloneRecords returns the hard state with which a single voter goes on after a log that it was
-// given, for instance one that was imported, and that ends with the entry that proof, a commit
-// certificate, is of. Everything up to there is final, and the term it was accepted in will not be
-// led again. It is right for a cluster of one voter only: with more, a node must never speak under
-// an identity whose past words it does not know (docs/SPECIFICATION.md §3.4).
+// given, for instance by an import. The log ends at the entry that proof, a commit certificate,
+// proves. Everything up to there is final, and the term of proof will not be led again. This is
+// correct for a cluster of one voter only: with more voters a node must never use an identity whose
+// earlier messages it does not know (docs/SPECIFICATION.md §3.4).
 func AloneRecords(proof *juno.QuorumCertificate) []juno.Record {
 	hard := HardState{Term: proof.Term, Led: proof.Term, EverLed: true, Committed: proof.Pos}
 	accepted := Accepted{Term: proof.Term, Pos: proof.Pos}

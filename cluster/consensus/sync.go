@@ -6,7 +6,7 @@ import (
 	"juno"
 )
 
-// SyncRequest asks a peer for what we miss (SYNCREQ).
+// SyncRequest asks a peer for missing entries (SYNCREQ).
 //
 // Signed bytes: version (1), node (4), nonce (8), term (8), commit (40), first index (8), wanted
 // position (flag, then 40), bytes (uvarint).
@@ -14,8 +14,8 @@ type SyncRequest struct {
 	Node   juno.NodeID
 	Nonce  uint64 // the answer repeats it
 	Term   juno.Term
-	Commit juno.Pos   // ours; everything up to it we have
-	From   juno.Index // first entry that we want
+	Commit juno.Pos   // of the requester, which has everything up to it
+	From   juno.Index // first entry that is needed
 	// Want, if not nil, asks for the chain that leads to this position, final or not.
 	Want     *juno.Pos
 	BytesMax int
@@ -68,13 +68,12 @@ func decodeSyncRequest(d *juno.Decoder) Message {
 	return s
 }
 
-// syncBytesMax bounds what a node may ask for at a time, and so what a reply can make anybody
-// allocate.
+// syncBytesMax bounds the size of a request, and so what a reply can make a node allocate.
 const syncBytesMax = 16 << 20
 
-// SyncReply answers a SyncRequest (SYNCRESP). It carries no signature of its sender: whatever is
-// in it proves itself, and the nonce ties it to the request. With nonce 0 it is a hint that nobody
-// asked for: a commit certificate, usually the one that ended the receiver's epoch.
+// SyncReply answers a SyncRequest (SYNCRESP). Its sender does not sign it: the contents prove
+// themselves, and the nonce ties it to the request. With nonce 0 it is a hint that was not
+// requested: a commit certificate, usually the one that ended the receiver's epoch.
 //
 // Canonical bytes: version (1), node (4), nonce (8), entries (count, then each), proof (flag, then
 // the certificate), election (flag, then the election), headers (count, then each with its
@@ -84,8 +83,8 @@ type SyncReply struct {
 	Nonce   uint64
 	Entries []juno.Entry            // without gap, from SyncRequest.From on
 	Proof   *juno.QuorumCertificate // commit certificate of a position in or beyond the entries
-	// Election and Headers are of the sender's term: what a leader signed of the entries that
-	// are not final yet. Headers without an election are of round 0.
+	// Election and Headers are of the sender's term: the signed headers of entries that are not
+	// final yet. Headers without an election are of round 0.
 	Election *ElectionCertificate
 	Headers  []AppendHeader
 	Commit   juno.Pos // of the sender
@@ -144,11 +143,11 @@ func decodeSyncReply(d *juno.Decoder) Message {
 	return s
 }
 
-// stepSyncRequest answers a peer that misses something (Y1): at most one request per peer and
-// tick, and no more bytes than we would ask for ourselves.
+// stepSyncRequest answers a peer that misses entries (Y1): at most one request per peer and tick,
+// and no more bytes than this node would request itself.
 func (c *Core) stepSyncRequest(m *SyncRequest) error {
 	if m.Node == c.id {
-		return fmt.Errorf("sync request of ourselves")
+		return fmt.Errorf("sync request of this node itself")
 	}
 	if !c.sync.answered.due(m.Node, c.ticks, 1) {
 		return fmt.Errorf("sync request of %s: one was answered in this tick", m.Node)
@@ -172,8 +171,8 @@ func (c *Core) stepSyncRequest(m *SyncRequest) error {
 	return nil
 }
 
-// lastFor returns the last index that a node of an epoch can use from us: that of the entry that
-// ended it, or what is final here.
+// lastFor returns the last index that a node of an epoch can use: that of the entry that ended the
+// epoch, or the commit index.
 func (c *Core) lastFor(epoch uint32) juno.Index {
 	if r := c.recordEnding(epoch); r != nil {
 		return r.Certificate.Pos.Index
@@ -181,7 +180,7 @@ func (c *Core) lastFor(epoch uint32) juno.Index {
 	return c.commit.Index
 }
 
-// recordEnding returns what ended an epoch, if we know it.
+// recordEnding returns the record that ended an epoch, or nil if it is not known.
 func (c *Core) recordEnding(epoch uint32) *juno.EpochRecord {
 	for _, r := range c.past {
 		if r.Next.Epoch == epoch+1 {
@@ -192,7 +191,8 @@ func (c *Core) recordEnding(epoch uint32) *juno.EpochRecord {
 }
 
 // provenRun returns final entries from an index on, and the certificate that proves the most of
-// them; or, if not even the stretch to the first certificate fits, the beginning of it and that.
+// them; or, if not even the stretch to the first certificate fits, its beginning and that
+// certificate.
 func (c *Core) provenRun(from, end juno.Index, budget int) ([]juno.Entry, *juno.QuorumCertificate) {
 	proof := c.proofFrom(from, end)
 	if proof == nil {
@@ -222,7 +222,7 @@ func (c *Core) provenRun(from, end juno.Index, budget int) ([]juno.Entry, *juno.
 	}
 }
 
-// estimate guesses the bytes of the entries [lo, hi] from their number.
+// estimate estimates the bytes of the entries [lo, hi] from their number.
 func estimate(lo, hi juno.Index) int {
 	const typicalBytes = 256
 	return int(hi-lo+1) * typicalBytes
@@ -243,9 +243,9 @@ func (c *Core) proofFrom(from, end juno.Index) *juno.QuorumCertificate {
 	return proof
 }
 
-// addTermState adds what the leader of our term has signed beyond what is final: with it the
-// requester can accept, and vote, although the leader does not talk to it (docs/SPECIFICATION.md
-// §2.3).
+// addTermState adds the headers that the leader of the present term has signed beyond the commit
+// index. With them the requester can accept and vote, even if the leader does not send to it
+// (docs/SPECIFICATION.md §2.3).
 func (c *Core) addTermState(r *SyncReply, m *SyncRequest, budget int) {
 	if !c.term.known || m.Term > c.hard.Term {
 		return
@@ -256,7 +256,7 @@ func (c *Core) addTermState(r *SyncReply, m *SyncRequest, budget int) {
 	}
 	next := m.From + juno.Index(len(r.Entries))
 	if next <= c.commit.Index {
-		return // first what is final
+		return // final entries come first
 	}
 	size := 0
 	for i := range r.Entries {
@@ -282,7 +282,7 @@ func (c *Core) addTermState(r *SyncReply, m *SyncRequest, budget int) {
 	}
 }
 
-// sendEpochEnd sends what ended its epoch to a node that does not know it yet (M2).
+// sendEpochEnd sends the end of its epoch to a node that does not know it yet (M2).
 func (c *Core) sendEpochEnd(peer juno.NodeID, epoch uint32) {
 	r := c.recordEnding(epoch)
 	if r == nil || peer == c.id || !c.sync.epochHinted.due(peer, c.ticks, c.limits.HeartbeatTicks) {

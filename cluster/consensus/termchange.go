@@ -7,18 +7,18 @@ import (
 	"juno"
 )
 
-// TermChangeCause is why a node wishes for another leader.
+// Cause is the reason why a node asks for a later term.
 type Cause uint8
 
-// The causes of wishes. The numbers are part of the format.
+// The causes of term changes. The numbers are part of the format.
 const (
 	CauseTimeout    Cause = 1 // one of the timers P1 to P4
 	CauseEvidence   Cause = 2 // the leader contradicted itself, or proposed what is not valid
 	CauseRevolution Cause = 3 // administrators asked for it
-	CauseResign     Cause = 4 // the leader gives the term back, or its turn is over
-	CauseJoin       Cause = 5 // f+1 others wish
-	CauseHalt       Cause = 6 // the ledger is halted, and the leader goes on with commands
-	CauseEnd        Cause = 7 // the leader is about to end
+	CauseResign     Cause = 4 // the leader resigns, or its turn is over
+	CauseJoin       Cause = 5 // f+1 other voters ask for the term
+	CauseHalt       Cause = 6 // the ledger is halted, and the leader proposes commands
+	CauseEnd        Cause = 7 // the leader is about to stop
 )
 
 var causeNames = [...]string{
@@ -35,8 +35,9 @@ func (c Cause) String() string {
 	return fmt.Sprintf("cause(%d)", uint8(c))
 }
 
-// TermChange asks for a later term (RV). Its sender goes on working in the present one until a
-// quorum wishes too (E1), so a single node can disturb nobody.
+// TermChange asks for a later term (RV). Its sender works on in the present term until a quorum
+// asks too (E1), so a single node can disturb no term. It is the timeout message of DiemBFT without
+// a certificate; NewTerm carries that.
 //
 // Signed bytes: version (1), term (8), node (4), cause (1).
 type TermChange struct {
@@ -80,8 +81,7 @@ func decodeTermChange(d *juno.Decoder) Message {
 	return w
 }
 
-// requestTerm asks for term w, for one of the causes of E5, and goes on working in the present one
-// (E1).
+// requestTerm asks for term w, for one of the causes of E5, and works on in the present term (E1).
 func (c *Core) requestTerm(w juno.Term, cause Cause) {
 	if !c.mayVote() || w <= c.requestedTerms[c.epoch.me] || w <= c.hard.Term {
 		return
@@ -92,7 +92,7 @@ func (c *Core) requestTerm(w juno.Term, cause Cause) {
 	c.checkTermChanges()
 }
 
-// sendTermChange says our wish, again at every heartbeat while it is not granted.
+// sendTermChange sends the node's term change. Each heartbeat repeats it until the term is entered.
 func (c *Core) sendTermChange() {
 	if len(c.epoch.peers) > 0 {
 		w := &TermChange{Term: c.requestedTerms[c.epoch.me], Node: c.id, Cause: c.timers.cause}
@@ -100,10 +100,10 @@ func (c *Core) sendTermChange() {
 	}
 }
 
-// mayVote reports whether we are a voter who may say something.
+// mayVote reports whether the node is a voter that may send messages.
 func (c *Core) mayVote() bool { return c.role != Observer && c.role != Quarantined }
 
-// stepTermChange notes a wish (E2).
+// stepTermChange processes a term change (E2).
 func (c *Core) stepTermChange(w *TermChange) error {
 	if err := c.ofEpoch(w.Term, w.Node); err != nil {
 		return err
@@ -113,7 +113,7 @@ func (c *Core) stepTermChange(w *TermChange) error {
 	case voter < 0:
 		return fmt.Errorf("term-change of %s: not a voter", w.Node)
 	case w.Node == c.id:
-		return fmt.Errorf("term-change of ourselves for term %s: somebody repeats it", w.Term)
+		return fmt.Errorf("term-change of this node itself for term %s: a peer relays it", w.Term)
 	}
 	c.noteTermChange(voter, w.Term)
 	if w.Cause == CauseResign && c.rotationDue() {
@@ -132,8 +132,8 @@ func (c *Core) noteTermChange(voter int, w juno.Term) {
 	}
 }
 
-// checkTermChanges is E2: f+1 wishes carry a correct node's, so we join them; a quorum of wishes
-// ends the term.
+// checkTermChanges is E2: f+1 term changes hold one of a correct node, so this node joins; a quorum
+// of term changes ends the term.
 func (c *Core) checkTermChanges() {
 	if !c.mayVote() {
 		return
@@ -141,29 +141,29 @@ func (c *Core) checkTermChanges() {
 	own := max(c.requestedTerms[c.epoch.me], c.hard.Term)
 	if w := c.nthRequestedTerm(c.epoch.faulty + 1); w > own {
 		c.requestTerm(w, CauseJoin)
-		return // wish came back here
+		return // requestTerm came back here
 	}
 	if w := c.nthRequestedTerm(c.epoch.quorum); w > c.hard.Term {
 		c.leaveFor(w)
 	}
 }
 
-// nthRequestedTerm returns the n-th highest wish.
+// nthRequestedTerm returns the n-th highest term that voters ask for.
 func (c *Core) nthRequestedTerm(n int) juno.Term {
 	sorted := slices.Sorted(slices.Values(c.requestedTerms))
 	return sorted[len(sorted)-n]
 }
 
-// leaveFor enters term t because a quorum wants it.
+// leaveFor enters term t because a quorum asks for it.
 func (c *Core) leaveFor(t juno.Term) {
 	if c.epoch.alone() && c.hasAccepted() && c.commit.Index < c.accepted.Pos.Index {
-		return // first show what we accepted; its commit comes back here
+		return // first commit what was accepted; the commit comes back here
 	}
 	c.enterTerm(t)
 	c.wantNewTerm()
 }
 
-// enterTerm leaves the present term for t (E3). From the sync on nothing is signed for older ones.
+// enterTerm leaves the present term for t (E3). After the sync nothing is signed for older terms.
 func (c *Core) enterTerm(t juno.Term) {
 	if t <= c.hard.Term {
 		panic(fmt.Sprintf("enter term %s from term %s", t, c.hard.Term))
@@ -176,29 +176,29 @@ func (c *Core) enterTerm(t juno.Term) {
 	c.takeRole()
 }
 
-// Resign gives the term back, because the node is about to end: the others need not wait until
-// they have lost patience. It does nothing where we do not lead, or nobody else could.
+// Resign asks for the next term because the node is about to stop, so that the other nodes need not
+// wait for a timeout. It does nothing if the node does not lead, or no other node could.
 func (c *Core) Resign() {
 	if c.role == Leader && !c.epoch.alone() {
 		c.requestTerm(c.hard.Term+1, CauseEnd)
 	}
 }
 
-// leaderResigns reports whether a wish is that of the present leader, who is about to end. To grant
-// it costs no more than what a leader can have by keeping silent.
+// leaderResigns reports whether a term change is that of the present leader, which is about to
+// stop. Joining it gives a leader no more power than being silent does.
 func (c *Core) leaderResigns(w *TermChange) bool {
 	return w.Cause == CauseEnd && w.Node == c.epoch.config.Leader(c.hard.Term) &&
 		w.Term == c.hard.Term+1
 }
 
-// timers are the reasons to wish for another leader (E5). All are in ticks.
+// timers are the timers that cause term changes (E5). All are in ticks.
 type timers struct {
-	leaderHeard uint64 // last word of the leader, or when we learned who it is
-	entered     uint64 // when we entered the term
+	leaderHeard uint64 // last message of the leader, or when the base of the term became known
+	entered     uint64 // when the term was entered
 	commit      uint64 // last advance of the commit index, or start of a wait for one
 	backoff     int    // terms that failed in a row
-	jitter      uint64 // of this term, so that not all lose patience at once
-	cause       Cause  // of our wish
+	jitter      uint64 // of this term, so that not all nodes time out at once
+	cause       Cause  // of the node's term change
 }
 
 // enter starts the timers of a new term.
@@ -207,7 +207,7 @@ func (t *timers) enter(c *Core) {
 	t.start(c)
 }
 
-// start makes all clocks begin now.
+// start restarts all timers.
 func (t *timers) start(c *Core) {
 	t.leaderHeard, t.entered, t.commit = c.ticks, c.ticks, c.ticks
 	t.jitter = c.rand.Uint64() % (c.limits.ElectionTicks/4 + 1)
@@ -221,15 +221,15 @@ func (t *timers) committed(c *Core, inTerm bool) {
 	}
 }
 
-// termTimeout returns how long we wait for a leader: Te, doubled by every term that failed.
+// termTimeout returns the timeout of the leader: Te, doubled by every term that failed.
 func (c *Core) termTimeout() uint64 {
 	return c.limits.ElectionTicks<<c.timers.backoff + c.timers.jitter
 }
 
-// tickTimers looks at the clocks P1 to P4.
+// tickTimers checks the timers P1 to P4.
 func (c *Core) tickTimers() {
 	if !c.mayVote() || c.epoch.alone() {
-		return // who is alone has nobody to hand over to
+		return // no other node can lead
 	}
 	patience := c.termTimeout()
 	switch {
@@ -246,16 +246,16 @@ func (c *Core) stalled() bool {
 	return c.hasAccepted() && c.accepted.Pos.Index > c.commit.Index
 }
 
-// requestOverdue is P3: a request that was handed to the leader long ago is still not committed.
-// Every leader gets the time, counted from when its term began: a request that can never be
-// committed must not depose one after the other.
+// requestOverdue is P3: a request that was forwarded to the leader long ago is still not committed.
+// Every leader gets the full time, counted from the beginning of its term: a request that can never
+// be committed must not depose one leader after the other.
 func (c *Core) requestOverdue() bool {
 	age, ok := c.pool.OldestTicks()
 	age = min(age, c.ticks-c.timers.entered)
 	return ok && !c.hard.Halted && age > c.limits.ComplainTicks<<c.timers.backoff
 }
 
-// forward asks the host to hand old requests to the leader (P3), once per heartbeat.
+// forward asks the host to forward old requests to the leader (P3), once per heartbeat.
 func (c *Core) forward() {
 	age, ok := c.pool.OldestTicks()
 	if ok && c.role != Leader && age > c.limits.ForwardTicks && c.term.known {
@@ -263,7 +263,7 @@ func (c *Core) forward() {
 	}
 }
 
-// heartbeat repeats what may have been lost (N7, N11, E1, E2).
+// heartbeat repeats messages that may have been lost (N7, N11, E1, E2).
 func (c *Core) heartbeat() {
 	if c.mayVote() && len(c.epoch.peers) > 0 {
 		c.repeatVote()
@@ -286,7 +286,7 @@ func (c *Core) heartbeat() {
 	c.checkLag()
 }
 
-// rotationDue reports whether the leader of the term has committed as much as one may (E7).
+// rotationDue reports whether the leader of the term has committed its share of entries (E7).
 func (c *Core) rotationDue() bool {
 	return c.limits.RotateEvery > 0 && c.term.commits >= c.limits.RotateEvery
 }

@@ -8,8 +8,8 @@ import (
 	"juno"
 )
 
-// Vote is a node's vote of what it accepted, prepared and knows to be final in a term (AER).
-// Everybody hears everybody's votes, so everybody finds out alone what is final.
+// Vote states what a node accepted, prepared and committed in a term (AER). Every node receives
+// every vote, so every node computes by itself what is final.
 type Vote struct {
 	juno.SignedVote
 }
@@ -32,8 +32,8 @@ func (v *Vote) appendTo(b []byte) []byte { return juno.AppendSignedVote(b, &v.Si
 
 func decodeVote(d *juno.Decoder) Message { return &Vote{d.SignedVote()} }
 
-// raise notes a new highest certificate. If it is of our term, the position is prepared: the
-// certificate goes to disk before we say so (R3).
+// raise records a new highest certificate. If it is of the present term, its position is prepared:
+// the certificate goes to disk before the vote leaves (R3).
 func (c *Core) raise(h HighQC) {
 	c.highQC = h
 	c.out.dirtyHighQC = true
@@ -44,8 +44,8 @@ func (c *Core) raise(h HighQC) {
 	}
 }
 
-// vote says to everybody where we stand, if that changed (N7). It counts for ourselves, too, once
-// the host gives it back, which is after the sync.
+// vote sends the node's vote to all peers, if it changed (N7). The node counts its own vote once
+// the host passes it to Step, which is after the sync.
 func (c *Core) vote() {
 	if !c.out.dirtyVote {
 		return
@@ -68,41 +68,40 @@ func (c *Core) vote() {
 	c.sendAfter(c.epoch.peers, v, true)
 }
 
-// voteSchedule is what we claimed last, and when it is due again. A vote may be lost, so it is
-// repeated; but one that goes on saying the same is worth less every time, and in an idle cluster
-// the repetitions are all that there is to do, n² of them. In a busy one an answer is late, not
-// lost.
+// voteSchedule is the newest vote of this node, and when it is due again. A vote may be lost, so it
+// is repeated. But each repetition of the same vote is worth less, and in an idle cluster
+// repetitions are all the traffic, n² of them. In a busy cluster an answer is late, not lost.
 type voteSchedule struct {
 	body    []byte
 	beats   int    // heartbeats since it changed
-	next    int    // at which of them it is due
-	latency uint64 // ticks that it took lately until what we accepted was final, the longest
+	next    int    // the heartbeat, counted likewise, at which it is due
+	latency uint64 // longest recent time from accept to commit, in ticks
 }
 
-// Repetitions are due some heartbeats after the vote, the double of that, and so on, and then
-// every so many.
+// A vote is repeated after some heartbeats, after the double of that, and so on, and then at a
+// fixed interval, in heartbeats.
 const (
-	repeatAtRest  = 20 // everything that we accepted is final
+	repeatAtRest  = 20 // everything accepted is final
 	repeatInDoubt = 2  // or twice as many as a decision takes
 )
 
-// noteVote takes in a vote that leaves now.
+// noteVote records a vote that is sent now.
 func (s *voteSchedule) noteVote(vote *juno.Vote, first int) {
 	if body := vote.Body(); !bytes.Equal(body, s.body) {
 		s.body, s.beats, s.next = body, 0, first
 	}
 }
 
-// noteDecision notes how long it took until something was final.
+// noteDecision records the time from accept to commit.
 func (s *voteSchedule) noteDecision(ticks uint64) { s.latency = max(ticks, s.latency-s.latency/4) }
 
-// timeout returns how many heartbeats a vote is left alone that may help a decision.
+// timeout returns after how many heartbeats a vote is repeated that may help a decision.
 func (s *voteSchedule) timeout(l *Limits) int {
 	usual := min(2*s.latency, l.ElectionTicks/2)
 	return max(repeatInDoubt, int(usual/max(1, l.HeartbeatTicks)))
 }
 
-// due reports whether the vote is to be repeated at this heartbeat.
+// due reports whether the vote is repeated at this heartbeat.
 func (s *voteSchedule) due(most int) bool {
 	s.beats++
 	if s.beats < s.next {
@@ -112,18 +111,18 @@ func (s *voteSchedule) due(most int) bool {
 	return true
 }
 
-// dueWithin makes a vote due after at most so many heartbeats.
+// dueWithin makes a vote due after at most that many heartbeats.
 func (s *voteSchedule) dueWithin(beats int) { s.next = min(s.next, s.beats+beats) }
 
-// repeatSoon makes a vote due at the next heartbeat, if it has been the same for a while: somebody
-// who speaks to us does not seem to know it.
+// repeatSoon makes a vote due at the next heartbeat, if it has been the same for a while: the vote
+// of another node shows that it may not know it.
 func (s *voteSchedule) repeatSoon() {
 	if s.beats >= repeatInDoubt {
 		s.dueWithin(1)
 	}
 }
 
-// repeatVote is the part of a heartbeat (N7) for what may have been lost.
+// repeatVote is the part of a heartbeat (N7) that repeats the vote.
 func (c *Core) repeatVote() {
 	most := c.voteSchedule.timeout(&c.limits)
 	if c.hasAccepted() && !c.stalled() {
@@ -134,7 +133,7 @@ func (c *Core) repeatVote() {
 	}
 }
 
-// stepVote takes a vote of a voter (N8).
+// stepVote processes a vote (N8).
 func (c *Core) stepVote(v *Vote) error {
 	if err := c.ofEpoch(v.Term, v.Node); err != nil {
 		return err
@@ -159,9 +158,9 @@ func (c *Core) stepVote(v *Vote) error {
 	return nil
 }
 
-// voterVotes are the newest votes of one voter. A voter's votes that are ahead of our log
-// cannot be evaluated yet, and the older ones may be the last that can: so we keep a ring of them,
-// not the newest one only (F11).
+// voterVotes are the newest votes of one voter. Votes that are ahead of the log cannot be evaluated
+// yet, and the older ones may be the last that can: so a ring of votes is kept, not the newest one
+// only (F11).
 type voterVotes struct {
 	rings []ring // by term, ascending
 }
@@ -171,7 +170,7 @@ type ring struct {
 	term  juno.Term
 	votes []juno.SignedVote
 	tops  []juno.Index // the highest index that each of votes names
-	top   juno.Index   // at least the highest of tops; most rings need no closer look
+	top   juno.Index   // at least the highest of tops; skips most rings
 	next  int          // where the next one goes, once the ring is full
 }
 
@@ -181,7 +180,7 @@ func (v *voterVotes) add(vote juno.SignedVote, votesMax, termsMax int) {
 	if !found {
 		if len(v.rings) == termsMax {
 			if i == 0 {
-				return // older than everything that we keep
+				return // older than all kept terms
 			}
 			v.rings = slices.Delete(v.rings, 0, 1)
 			i--
@@ -238,7 +237,7 @@ func (v *voterVotes) newest() *juno.SignedVote {
 	return &r.votes[(r.next+len(r.votes)-1)%len(r.votes)]
 }
 
-// reach returns how far the voter's newest vote says that its log and its commit index reach.
+// reach returns the log end and the commit index of the voter's newest vote.
 func (v *voterVotes) reach() (tip, final juno.Index) {
 	vote := v.newest()
 	if vote == nil {

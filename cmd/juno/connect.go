@@ -13,6 +13,7 @@ import (
 	"juno"
 	"juno/cluster/client"
 	"juno/datadir"
+	"juno/internal/cli"
 	"juno/remote"
 	"juno/server"
 	"juno/shell"
@@ -46,17 +47,17 @@ type connection struct {
 var _ shell.Cluster = (*connection)(nil)
 
 // connect speaks to the cluster whose client directory that is, for the client of that name.
-func connect(ctx context.Context, c console, path, name string) (*connection, error) {
+func connect(ctx context.Context, c cli.Console, path, name string) (*connection, error) {
 	return connectAs(ctx, c, path, remote.Options{Name: name})
 }
 
 // connectAs is connect for a client that is named otherwise. What nodes are caught at is said.
 func connectAs(
-	ctx context.Context, c console, path string, o remote.Options,
+	ctx context.Context, c cli.Console, path string, o remote.Options,
 ) (*connection, error) {
 	k := &connection{path: path, problems: make(map[juno.NodeID]error)}
 	o.Software = "juno " + version
-	o.OnEvidence = func(e client.Evidence) { fmt.Fprintf(c.err, "warning: %s\n", e) }
+	o.OnEvidence = func(e client.Evidence) { fmt.Fprintf(c.Err, "warning: %s\n", e) }
 	o.OnChange = func(id juno.NodeID, problem error) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
@@ -196,7 +197,7 @@ type vouchedRows struct{ *client.Rows }
 // Vouchers implements shell.Vouched.
 func (r vouchedRows) Vouchers() string {
 	p := r.Proof()
-	text := nodeNames(p.Nodes)
+	text := juno.NodeNames(p.Nodes)
 	switch {
 	case len(p.Nodes) > 1:
 		text += " agree"
@@ -204,17 +205,9 @@ func (r vouchedRows) Vouchers() string {
 		text += " says so"
 	}
 	if len(p.Disagree) > 0 {
-		text += "; DISAGREEING: " + nodeNames(p.Disagree)
+		text += "; DISAGREEING: " + juno.NodeNames(p.Disagree)
 	}
 	return text
-}
-
-func nodeNames(all []juno.NodeID) string {
-	names := make([]string, len(all))
-	for i, id := range all {
-		names[i] = id.String()
-	}
-	return strings.Join(names, ", ")
 }
 
 // Submit implements shell.Ledger.

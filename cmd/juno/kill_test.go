@@ -19,6 +19,8 @@ import (
 	"juno"
 	"juno/datadir"
 	"juno/embedded"
+	"juno/internal/cli"
+	"juno/shell"
 	"juno/verify/files"
 )
 
@@ -33,7 +35,7 @@ var (
 func payer() {
 	if err := pay(os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "juno-payer:", err)
-		os.Exit(exitFailed)
+		os.Exit(int(cli.ExitFailed))
 	}
 }
 
@@ -125,6 +127,16 @@ func (p *payments) upkeep() error {
 	pos, err := p.ledger.Position(o.Index)
 	fmt.Printf("acknowledged %d %s\n", pos.Index, pos.Hash)
 	return err
+}
+
+// parseAcknowledged reads a line of the payer.
+func parseAcknowledged(line string) (p juno.Pos, err error) {
+	var hash string
+	if _, err := fmt.Sscanf(line, "acknowledged %d %s", &p.Index, &hash); err != nil {
+		return p, fmt.Errorf("the payer said %.80q: %w", line, err)
+	}
+	p.Hash, err = juno.ParseHash(hash)
+	return p, err
 }
 
 // TestKillUpkeep kills a process that does everything at once with SIGKILL, at a random moment,
@@ -276,7 +288,7 @@ func (k *killing) query(l *embedded.Ledger, text, want string) {
 	}
 	defer rows.Close()
 	row, _ := rows.Next()
-	if len(row) != 1 || plain(row[0]) != want {
+	if len(row) != 1 || shell.PlainText(row[0]) != want {
 		k.t.Errorf("%s: got %v, want %s", strings.TrimSpace(text), row, want)
 	}
 }

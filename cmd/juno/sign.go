@@ -7,6 +7,7 @@ import (
 
 	"juno"
 	"juno/datadir"
+	"juno/internal/cli"
 )
 
 // signing says who signs a change, and what becomes of it.
@@ -18,9 +19,11 @@ type signing struct {
 
 func signingFlags(set *flag.FlagSet) *signing {
 	return &signing{
-		by:       set.String("by", "", "sign as these administrators, `a,b`"),
-		signOnly: set.String("sign-only", "", "write the signed change to this `file`, and end"),
-		with:     set.String("with", "", "sign what is in this `file`, and hand it in if complete"),
+		by: set.String("by", "", "sign as these administrators, `a,b`"),
+		signOnly: set.String("sign-only", "",
+			"write the signed change to this `file`, and submit nothing"),
+		with: set.String("with", "",
+			"sign the change in this `file`, and submit it if it is complete"),
 	}
 }
 
@@ -90,16 +93,17 @@ func signConfig(
 	if !ready && s.file() != "" {
 		err = writeChange(s.file(), change.Payload())
 	} else if !ready {
-		err = fmt.Errorf("%d signatures, %d are needed: --sign-only FILE keeps them for the others",
+		err = fmt.Errorf("%d of %d signatures: --sign-only FILE writes the change to a file for "+
+			"the other administrators",
 			len(change.Approvals), threshold)
 	}
 	return change, ready, err
 }
 
 // sayUnfinished says where a change waits for more signatures.
-func sayUnfinished(c console, s *signing, err error) error {
+func sayUnfinished(c cli.Console, s *signing, err error) error {
 	if err == nil {
-		fmt.Fprintf(c.out, "signed, in %s; the next administrator goes on with: --with %s\n",
+		fmt.Fprintf(c.Out, "signed, and written to %s; the next administrator adds --with %s\n",
 			s.file(), s.file())
 	}
 	return err

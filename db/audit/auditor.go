@@ -57,7 +57,8 @@ type Auditor struct {
 	options Options
 	cluster juno.ClusterID
 	chain   juno.Finding
-	at      juno.Pos // last entry of the chain
+	at      juno.Pos         // last entry of the chain
+	before  juno.EntryHeader // the same without its payload
 	valid   *validity
 	proofs  *proofs
 	replay  *replay
@@ -214,11 +215,25 @@ func (a *Auditor) link(e *juno.Chained, link *juno.EntryHeader) {
 			})
 		case hash != e.Hash:
 			keep(&a.chain, fault{e.Index, e.Hash.String(), hash.String(), detailHash})
+		case a.before.Type.Valid() && a.outOfOrder(*link, e.Index):
 		case e.Index >= a.chain.From && a.options.before(e.Index):
 			a.chain.Items++
 		}
 	}
-	a.at = e.Pos()
+	a.at, a.before = e.Pos(), *link
+}
+
+// outOfOrder notes an entry whose term or time goes back, or whose epoch has not begun.
+func (a *Auditor) outOfOrder(header juno.EntryHeader, index juno.Index) bool {
+	err := verify.CheckOrder(a.before, header, index)
+	if err != nil { // rule: chain-order
+		keep(&a.chain, fault{
+			index, "an entry that may follow the one before", "another",
+			err.Error(),
+		})
+		return true
+	}
+	return false
 }
 
 func (a *Auditor) known(p juno.Pos, hash juno.Hash) {

@@ -38,8 +38,14 @@ var arrows = map[string]string{
 	"shell":             ".",
 	"embedded": ". cluster cluster/consensus datadir db db/audit db/sql db/state snapshot " +
 		"verify verify/files wal internal/submit internal/vfs",
-	"server":   ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
-	"remote":   ". cluster/client cluster/rpc cluster/zmq datadir db/state",
+	"server": ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
+	"remote": ". cluster/client cluster/rpc cluster/zmq datadir db/state",
+	// The frame of the command line knows no ledger; demo and bench show and measure whole ones.
+	"internal/cli": "",
+	"internal/demo": ". cluster/client cluster/consensus cluster/rpc embedded internal/cli " +
+		"internal/ports internal/vfs server shell",
+	"internal/bench": ". cluster/client datadir db/state embedded internal/cli internal/ports " +
+		"remote server verify/files",
 	"cmd/juno": everything,
 	"chaos":    everything,
 }
@@ -115,7 +121,7 @@ var clockFuncs = strings.Fields(
 
 // floatFiles may mention floating point in a pure room, with the reason.
 var floatFiles = map[string]string{
-	"query.go": "a cell of an answer may come from a SQL function that is inexact by name",
+	"value.go": "a cell of an answer may come from a SQL function that is inexact by name",
 }
 
 // Limits of shape.
