@@ -24,8 +24,8 @@ ROUNDS ?= 20
 
 # The rooms with goroutines in them; the pure rooms may have none (internal/tidy), and the
 # simulator is one goroutine by design.
-RACE = $(wildcard cluster cluster/wire cluster/zmq cluster/rpc cluster/client remote wal db db/sql \
-	snapshot shell)
+RACE = $(wildcard cluster cluster/zmq cluster/rpc cluster/client internal/submit server remote \
+	wal db db/sql snapshot shell)
 
 # The rooms whose tests break the rules of the protocol, one at a time (internal/mutate).
 MUTATED = ./cluster/consensus ./cluster/sim

@@ -28,10 +28,12 @@ var (
 func build(t *testing.T) binaries {
 	t.Helper()
 	dir := t.TempDir()
-	b := binaries{honest: filepath.Join(dir, "juno"), byz: filepath.Join(dir, "juno-byz")}
-	for path, tags := range map[string]string{b.honest: "", b.byz: "byz"} {
-		out, err := exec.CommandContext(t.Context(), "go", "build", "-tags", tags, "-o", path,
-			"juno/cmd/juno").CombinedOutput()
+	b := binaries{honest: filepath.Join(dir, "juno"), liar: filepath.Join(dir, "liar")}
+	for path, program := range map[string]string{
+		b.honest: "juno/cmd/juno", b.liar: "juno/chaos/liar",
+	} {
+		out, err := exec.CommandContext(t.Context(), "go", "build", "-o", path,
+			program).CombinedOutput()
 		if err != nil {
 			t.Fatalf("build: %v\n%s", err, out)
 		}

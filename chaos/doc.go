@@ -9,7 +9,7 @@
 // knows which process has connected, so that the line from any node to any other one can be cut or
 // delayed by itself. Clients pay, singly and in batches, and read balances. A nemesis meanwhile
 // kills, freezes, cuts off and slows down, fills a disk, damages a log, and may own a node that
-// runs the build with the tag byz, which lies; all as the seed draws it. Then it heals everything.
+// runs the program liar in the place of juno; all as the seed draws it. Then it heals everything.
 //
 // # What has to hold
 //

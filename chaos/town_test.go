@@ -20,7 +20,7 @@ import (
 )
 
 // binaries are the programs that nodes run.
-type binaries struct{ honest, byz string }
+type binaries struct{ honest, liar string }
 
 // town is one cluster of processes, and the network between them.
 type town struct {
@@ -50,7 +50,7 @@ func found(home string, n int, liar juno.NodeID, b binaries) (*town, error) {
 			id: id, path: path, listen: real, journal: path + ".log", binary: b.honest,
 		}
 		if id == liar {
-			node.binary, w.liar = b.byz, node
+			node.binary, w.liar = b.liar, node
 		}
 		w.nodes = append(w.nodes, node)
 		places = append(places, datadir.Place{Path: path, Address: address})

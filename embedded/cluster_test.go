@@ -13,10 +13,8 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/consensus"
-	"juno/cluster/wire"
 	"juno/datadir"
 	"juno/db/state"
-	"juno/internal/ports"
 )
 
 // within bounds every wait of these tests: a machine that is busy is no failure.
@@ -31,7 +29,6 @@ type town struct {
 	limits  consensus.Limits
 	drops   bool        // logs drop what is certified
 	spoiled juno.NodeID // who claims wrong states
-	wired   bool        // over ZeroMQ, and not over lines
 	client  []*Client
 }
 
@@ -49,7 +46,7 @@ func (w *town) build(n int, o datadir.Options) {
 	base := t.TempDir()
 	for i := range n {
 		w.places = append(w.places, datadir.Place{
-			Path: filepath.Join(base, fmt.Sprint(i+1)), Address: w.address(),
+			Path:    filepath.Join(base, fmt.Sprint(i+1)),
 			Clients: []string{fmt.Sprintf("client%d", i+1)},
 		})
 	}
@@ -69,18 +66,6 @@ func (w *town) build(n int, o datadir.Options) {
 	})
 }
 
-// address returns one that nobody listens on, if nodes need any.
-func (w *town) address() string {
-	if !w.wired {
-		return ""
-	}
-	address, err := ports.Free(1)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return address
-}
-
 // open opens the directory of a node that has a client of its own.
 func (w *town) open(id juno.NodeID) {
 	w.t.Helper()
@@ -97,10 +82,6 @@ func (w *town) openWithout(id juno.NodeID) {
 	o := Options{
 		Transport: w.lines.Connect, Limits: &w.limits,
 		Warn: func(text string) { w.t.Logf("node%d warns: %s", id, text) },
-	}
-	if w.wired {
-		w := &wire.Wire{Software: "test", Warn: o.Warn}
-		o.Transport, o.ClientKeys = w.Connect, w.SetClients
 	}
 	if id == w.spoiled {
 		o.spoil = func(h *juno.Hash) { h[0] ^= 1 }
@@ -403,27 +384,4 @@ func TestLeadersAreKilled(t *testing.T) {
 	if want := rounds * (each + 1); balance != want {
 		t.Errorf("%d transfers were executed, want %d: none lost, none twice", balance, want)
 	}
-}
-
-// TestClusterOverZeroMQ has real sockets between the nodes, and rotates a key on the way.
-func TestClusterOverZeroMQ(t *testing.T) {
-	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), wired: true}
-	w.build(4, datadir.Options{Admins: []string{"ann"}})
-	for id := range w.nodes {
-		w.submit(juno.NodeID(id+1), 50, juno.Single)
-	}
-	w.settle()
-	const id = 3
-	l := w.nodes[id-1]
-	public, err := l.DrawNodeKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, _, _ := l.Membership().Member(id)
-	m.Public = public
-	w.change(1, juno.ReplaceMember(m), l.PossessNodeKey)
-	w.close(4) // now the new key has to be heard
-	w.submit(id, 50, juno.Batch)
-	w.open(4)
-	w.settle()
 }

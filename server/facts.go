@@ -85,7 +85,7 @@ func (s *Server) Facts(ctx context.Context) ([]juno.Fact, error) {
 // peers adds a line for each other member: what was heard of it, and how its connection is.
 func (f *facts) peers(s *Server) {
 	problems := make(map[juno.NodeID]error)
-	if e := s.wire.Endpoint(); e != nil {
+	if e := s.net.Endpoint(); e != nil {
 		for _, p := range e.Status() {
 			problems[p.ID] = p.Problem
 		}

@@ -28,12 +28,21 @@ var _ rpc.Ledger = (*port)(nil)
 func (p *port) Genesis() *juno.Genesis { return p.ledger.Directory().Genesis }
 
 // Epochs implements rpc.Ledger.
-func (p *port) Epochs(from uint32) []juno.EpochChange {
+func (p *port) Epochs(from uint32) ([]juno.EpochChange, error) {
 	all, err := p.ledger.Epochs(from)
-	if err != nil { // it is the node's own log that cannot be read; the node says so itself
+	return all, p.report("read the ends of epochs", err)
+}
+
+// report tells the operator of what cannot be read in the node's own files. The client gets the
+// error, too, and goes to another node.
+func (p *port) report(what string, err error) error {
+	if err == nil {
 		return nil
 	}
-	return all
+	if err = codeOf(fmt.Errorf("%s: %w", what, err)); !errors.Is(err, rpc.ErrNoLeader) {
+		p.server.warn(err)
+	}
+	return err
 }
 
 // State implements rpc.Ledger.
@@ -105,23 +114,20 @@ func (p *port) Query(ctx context.Context, q juno.Query, at juno.Index) (juno.Row
 }
 
 // Proof implements rpc.Ledger.
-func (p *port) Proof(index juno.Index) *juno.QuorumCertificate {
-	ctx, cancel := context.WithTimeout(context.Background(), proofTime)
+func (p *port) Proof(ctx context.Context, index juno.Index) (*juno.QuorumCertificate, error) {
+	within, cancel := context.WithTimeout(ctx, proofTime)
 	defer cancel()
-	c, err := p.ledger.Proof(ctx, index)
-	if err != nil { // an answer without a proof is an answer
-		return nil
+	c, err := p.ledger.Proof(within, index)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil, nil // an answer without a proof is an answer
 	}
-	return c
+	return c, p.report("read the proof of an answer", err)
 }
 
 // Position implements rpc.Ledger.
-func (p *port) Position() (juno.Pos, *juno.QuorumCertificate) {
+func (p *port) Position() (juno.Pos, *juno.QuorumCertificate, error) {
 	committed, c, err := p.ledger.Standing()
-	if err != nil {
-		return committed, nil
-	}
-	return committed, c
+	return committed, c, p.report("read the highest certificate", err)
 }
 
 // Accounts implements rpc.Ledger.

@@ -1,6 +1,6 @@
 // Package server runs a ledger's node on the network: it opens the directory (package embedded),
-// connects it to the other members and to clients (package cluster/wire), and answers clients
-// (package cluster/rpc).
+// connects it to the other members and to clients over ZeroMQ (package cluster/zmq), and answers
+// clients (package cluster/rpc).
 //
 // It is a room of its own, beside embedded, because it needs the C library of the transport, which
 // nobody who embeds a ledger should have to install.
@@ -25,13 +25,8 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/rpc"
-	"juno/cluster/wire"
 	"juno/embedded"
 )
-
-// connector makes the transport of a node. A build with the tag byz, for package chaos, puts a liar
-// in its place.
-var connector = func(w *wire.Wire) cluster.Connector { return w.Connect }
 
 // Options are how a node is run. The zero value is fine.
 type Options struct {
@@ -44,12 +39,15 @@ type Options struct {
 	Warn func(text string)
 	// Progress, if not nil, is told while entries are executed again.
 	Progress juno.Progress
+	// Transport, if not nil, puts another transport in the place of the node's, or between the node
+	// and it. Tests break clusters with it (package chaos).
+	Transport func(cluster.Connector) cluster.Connector
 }
 
 // Server is a running node.
 type Server struct {
 	Ledger *embedded.Ledger
-	wire   *wire.Wire
+	net    *transport
 
 	mu  sync.RWMutex
 	rpc *rpc.Server // nil until the ledger is open
@@ -59,10 +57,14 @@ type Server struct {
 // clients, until Close.
 func Open(path string, o Options) (*Server, error) {
 	s := &Server{}
-	s.wire = &wire.Wire{Listen: o.Listen, Software: o.Software, Serve: s.serve, Warn: o.Warn}
+	s.net = &transport{Listen: o.Listen, Software: o.Software, Serve: s.serve, Warn: o.Warn}
+	connect := s.net.Connect
+	if o.Transport != nil {
+		connect = o.Transport(connect)
+	}
 	ledger, err := embedded.Open(path, embedded.Options{
-		Warn: o.Warn, Progress: o.Progress, Transport: connector(s.wire),
-		ClientKeys: s.wire.SetClients, Answer: s.executed,
+		Warn: o.Warn, Progress: o.Progress, Transport: connect,
+		ClientKeys: s.net.SetClients, Answer: s.executed,
 	})
 	if err != nil {
 		return nil, err
@@ -105,9 +107,11 @@ func (s *Server) serving() *rpc.Server {
 	return s.rpc
 }
 
+func (s *Server) warn(err error) { s.net.complain(err) }
+
 // Address returns "host:port" that the node listens on; empty once it is closed.
 func (s *Server) Address() string {
-	if e := s.wire.Endpoint(); e != nil {
+	if e := s.net.Endpoint(); e != nil {
 		return e.Address()
 	}
 	return ""

@@ -429,10 +429,10 @@ func (n *fakeNode) apply() {
 func (n *fakeNode) Genesis() *juno.Genesis { return n.w.genesis }
 
 // Epochs implements rpc.Ledger.
-func (n *fakeNode) Epochs(from uint32) []juno.EpochChange {
+func (n *fakeNode) Epochs(from uint32) ([]juno.EpochChange, error) {
 	n.w.mu.Lock()
 	defer n.w.mu.Unlock()
-	return n.w.epochs[min(int(from), len(n.w.epochs)):]
+	return n.w.epochs[min(int(from), len(n.w.epochs)):], nil
 }
 
 // State implements rpc.Ledger.
@@ -635,24 +635,24 @@ func keyOf(m juno.Member) juno.PrivateKey {
 }
 
 // Proof implements rpc.Ledger.
-func (n *fakeNode) Proof(index juno.Index) *juno.QuorumCertificate {
+func (n *fakeNode) Proof(_ context.Context, index juno.Index) (*juno.QuorumCertificate, error) {
 	n.w.mu.Lock()
 	defer n.w.mu.Unlock()
 	if int(index) != n.applied {
-		return nil
+		return nil, nil
 	}
-	return n.certificate(juno.Commit)
+	return n.certificate(juno.Commit), nil
 }
 
 // Position implements rpc.Ledger.
-func (n *fakeNode) Position() (juno.Pos, *juno.QuorumCertificate) {
+func (n *fakeNode) Position() (juno.Pos, *juno.QuorumCertificate, error) {
 	n.w.mu.Lock()
 	defer n.w.mu.Unlock()
 	c := n.certificate(juno.Prepare)
 	if n.falseQC {
 		c.Pos.Index += 1000
 	}
-	return n.head().Pos, c
+	return n.head().Pos, c, nil
 }
 
 var errTable = &juno.QueryError{Message: "no such table: nothing", Offset: 14}

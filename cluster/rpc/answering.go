@@ -24,7 +24,11 @@ func (j *answering) answer(r Request) error {
 	ledger := j.server.cfg.Ledger
 	switch r := r.(type) {
 	case *Hello:
-		j.send(j.info(r))
+		i, err := j.info(r)
+		if err != nil {
+			return err
+		}
+		j.send(i)
 	case *Ask:
 		return j.find(r)
 	case *Query:
@@ -62,7 +66,7 @@ func (j *answering) answer(r Request) error {
 	return nil
 }
 
-func (j *answering) info(h *Hello) *Info {
+func (j *answering) info(h *Hello) (*Info, error) {
 	ledger, state := j.server.cfg.Ledger, j.server.cfg.Ledger.State()
 	i := &Info{
 		Node: j.server.cfg.Node, Term: state.Term, Head: state.Head,
@@ -72,15 +76,19 @@ func (j *answering) info(h *Hello) *Info {
 	if h.Genesis {
 		i.Genesis = ledger.Genesis()
 	}
+	ends, err := ledger.Epochs(h.Epochs)
+	if err != nil {
+		return nil, err
+	}
 	size := 0
-	for _, e := range ledger.Epochs(h.Epochs) {
+	for _, e := range ends {
 		size += len(juno.AppendEpochChange(nil, &e))
 		if len(i.Epochs) == EpochsMax || (len(i.Epochs) > 0 && size > epochsBytesMax) {
 			break
 		}
 		i.Epochs = append(i.Epochs, e)
 	}
-	return i
+	return i, nil
 }
 
 func (j *answering) find(r *Ask) error {
@@ -168,7 +176,10 @@ func (j *answering) query(q *Query) error {
 		return err
 	}
 	if e.Head.Index > 0 {
-		e.Certificate = j.server.cfg.Ledger.Proof(e.Head.Index)
+		e.Certificate, err = j.server.cfg.Ledger.Proof(j.ctx, e.Head.Index)
+		if err != nil {
+			return err
+		}
 	}
 	j.send(e)
 	return nil
@@ -219,7 +230,10 @@ func (j *answering) reading(asked juno.Hash, at juno.Pos, answer juno.Hash) (jun
 }
 
 func (j *answering) position(p *Position) (err error) {
-	committed, c := j.server.cfg.Ledger.Position()
+	committed, c, err := j.server.cfg.Ledger.Position()
+	if err != nil {
+		return err
+	}
 	a := &Positioned{Certificate: c}
 	if a.Reading, err = j.reading(p.Nonce, committed, CertificateHash(c)); err == nil {
 		j.send(a)

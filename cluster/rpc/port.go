@@ -13,7 +13,7 @@ type Ledger interface {
 	Genesis() *juno.Genesis
 	// Epochs returns the proofs of all ends of epochs from that of epoch from on, in order; the
 	// caller does not change them.
-	Epochs(from uint32) []juno.EpochChange
+	Epochs(from uint32) ([]juno.EpochChange, error)
 	// State returns where the node is. It is called for every frame of answers and must be cheap.
 	State() State
 	// Client returns whose key that is at the end of the node's log, "" if nobody's, and a number
@@ -36,11 +36,11 @@ type Ledger interface {
 	// Query starts a statement once the node has executed index at, and reads it at that index
 	// unless it has an AS OF of its own; at 0 stands for whatever is executed.
 	Query(ctx context.Context, q juno.Query, at juno.Index) (juno.Rows, error)
-	// Proof returns a detached commit certificate at index or later, if one is at hand, or nil.
-	Proof(index juno.Index) *juno.QuorumCertificate
+	// Proof returns a detached commit certificate at index or later, or nil if none is at hand.
+	Proof(ctx context.Context, index juno.Index) (*juno.QuorumCertificate, error)
 	// Position returns the newest final position, and the highest certificate that the node holds
 	// of either kind, detached; nil if it holds none.
-	Position() (juno.Pos, *juno.QuorumCertificate)
+	Position() (juno.Pos, *juno.QuorumCertificate, error)
 
 	// Accounts returns at most limit names of accounts that begin with prefix, in byte order.
 	Accounts(ctx context.Context, prefix string, limit int) ([]string, error)

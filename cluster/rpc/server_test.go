@@ -19,11 +19,13 @@ type ledger struct {
 	done  []func([]juno.Outcome, error) // of submissions, as they came
 	items []Submission
 	rows  *endless
+
+	unreadable error // of what is read from the node's own files
 }
 
 func (*ledger) Genesis() *juno.Genesis { return testGenesis() }
 
-func (*ledger) Epochs(uint32) []juno.EpochChange { return nil }
+func (l *ledger) Epochs(uint32) ([]juno.EpochChange, error) { return nil, l.unreadable }
 
 func (*ledger) State() State {
 	return State{Term: 3, Head: juno.Head{Pos: testPos(9), Time: 1}}
@@ -52,9 +54,13 @@ func (l *ledger) Query(context.Context, juno.Query, juno.Index) (juno.Rows, erro
 	return l.rows, nil
 }
 
-func (*ledger) Proof(juno.Index) *juno.QuorumCertificate { return testCertificate() }
+func (l *ledger) Proof(context.Context, juno.Index) (*juno.QuorumCertificate, error) {
+	return testCertificate(), l.unreadable
+}
 
-func (*ledger) Position() (juno.Pos, *juno.QuorumCertificate) { return testPos(9), nil }
+func (l *ledger) Position() (juno.Pos, *juno.QuorumCertificate, error) {
+	return testPos(9), nil, l.unreadable
+}
 
 func (*ledger) Accounts(ctx context.Context, _ string, _ int) ([]string, error) {
 	<-ctx.Done() // never done by itself
@@ -301,6 +307,19 @@ func TestServerFlow(t *testing.T) {
 		}
 		if k.take(); len(s.sessions) != 0 || len(s.byKey) != 0 {
 			t.Error("a session without a client")
+		}
+	})
+}
+
+// TestServerCannotRead wants an error, and no answer with a part left out, where the node cannot
+// read its own files.
+func TestServerCannotRead(t *testing.T) {
+	serve(t, func(t *testing.T, s *Server, l *ledger) {
+		l.unreadable = errors.New("damaged")
+		k := newTalk(t, s, 9, 1)
+		for _, r := range []Request{&Hello{}, &Position{}} {
+			k.send(r, 0)
+			k.wantCode(CodeFailed)
 		}
 	})
 }

@@ -31,14 +31,13 @@ var arrows = map[string]string{
 	"cluster/consensus": ".",
 	"cluster":           ". cluster/consensus",
 	"cluster/zmq":       ".",
-	"cluster/wire":      ". cluster cluster/zmq",
 	"cluster/rpc":       ".",
 	"cluster/client":    ". cluster/rpc internal/submit verify",
 	"cluster/sim":       ". cluster/consensus db/state wal internal/vfs",
 	"shell":             ".",
 	"embedded": ". cluster cluster/consensus datadir db db/audit db/sql db/state snapshot " +
 		"verify verify/files wal internal/submit internal/vfs",
-	"server": ". cluster cluster/consensus cluster/rpc cluster/wire embedded",
+	"server": ". cluster cluster/rpc cluster/zmq embedded",
 	"remote": ". cluster/client cluster/rpc cluster/zmq datadir db/state",
 	// The frame of the command line knows no ledger; demo and bench show and measure whole ones.
 	"internal/cli": "",
@@ -46,8 +45,9 @@ var arrows = map[string]string{
 		"internal/ports internal/vfs server shell",
 	"internal/bench": ". cluster/client datadir db/state embedded internal/cli internal/ports " +
 		"remote server verify/files",
-	"cmd/juno": everything,
-	"chaos":    everything,
+	"cmd/juno":   everything,
+	"chaos":      everything,
+	"chaos/liar": ". cluster cluster/consensus server",
 	// Tests only: the attacker of verify.
 	"verify/forge": everything,
 }
@@ -55,8 +55,8 @@ var arrows = map[string]string{
 // testArrows says what the tests of a package import besides what the package reaches through
 // arrows, itself, internal/vfs and internal/ports.
 var testArrows = map[string]string{
-	"embedded": "cluster/wire",
-	"remote":   "cluster server",
+	"server": "datadir",
+	"remote": "cluster server",
 }
 
 // pure lists the rooms that are functions of their inputs: the same inputs give the same bytes

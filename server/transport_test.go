@@ -1,4 +1,4 @@
-package wire
+package server
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ const patience = 30 * time.Second
 // hill is wires in one process: what they are told, and what arrived.
 type hill struct {
 	t     *testing.T
-	wires []*Wire // by id less 1
+	wires []*transport // by id less 1
 	lines []cluster.Transport
 	keys  [][]juno.PrivateKey // of each node, newest first
 
@@ -42,7 +42,8 @@ func newHill(t *testing.T, n int) (*hill, *juno.EpochConfig) {
 	}
 	for i := range n {
 		id := juno.NodeID(i + 1)
-		w := &Wire{Software: "test", Warn: func(text string) { t.Logf("%s warns: %s", id, text) }}
+		w := &transport{Software: "test", Warn: func(text string) { t.Logf("%s warns: %s", id,
+			text) }}
 		line, err := w.Connect(cluster.TransportConfig{
 			ID: id, Cluster: juno.ClusterID{1}, Config: config,
 			Secret: func(public juno.PublicKey) (key juno.PrivateKey, ok bool) {

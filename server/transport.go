@@ -1,11 +1,4 @@
-// Package wire connects a node to its cluster over ZeroMQ: it makes the transport that package
-// cluster wants of the endpoint that package zmq has. It is a room of its own so that whoever
-// embeds a ledger without a cluster needs no C library.
-//
-// A Wire follows the membership: it connects to whoever is a member, and where the node's own key
-// was rotated it listens anew under the new one, also if that was while the node was down. It
-// guarantees what package zmq does, and repeats nothing that was lost: the consensus does.
-package wire
+package server
 
 import (
 	"errors"
@@ -19,8 +12,12 @@ import (
 	"juno/cluster/zmq"
 )
 
-// Wire connects a node to the other members, and to clients. The fields are set before Connect.
-type Wire struct {
+// transport connects a node to the other members, and to clients: it makes the transport that
+// package cluster wants of the endpoint that package zmq has. It follows the membership: it
+// connects to the members, and if the node's own key was rotated it listens anew under the new one,
+// also if that was while the node was down. It repeats nothing that was lost: the consensus does.
+// The exported fields are set before Connect.
+type transport struct {
 	// Listen is "host:port"; see zmq.Config. Empty stands for the address that the membership
 	// gives the node.
 	Listen   string
@@ -43,7 +40,7 @@ type Wire struct {
 }
 
 // Connect is a cluster.Connector.
-func (w *Wire) Connect(link cluster.TransportConfig) (cluster.Transport, error) {
+func (w *transport) Connect(link cluster.TransportConfig) (cluster.Transport, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.link, w.config, w.closed = link, link.Config, false
@@ -51,19 +48,19 @@ func (w *Wire) Connect(link cluster.TransportConfig) (cluster.Transport, error) 
 	if err := w.listen(); err != nil {
 		return nil, err
 	}
-	return wireTransport{w}, nil
+	return outgoing{w}, nil
 }
 
 // Endpoint returns the endpoint of this moment. Another one takes its place when the node's key
 // is rotated.
-func (w *Wire) Endpoint() *zmq.Endpoint {
+func (w *transport) Endpoint() *zmq.Endpoint {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.endpoint
 }
 
 // SetClients says which clients may connect.
-func (w *Wire) SetClients(keys []juno.PublicKey) {
+func (w *transport) SetClients(keys []juno.PublicKey) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.clients = keys
@@ -80,7 +77,7 @@ const keysMax = 3
 // membership names, and then the others from the newest on. One that was drawn may be in force
 // where we have not heard of that; and if we alone have heard that it is in force, the others know
 // us by the one before, and we must tell them.
-func (w *Wire) keys() []juno.PrivateKey {
+func (w *transport) keys() []juno.PrivateKey {
 	var all []juno.PrivateKey
 	me, _, _ := w.config.Member(w.link.ID)
 	if key, ok := w.link.Secret(me.Public); ok {
@@ -95,7 +92,7 @@ func (w *Wire) keys() []juno.PrivateKey {
 }
 
 // listen opens the endpoint. The caller holds w.mu.
-func (w *Wire) listen() error {
+func (w *transport) listen() error {
 	me, _, known := w.config.Member(w.link.ID)
 	listen := w.Listen
 	if listen == "" && known {
@@ -124,7 +121,7 @@ func (w *Wire) listen() error {
 // doubt is called when a member has another key than we know, or does not admit ours. If so many do
 // that one of them is correct, memberships may have come into force that we have not heard of, or
 // one that they have not heard of. It is seen again whether that stays so.
-func (w *Wire) doubt() {
+func (w *transport) doubt() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if refuse, changed := w.strangers(); !w.doubting && max(refuse, changed) > w.config.Faulty() {
@@ -135,7 +132,7 @@ func (w *Wire) doubt() {
 
 // resolve tries the next of our keys, where there is one: whoever admits it tells us the rest, or
 // hears it from us.
-func (w *Wire) resolve() {
+func (w *transport) resolve() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	refuse, changed := w.strangers()
@@ -171,7 +168,7 @@ func (w *Wire) resolve() {
 
 // strangers returns how many voters do not admit us, and how many have another key than we know.
 // The caller holds w.mu.
-func (w *Wire) strangers() (refuse, changed int) {
+func (w *transport) strangers() (refuse, changed int) {
 	if w.closed || w.endpoint == nil {
 		return 0, 0
 	}
@@ -179,7 +176,7 @@ func (w *Wire) strangers() (refuse, changed int) {
 }
 
 // reopen makes the endpoint anew, and goes on trying where that fails. The caller holds w.mu.
-func (w *Wire) reopen() {
+func (w *transport) reopen() {
 	if w.endpoint != nil {
 		w.complain(w.endpoint.Close())
 		w.endpoint = nil
@@ -199,7 +196,7 @@ func (w *Wire) reopen() {
 }
 
 // count returns how many voters there is that problem with. The caller holds w.mu.
-func (w *Wire) count(problem error) (n int) {
+func (w *transport) count(problem error) (n int) {
 	for _, p := range w.endpoint.Status() {
 		if _, voter := w.config.Voter(p.ID); voter && errors.Is(p.Problem, problem) {
 			n++
@@ -208,14 +205,14 @@ func (w *Wire) count(problem error) (n int) {
 	return n
 }
 
-func (w *Wire) warnOnce(format string, args ...any) {
+func (w *transport) warnOnce(format string, args ...any) {
 	if !w.warned {
 		w.warned = true
 		w.complain(fmt.Errorf(format, args...))
 	}
 }
 
-func (w *Wire) complain(err error) {
+func (w *transport) complain(err error) {
 	if err != nil && w.Warn != nil {
 		w.Warn(err.Error())
 	}
@@ -231,18 +228,18 @@ func peersOf(config *juno.EpochConfig) []zmq.Peer {
 	return all
 }
 
-// wireTransport is a Wire as its node sees it.
-type wireTransport struct{ w *Wire }
+// outgoing is a transport as its node sees it.
+type outgoing struct{ w *transport }
 
 // Send implements cluster.Transport.
-func (t wireTransport) Send(to juno.NodeID, lane cluster.Lane, frame []byte) bool {
+func (t outgoing) Send(to juno.NodeID, lane cluster.Lane, frame []byte) bool {
 	endpoint := t.w.Endpoint()
 	return endpoint != nil && endpoint.Send(to, zmq.Lane(lane), frame)
 }
 
 // SetMembers implements cluster.Transport. Where the node's own key is another one the endpoint
 // is made anew under it, because the others believe no other any more.
-func (t wireTransport) SetMembers(config *juno.EpochConfig) {
+func (t outgoing) SetMembers(config *juno.EpochConfig) {
 	w := t.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -270,7 +267,7 @@ func (t wireTransport) SetMembers(config *juno.EpochConfig) {
 
 // renamed reports whether the membership gives us another key than the endpoint speaks under. The
 // caller holds w.mu.
-func (w *Wire) renamed() bool {
+func (w *transport) renamed() bool {
 	me, _, _ := w.config.Member(w.link.ID)
 	_, ours := w.link.Secret(me.Public)
 	return ours && me.Public != w.key.Public()
@@ -286,7 +283,7 @@ const keyGrace = time.Second
 const doubtAfter = 3 * keyGrace
 
 // settle ends the grace for those that have another key.
-func (t wireTransport) settle(config *juno.EpochConfig) {
+func (t outgoing) settle(config *juno.EpochConfig) {
 	w := t.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -301,7 +298,7 @@ func (t wireTransport) settle(config *juno.EpochConfig) {
 }
 
 // Close implements cluster.Transport.
-func (t wireTransport) Close() error {
+func (t outgoing) Close() error {
 	w := t.w
 	w.mu.Lock()
 	defer w.mu.Unlock()

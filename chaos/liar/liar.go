@@ -1,6 +1,4 @@
-//go:build byz
-
-package server
+package main
 
 import (
 	"fmt"
@@ -13,34 +11,27 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/consensus"
-	"juno/cluster/wire"
 )
 
-// A build with the tag byz is a node that lies, for package chaos: its own core stays honest, what
-// leaves it does not. It signs a second chain where it leads and votes for chains that nobody has,
-// under its own key; it repeats frames of its own and of others, keeps silent for a while, and
-// floods. What it did it counts on standard error.
-
-func init() {
-	connector = func(w *wire.Wire) cluster.Connector {
-		return func(link cluster.TransportConfig) (cluster.Transport, error) {
-			l := &liar{
-				link: link, config: link.Config, rng: rand.New(rand.NewPCG(1, 1)),
-				stop: make(chan struct{}), done: make(map[string]int),
-			}
-			deliver := link.Deliver
-			link.Deliver = func(from juno.NodeID, frame []byte) {
-				l.remember(frame)
-				deliver(from, frame)
-			}
-			honest, err := w.Connect(link)
-			if err != nil {
-				return nil, err
-			}
-			l.honest = honest
-			l.group.Go(l.misbehave)
-			return l, nil
+// lying puts a liar between a node and its transport.
+func lying(connect cluster.Connector) cluster.Connector {
+	return func(config cluster.TransportConfig) (cluster.Transport, error) {
+		l := &liar{
+			link: config, config: config.Config, rng: rand.New(rand.NewPCG(1, 1)),
+			stop: make(chan struct{}), done: make(map[string]int),
 		}
+		deliver := config.Deliver
+		config.Deliver = func(from juno.NodeID, frame []byte) {
+			l.remember(frame)
+			deliver(from, frame)
+		}
+		honest, err := connect(config)
+		if err != nil {
+			return nil, err
+		}
+		l.honest = honest
+		l.group.Go(l.misbehave)
+		return l, nil
 	}
 }
 
