@@ -78,7 +78,8 @@ func check(
 ) {
 	t.Helper()
 	rows, err := ledger.Query(ctx, juno.Query{
-		Text: "SELECT balance FROM accounts WHERE name = '" + name + "'",
+		Text: "SELECT balance FROM accounts WHERE name = ?",
+		Args: juno.Args(juno.TextValue(name)),
 	})
 	if err != nil {
 		t.Errorf("%s: balance of %s: %v", id, name, err)

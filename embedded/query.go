@@ -2,17 +2,19 @@ package embedded
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"juno"
 )
 
 // Accounts returns at most limit names of accounts that begin with prefix, in byte order.
 func (l *Ledger) Accounts(ctx context.Context, prefix string, limit int) ([]string, error) {
-	text := fmt.Sprintf("SELECT DISTINCT name FROM accounts WHERE name >= %s AND name < %s "+
-		"ORDER BY name LIMIT %d", quote(prefix), quote(prefix+"\U0010ffff"), limit)
-	rows, err := l.Query(ctx, juno.Query{Text: text})
+	// U+10FFFF is no character and behind all others, so this is "begins with".
+	rows, err := l.Query(ctx, juno.Query{
+		Text: "SELECT DISTINCT name FROM accounts WHERE name >= ? AND name < ? " +
+			"ORDER BY name LIMIT ?",
+		Args: juno.Args(juno.TextValue(prefix), juno.TextValue(prefix+"\U0010ffff"),
+			juno.IntegerValue(int64(limit))),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +25,3 @@ func (l *Ledger) Accounts(ctx context.Context, prefix string, limit int) ([]stri
 	}
 	return names, rows.Err()
 }
-
-// quote writes a string as SQL does. Names have no control characters (db/state), and a prefix
-// with one finds nothing.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

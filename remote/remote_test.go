@@ -113,7 +113,8 @@ func (w *town) pay(ctx context.Context, c *client.Client, n int, mode juno.Mode)
 func (w *town) balance(ctx context.Context, c *client.Client, account string) string {
 	w.t.Helper()
 	rows, err := c.Query(ctx, juno.Query{
-		Text: "SELECT balance FROM accounts WHERE name = '" + account + "'",
+		Text: "SELECT balance FROM accounts WHERE name = :account",
+		Args: []juno.Arg{juno.Named("account", juno.TextValue(account))},
 	}, client.Quorum)
 	if err != nil {
 		w.t.Fatal(err)

@@ -27,6 +27,8 @@ type backslashCommand struct {
 	words    []string // for argumentWord
 	least    int      // arguments
 	most     int
+	// raw says that the one argument is the rest of the line as it was typed.
+	raw bool
 	run      func(s *session, ctx context.Context, args []string) error
 }
 
@@ -118,6 +120,10 @@ func settings() []*backslashCommand {
 			name: "o", usage: "[file]", most: 1, argument: argumentFile, run: (*session).setOutput,
 			help: "answers go to a file, or to the screen again",
 		},
+		{
+			name: "bind", usage: "[name=]value …", raw: true, run: (*session).bind,
+			help: "values for ?, ?1 or :name in SQL; texts, or n:int=1",
+		},
 		{name: "e", help: "change the last SQL in $EDITOR", run: (*session).editLast},
 		{
 			name: "history", usage: "[n]", help: "what was entered", most: 1,
@@ -140,6 +146,11 @@ func findBackslash(name string) *backslashCommand {
 
 // backslash runs a backslash command.
 func (s *session) backslash(ctx context.Context, u unit) error {
+	if name, rest, _ := strings.Cut(u.text, " "); name != "" {
+		if b := findBackslash(strings.TrimSuffix(name, ";")); b != nil && b.raw {
+			return b.run(s, ctx, []string{strings.TrimSpace(rest)})
+		}
+	}
 	fields, err := splitArguments(u.text)
 	if err != nil {
 		return err
@@ -233,6 +244,7 @@ const (
   SELECT balance FROM accounts AS OF 1200 WHERE name = 'A';
   SELECT * FROM accounts AS OF TIMESTAMP '2026-03-31 23:59:59';
   SELECT * FROM accounts_history WHERE name = 'A' ORDER BY log_index;
+  SELECT balance FROM accounts AS OF :at WHERE name = :who;   after \bind who=A at:index=1200
   SELECT * FROM verify_all();
 `
 )

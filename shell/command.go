@@ -144,8 +144,8 @@ func outcomeRow(o *juno.Outcome) *fixedRows {
 // changes prints the accounts that an entry touched, before and after: the prototype's previous
 // and new ledger.
 func (s *session) changes(ctx context.Context, index juno.Index) error {
-	rows, err := s.ledger.Query(ctx, juno.Query{Text: fmt.Sprintf("SELECT name, currency, change, "+
-		"delta, balance FROM accounts_history WHERE log_index = %d", index)})
+	rows, err := s.ledger.Query(ctx,
+		juno.Query{Text: changesText, Args: juno.Args(juno.IndexValue(index))})
 	if err != nil {
 		return err
 	}

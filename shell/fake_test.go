@@ -7,7 +7,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -122,6 +121,19 @@ func (f *fakeLedger) Split(text string) []juno.Statement {
 		all = append(all, juno.Statement{Text: text[first:last], Offset: first})
 	}
 	return all
+}
+
+var fakeParameter = regexp.MustCompile(`\?|:([a-z]+)`)
+
+func (f *fakeLedger) Parameters(text string) (names []string, positions int) {
+	for _, m := range fakeParameter.FindAllStringSubmatch(text, -1) {
+		if m[1] == "" {
+			positions++
+		} else {
+			names = append(names, m[1])
+		}
+	}
+	return names, positions
 }
 
 func (f *fakeLedger) Schema() juno.Schema {
@@ -257,15 +269,12 @@ func (f *fakeLedger) set(name string, balance juno.Amount) {
 	})
 }
 
-var fakeChanges = regexp.MustCompile(`FROM accounts_history WHERE log_index = (\d+)$`)
-
 func (f *fakeLedger) Query(ctx context.Context, q juno.Query) (juno.Rows, error) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	if m := fakeChanges.FindStringSubmatch(q.Text); m != nil {
-		n, _ := strconv.ParseUint(m[1], 10, 64)
+	if q.Text == changesText {
 		t := table("name", "currency", "change", "delta", "balance")
-		t.rows, t.head = f.changes[juno.Index(n)], f.head
+		t.rows, t.head = f.changes[juno.Index(q.Args[0].Value.Integer)], f.head
 		return t, nil
 	}
 	if i := strings.Index(q.Text, "balanc "); i >= 0 {
@@ -295,9 +304,29 @@ func (f *fakeLedger) Query(ctx context.Context, q juno.Query) (juno.Rows, error)
 		return &endlessRows{ctx: ctx, most: 2, err: errors.New("the disk said no")}, nil
 	}
 	t := table("you asked")
-	t.add(textValue(q.Text))
+	t.add(textValue(q.Text + showArgs(q.Args)))
 	t.head = f.head
 	return t, nil
+}
+
+// showArgs tells what is bound, " <- 1, :name 'text'".
+func showArgs(args []juno.Arg) string {
+	var b strings.Builder
+	for i, a := range args {
+		b.WriteString([]string{" <- ", ", "}[min(i, 1)])
+		if a.Name != "" {
+			b.WriteString(":" + a.Name + " ")
+		}
+		switch v := a.Value; v.Kind {
+		case juno.Text:
+			fmt.Fprintf(&b, "'%s'", v.Text)
+		case juno.Exact, juno.Float, juno.Blob, juno.Null:
+			fmt.Fprintf(&b, "%s %s", v.Kind, cellText(v))
+		default:
+			fmt.Fprintf(&b, "%s %d", v.Kind, v.Integer)
+		}
+	}
+	return b.String()
 }
 
 // fakeAnswers are what some statements give.

@@ -45,18 +45,15 @@ func (s *session) describeFunctions(_ context.Context, args []string) error {
 	return s.answer(t)
 }
 
-// quote returns a text as a literal of SQL.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
 // accounts is \accounts.
 func (s *session) accounts(ctx context.Context, args []string) error {
-	where := ""
-	if len(args) > 0 {
-		// U+10FFFF is no character and behind all others, so this is "begins with", by index.
-		where = " WHERE name >= " + quote(args[0]) + " AND name < " + quote(args[0]+"\U0010FFFF")
+	const all = "SELECT name, currency, balance, status, updated_index, updated_at FROM accounts "
+	if len(args) == 0 {
+		return s.ask(ctx, all+"ORDER BY name, currency", s.format)
 	}
-	return s.ask(ctx, "SELECT name, currency, balance, status, updated_index, updated_at "+
-		"FROM accounts"+where+" ORDER BY name, currency", s.format)
+	// U+10FFFF is no character and behind all others, so this is "begins with", by index.
+	return s.ask(ctx, all+"WHERE name >= ? AND name < ? ORDER BY name, currency", s.format,
+		juno.Args(textValue(args[0]), textValue(args[0]+"\U0010FFFF"))...)
 }
 
 // logShown is how many entries \log shows where no number is given.
@@ -70,8 +67,8 @@ func (s *session) log(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	return s.ask(ctx, fmt.Sprintf("SELECT log_index, kind, leader, term, bytes, hash, "+
-		"committed_at FROM log ORDER BY log_index DESC LIMIT %d", n), s.format)
+	return s.ask(ctx, "SELECT log_index, kind, leader, term, bytes, hash, committed_at FROM log "+
+		"ORDER BY log_index DESC LIMIT ?", s.format, juno.Args(integerValue(n))...)
 }
 
 // parseIndex reads a positive whole number, with or without commas.
@@ -98,39 +95,35 @@ func (s *session) tx(ctx context.Context, args []string) error {
 		single = FormatVertical
 	}
 	for _, part := range []struct {
-		title, columns, table, order string
-		format                       Format
+		title, text string
+		format      Format
 	}{
-		{
-			"entry",
-			"log_index, kind, term, leader, bytes, payload_hash, hash, prev_hash, committed_at",
-			"log", "", single,
-		},
-		{
-			"command", "client, key_id, request_id, kind, body, status, error_code, result, cost",
-			"commands", "", single,
-		},
-		{
-			"transfers", "op, source, target, currency, amount, memo",
-			"transfers", " ORDER BY op", s.format,
-		},
-		{"accounts", "name, currency, change, delta, balance", "accounts_history", "", s.format},
+		{"entry", "SELECT log_index, kind, term, leader, bytes, payload_hash, hash, prev_hash, " +
+			"committed_at FROM log WHERE log_index = ?", single},
+		{"command", "SELECT client, key_id, request_id, kind, body, status, error_code, result, " +
+			"cost FROM commands WHERE log_index = ?", single},
+		{"transfers", "SELECT op, source, target, currency, amount, memo FROM transfers " +
+			"WHERE log_index = ? ORDER BY op", s.format},
+		{"accounts", changesText, s.format},
 	} {
-		text := fmt.Sprintf("SELECT %s FROM %s WHERE log_index = %d%s",
-			part.columns, part.table, n, part.order)
-		if err := s.part(ctx, part.title, text, part.format); err != nil {
-			return &failedStatement{text, err}
+		q := juno.Query{Text: part.text, Args: juno.Args(juno.IndexValue(juno.Index(n)))}
+		if err := s.part(ctx, part.title, q, part.format); err != nil {
+			return &failedStatement{part.text, err}
 		}
 	}
 	return nil
 }
 
+// changesText asks what an entry did to accounts.
+const changesText = "SELECT name, currency, change, delta, balance FROM accounts_history " +
+	"WHERE log_index = ?"
+
 // partRowsMax bounds what one entry can have done; a program has at most 10,000 steps.
 const partRowsMax = 10_000
 
 // part prints an answer below a title, or for people nothing if it has no rows.
-func (s *session) part(ctx context.Context, title, text string, f Format) error {
-	rows, err := s.ledger.Query(ctx, juno.Query{Text: text})
+func (s *session) part(ctx context.Context, title string, q juno.Query, f Format) error {
+	rows, err := s.ledger.Query(ctx, q)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,9 @@ type Options struct {
 	// Stdin. If there is neither, Stdin is read: a person at a terminal, or a script.
 	Commands []string
 	File     string
+	// Args are values for parameters of SQL: name=value or 1=value, with name:kind=value for one
+	// that is no text (--arg).
+	Args []string
 	// Format is how answers are printed; empty stands for FormatTable.
 	Format string
 	// HistoryFile keeps what was entered for the next session; empty: nothing is kept.
@@ -66,6 +69,11 @@ func Run(ctx context.Context, o Options) int {
 	defer stop()
 	s := newSession(o, format)
 	defer s.close()
+	if err := s.bindings.parseArgs(o.Args); err != nil {
+		fmt.Fprintf(o.Stderr, "juno: %v\n", err)
+		return ExitUsage
+	}
+	defer s.warnUnused()
 	stdin, inTerminal := terminal(o.Stdin)
 	switch {
 	case len(o.Commands) > 0 || o.File != "":

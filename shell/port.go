@@ -83,6 +83,10 @@ type Text interface {
 	// ended it, and is there even if it is only the beginning of a comment.
 	Split(sql string) []juno.Statement
 
+	// Parameters returns the names of a statement's parameters without their signs, and how many
+	// arguments those want that go by position. A statement with a mistake in one has none.
+	Parameters(sql string) (names []string, positions int)
+
 	// Schema returns the tables and functions of SQL.
 	Schema() juno.Schema
 }

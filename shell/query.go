@@ -17,15 +17,15 @@ const flushPeriod = 100 * time.Millisecond
 // query runs one SQL statement and prints its answer.
 func (s *session) query(ctx context.Context, u unit) error {
 	s.lastQuery = u.text
-	return s.ask(ctx, u.text, s.format)
+	return s.ask(ctx, u.text, s.format, s.arguments(u.text)...)
 }
 
-// ask runs SQL and prints the answer in a format.
-func (s *session) ask(ctx context.Context, text string, f Format) error {
+// ask runs SQL with arguments and prints the answer in a format.
+func (s *session) ask(ctx context.Context, text string, f Format, args ...juno.Arg) error {
 	started := s.now()
 	bar := s.bar("running")
 	defer bar.Stop()
-	rows, err := s.ledger.Query(ctx, juno.Query{Text: text})
+	rows, err := s.ledger.Query(ctx, juno.Query{Text: text, Args: args})
 	if err == nil {
 		defer rows.Close()
 		err = s.show(rows, f, bar, started)

@@ -38,6 +38,7 @@ type session struct {
 	editor     editor
 	assembler  assembler // of the prompt
 	lastQuery  string    // for \watch and \e
+	bindings   *bindings // of --arg and \bind
 	preset     string    // what the next prompt begins with, after \e
 }
 
@@ -53,7 +54,7 @@ func newSession(o Options, format Format) *session {
 	s := &session{
 		ledger: o.Ledger, screen: newScreen(o.Stdout, o.Stderr, o.Getenv), format: format,
 		getenv: o.Getenv, now: o.Now, interrupts: newInterrupts(),
-		history: &history{},
+		history: &history{}, bindings: newBindings(),
 	}
 	s.assembler = assembler{reader: o.Ledger, escapes: true}
 	return s

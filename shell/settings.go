@@ -173,7 +173,7 @@ func (s *session) watch(ctx context.Context, args []string) error {
 		if s.interactive {
 			s.write(s.screen.out, s.screen.outStyle.dim(title)+"\n")
 		}
-		if err := s.ask(ctx, s.lastQuery, s.format); err != nil {
+		if err := s.ask(ctx, s.lastQuery, s.format, s.arguments(s.lastQuery)...); err != nil {
 			return s.watched(ctx, err)
 		}
 		if s.interactive {

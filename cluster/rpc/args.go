@@ -8,8 +8,9 @@ import (
 
 // appendArgs appends the arguments of a query: their number (uvarint), then of each the name (text,
 // empty for one by position), the kind (1) and the value: nothing for NULL, eight bytes for an
-// integer, an index, a time (milliseconds since 1970) or the bits of a real, one byte for a boolean,
-// a text for a text or an amount, bytes for bytes. Only what juno.CheckArgs accepts is read again.
+// integer, an index, a time (milliseconds since 1970) or the bits of a real, one byte for a
+// boolean, a text for a text or an amount, bytes for bytes. Only what juno.CheckArgs accepts is
+// read again.
 func appendArgs(b []byte, args []juno.Arg) []byte {
 	b = juno.AppendUvarint(b, uint64(len(args)))
 	for i := range args {

@@ -72,15 +72,15 @@ func (e *exportCall) run(ctx context.Context, c cli.Console, path, file string) 
 		return err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
-	at := e.at()
+	at, args := e.at()
 	if write == nil {
-		scale, err := fixedScale(ctx, ledger, at)
+		scale, err := fixedScale(ctx, ledger, at, args)
 		if err != nil {
 			return err
 		}
 		write = parquetWriter(scale)
 	}
-	rows, err := ledger.Query(ctx, juno.Query{Text: "SELECT * FROM " + e.table + at})
+	rows, err := ledger.Query(ctx, juno.Query{Text: "SELECT * FROM " + e.table + at, Args: args})
 	if err != nil {
 		return err
 	}
@@ -100,19 +100,22 @@ func (e *exportCall) run(ctx context.Context, c cli.Console, path, file string) 
 	return nil
 }
 
-// at returns the clause of SQL that stands behind the table.
-func (e *exportCall) at() string {
+// at returns the clause of SQL that stands behind the table, and its argument.
+func (e *exportCall) at() (string, []juno.Arg) {
 	if index, err := strconv.ParseUint(e.asOf, 10, 64); err == nil && index != 0 {
-		return fmt.Sprintf(" AS OF %d", index)
+		return " AS OF ?", juno.Args(juno.IndexValue(juno.Index(index)))
 	} else if e.asOf == "" || err == nil {
-		return ""
+		return "", nil
 	}
-	return " AS OF TIMESTAMP " + literal(juno.Value{Kind: juno.Text, Text: e.asOf})
+	return " AS OF TIMESTAMP ?", juno.Args(juno.TextValue(e.asOf))
 }
 
 // fixedScale returns the most decimal places that a currency has, -1 if none has fixed ones.
-func fixedScale(ctx context.Context, ledger *embedded.Ledger, at string) (int, error) {
-	rows, err := ledger.Query(ctx, juno.Query{Text: "SELECT max(scale) FROM currencies" + at})
+func fixedScale(
+	ctx context.Context, ledger *embedded.Ledger, at string, args []juno.Arg,
+) (int, error) {
+	rows, err := ledger.Query(ctx,
+		juno.Query{Text: "SELECT max(scale) FROM currencies" + at, Args: args})
 	if err != nil {
 		return 0, err
 	}

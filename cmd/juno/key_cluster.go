@@ -220,8 +220,8 @@ func sayKeyChange(c cli.Console, index juno.Index, r *juno.Result) error {
 // keyRecord returns what f+1 nodes say of a key; nil if it is not in the log.
 func (k *connection) keyRecord(ctx context.Context, id juno.KeyID) (*juno.KeyRecord, error) {
 	rows, err := k.Client.Query(ctx, juno.Query{
-		Text: "SELECT subject, role, valid_from_index, valid_to_index FROM keys WHERE key_id = '" +
-			id.String() + "'",
+		Text: "SELECT subject, role, valid_from_index, valid_to_index FROM keys WHERE key_id = ?",
+		Args: juno.Args(juno.TextValue(id.String())),
 	}, client.Quorum)
 	if err != nil {
 		return nil, fmt.Errorf("look for key %s: %w", id, err)

@@ -69,6 +69,15 @@ func openBrackets(text string) int {
 // Split implements shell.Text.
 func (languages) Split(text string) []juno.Statement { return sql.Split(text) }
 
+// Parameters implements shell.Text.
+func (languages) Parameters(text string) (names []string, positions int) {
+	names, positions, err := sql.Parameters(text)
+	if err != nil {
+		return nil, 0 // the engine says what is wrong
+	}
+	return names, positions
+}
+
 // Schema implements shell.Text.
 func (languages) Schema() juno.Schema {
 	return juno.Schema{Tables: sql.Tables(), Functions: sql.FunctionUsages()}

@@ -224,14 +224,17 @@ func (d *clusterRun) cutOff(ctx context.Context) error {
 
 // hashAt asks a quorum for the chain hash at an entry.
 func (d *clusterRun) hashAt(ctx context.Context, index juno.Index) (string, error) {
-	return d.one(ctx, fmt.Sprintf("SELECT hash FROM log WHERE log_index = %d", index))
+	return d.one(ctx, "SELECT hash FROM log WHERE log_index = ?", juno.IndexValue(index))
 }
 
 // one asks a quorum for a single value.
-func (d *clusterRun) one(ctx context.Context, text string) (string, error) {
+func (d *clusterRun) one(
+	ctx context.Context, text string, values ...juno.Value,
+) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	rows, err := d.ledger.Client.Query(ctx, juno.Query{Text: text}, client.Quorum)
+	rows, err := d.ledger.Client.Query(ctx, juno.Query{Text: text, Args: juno.Args(values...)},
+		client.Quorum)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", text, err)
 	}
