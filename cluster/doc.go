@@ -38,14 +38,14 @@
 // executed. No message that promises durability leaves before its sync; the table of
 // docs/SPECIFICATION.md §3.4 is asserted on every message.
 //
-// A node whose log or machine fails stops at once and ends every ticket with juno.ErrUnknown. It never
-// tries again, because after a failed sync the contents of the disk are unknown.
+// A node whose log or machine fails stops at once and ends every ticket with juno.ErrUnknown. It
+// never tries again, because after a failed sync the contents of the disk are unknown.
 //
 // A request that is in the log already is answered with its first result; nothing is executed
 // twice. The same request number with another command is juno.ErrReused. A command that is on its
 // way already waits for the first one, also if that is in a batch. A batch of which only a part is
-// in the log or on its way is never taken, and its ticket ends with juno.ErrUnknown: its commands can be
-// sent one by one.
+// in the log or on its way is never taken, and its ticket ends with juno.ErrUnknown: its commands
+// can be sent one by one.
 //
 // # What it does not do
 //

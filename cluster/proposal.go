@@ -119,7 +119,8 @@ func NewProposal(kind juno.EntryType, payload []byte) (*Proposal, error) {
 		}
 		p.request, p.mode = changeNumber(payload), c
 	default:
-		return nil, fmt.Errorf("propose an entry of type %s: only a leader makes such entries", kind)
+		return nil, fmt.Errorf("propose an entry of type %s: only a leader makes such entries",
+			kind)
 	}
 	return p, nil
 }

@@ -6,22 +6,22 @@ import (
 	"juno"
 )
 
-// admin is who holds the keys of the administrators: now and then they change the membership, or
-// press the red button. They are honest, and slow.
+// admin holds the keys of the administrators: now and then they change the membership, or halt the
+// ledger. They are honest, and slow.
 type admin struct {
 	nonce  uint64   // of the newest change of the mode
 	change *request // the newest change of the membership
 	asked  []*juno.EpochConfig
 }
 
-// proposeEpoch asks for another membership: other voters, another leader, a new key for somebody.
+// proposeEpoch proposes another membership: other voters, another leader, a new key for a node.
 func (w *World) proposeEpoch() {
 	o := w.oracle
 	now := o.configs[len(o.configs)-1]
 	next := w.drawMembership(now)
 	change := &juno.ConfigChange{Previous: now.Hash(), Next: *next}
 	for i := range uint32(now.AdminThreshold) {
-		change.Approve(sealOf(holderAdmin+i, 0).private, w.book.cluster)
+		change.Approve(secretKeyOf(holderAdmin+i, 0).private, w.book.cluster)
 	}
 	for _, m := range slices.Concat(next.Voters, next.Observers) {
 		if old, _, _ := now.Member(m.ID); old.Public != m.Public {
@@ -42,8 +42,8 @@ func (w *World) submit(r *request) {
 	}
 }
 
-// drawMembership draws the next membership: somebody may come, somebody may go, and at most f of
-// the voters are the adversary's, or without a disk.
+// drawMembership draws the next membership: a node may join, a node may leave, and at most f of the
+// voters are the adversary's, or without a disk.
 func (w *World) drawMembership(now *juno.EpochConfig) *juno.EpochConfig {
 	next := *now
 	next.Epoch++
@@ -87,7 +87,7 @@ func (w *World) bearable(voting []juno.NodeID) bool {
 	return faulty <= juno.Faulty(len(voting))
 }
 
-// diskless reports whether a node lost its disk, and has not got a new key since.
+// diskless reports whether a node lost its disk and has no new key yet.
 func (w *World) diskless(id juno.NodeID) bool {
 	p := w.parties[id-1]
 	return !p.byzantine && p.hosts[0].observe
@@ -107,14 +107,14 @@ func (w *World) faulty() int {
 	return w.plan.Byzantine
 }
 
-// drawKeys gives one or no node another key, one that lost its disk first of all.
-func (w *World) drawKeys(now *juno.EpochConfig) []*seal {
-	fresh := make([]*seal, len(w.parties))
+// drawKeys gives one or no node another key, first of all one that lost its disk.
+func (w *World) drawKeys(now *juno.EpochConfig) []*secretKey {
+	fresh := make([]*secretKey, len(w.parties))
 	lucky := juno.NodeID(1 + w.rng.IntN(3*len(w.parties)))
 	for _, p := range w.parties {
 		m, _, _ := now.Member(p.id)
 		if p.id == lucky || (w.diskless(p.id) && m.Public == p.hosts[0].lostKey) {
-			fresh[p.id-1] = w.book.add(sealOf(uint32(p.id), now.Epoch+1))
+			fresh[p.id-1] = w.book.add(secretKeyOf(uint32(p.id), now.Epoch+1))
 		}
 	}
 	return fresh

@@ -10,28 +10,28 @@ import (
 	"juno/cluster/consensus"
 )
 
-// adversary is one mind behind all nodes that are not correct. It sees every message that a
-// correct node sends, at the moment when it is sent, and every entry that anybody made; it signs
-// only with the keys of its own nodes. It may delay and lose messages no more than the network
-// does, but its own travel as it likes.
+// adversary controls all nodes that are not correct. It sees every message that a correct node
+// sends, at the moment when it is sent, and every entry that was ever made; it signs only with the
+// keys of its own nodes. It delays and loses messages of others no more than the network does, but
+// its own as it likes.
 type adversary struct {
 	w   *World
 	rng *rand.Rand
 	ids []juno.NodeID // its nodes, sorted
 
-	votes     []juno.SignedVote    // of anybody, the newest votesSeen
-	reports   []*consensus.NewTerm // likewise
+	votes     []juno.SignedVote    // of all nodes, the newest votesSeen
+	newTerms  []*consensus.NewTerm // likewise
 	certs     []*juno.QuorumCertificate
 	elections []*consensus.ElectionCertificate
-	packets   []*packet // something to say again
+	packets   []*packet // to be replayed
 	requests  []*request
 	forks     []*fork
 	asks      []*ask
-	client    *seal // of a client of its own
+	client    *secretKey // of a client of its own
 	fresh     juno.RequestID
 	newest    juno.Term             // that any correct node speaks in
 	styles    map[juno.NodeID]style // of its nodes
-	contacts  map[*node]uint64      // whom each of its processes talks to
+	contacts  map[*node]uint64      // which parties each of its processes talks to
 }
 
 // ask is a correct node's request to one of the adversary's.
@@ -40,18 +40,18 @@ type ask struct {
 	request *consensus.SyncRequest
 }
 
-// How much the adversary remembers of each kind.
+// How many of each kind the adversary keeps.
 const (
-	votesSeen   = 512
-	reportsSeen = 64
-	thingsSeen  = 64
+	votesSeen    = 512
+	newTermsSeen = 64
+	thingsSeen   = 64
 )
 
 func newAdversary(w *World) *adversary {
 	a := &adversary{
 		w: w, rng: w.fresh(0x61647665), styles: make(map[juno.NodeID]style),
 		contacts: make(map[*node]uint64),
-		client:   sealOf(holderClient+uint32(w.plan.Clients), 0),
+		client:   secretKeyOf(holderClient+uint32(w.plan.Clients), 0),
 	}
 	for _, p := range w.parties {
 		if p.byzantine {
@@ -83,7 +83,7 @@ func (a *adversary) again(m move) {
 	})
 }
 
-// remember adds to a memory that forgets the oldest.
+// remember adds to a list that drops its oldest elements.
 func remember[T any](all []T, x T, most int) []T {
 	if len(all) == most {
 		all = all[1:] // append moves the rest when it runs out of room
@@ -100,7 +100,7 @@ func pick[T any](rng *rand.Rand, all []T) (x T, ok bool) {
 	return all[i], true
 }
 
-// sees takes in what a correct node sends.
+// sees processes a message that a correct node sends.
 func (a *adversary) sees(p *packet, m consensus.Message) {
 	if len(a.ids) == 0 {
 		return
@@ -115,7 +115,7 @@ func (a *adversary) sees(p *packet, m consensus.Message) {
 		a.react(m)
 	case *consensus.NewTerm:
 		a.newest = max(a.newest, m.Term)
-		a.reports = remember(a.reports, m, reportsSeen)
+		a.newTerms = remember(a.newTerms, m, newTermsSeen)
 		a.certify(m.Certificate)
 		a.usurp(m)
 	case *consensus.Append:
@@ -141,7 +141,7 @@ func (a *adversary) certify(c *juno.QuorumCertificate) {
 	a.certs = remember(a.certs, c, thingsSeen)
 }
 
-// asked takes in a request that a client sent to one of the adversary's nodes.
+// asked processes a request that a client sent to one of the adversary's nodes.
 func (a *adversary) asked(_ juno.NodeID, r *request) {
 	a.requests = remember(a.requests, r, thingsSeen)
 }
@@ -156,7 +156,7 @@ func (a *adversary) signer(id juno.NodeID, epoch uint32) (signer, bool) {
 	return signer{a.w.book, a.w.book.byID[m.Public.ID()]}, ok
 }
 
-// say signs a message with the key of a node for an epoch and sends it to some.
+// say signs a message with the key of a node for an epoch and sends it to some parties.
 func (a *adversary) say(id juno.NodeID, epoch uint32, m consensus.Message, to []juno.NodeID) {
 	s, ok := a.signer(id, epoch)
 	if !ok {
@@ -206,7 +206,7 @@ func (a *adversary) members(set uint64) []juno.NodeID {
 // one draws one of the adversary's nodes.
 func (a *adversary) one() juno.NodeID { return a.ids[a.rng.IntN(len(a.ids))] }
 
-// answers is what the adversary tells a client.
+// answers returns what the adversary answers to a client.
 func (a *adversary) answers(r juno.Result, e *juno.Entry) (juno.Result, *juno.Entry) {
 	if a.rng.IntN(2) == 0 {
 		return r, e
@@ -216,7 +216,7 @@ func (a *adversary) answers(r juno.Result, e *juno.Entry) (juno.Result, *juno.En
 	return juno.Result{Status: juno.StatusOK, Value: fmt.Sprint(a.rng.IntN(9))}, &lie
 }
 
-// forgeState is what the adversary sends to who asks for the state of a checkpoint.
+// forgeState returns what the adversary sends as the state of a checkpoint.
 func (a *adversary) forgeState(s *snapshot) *snapshot {
 	switch a.rng.IntN(3) {
 	case 0:
@@ -231,7 +231,7 @@ func (a *adversary) forgeState(s *snapshot) *snapshot {
 	return &forged
 }
 
-// left reports whether an alarm says that one of the adversary's nodes takes its leave.
+// left reports whether an alarm says that one of the adversary's nodes left.
 func (a *adversary) left(alarm string) bool {
 	for _, id := range a.ids {
 		if strings.HasPrefix(alarm, fmt.Sprintf("H2: %s left", id)) {

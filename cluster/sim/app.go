@@ -67,8 +67,7 @@ type app struct {
 	changes state.Changes
 	fx      state.Effects
 	index   juno.Index
-	// results are those of commands. They are durable as they come: how a node keeps them is
-	// the business of package db.
+	// results are those of commands. They are durable at once: package db has its own tests.
 	results map[juno.Index]juno.Result
 }
 
@@ -123,7 +122,7 @@ func (a *app) snapshot(pos juno.Pos) *snapshot {
 	}
 }
 
-// rootOf computes the state hash of elements that somebody sent.
+// rootOf computes the state hash of elements that another node sent.
 func rootOf(view *elements) juno.Hash {
 	var h state.SetHash
 	for _, key := range view.keys {

@@ -14,8 +14,8 @@ func (a *adversary) overhears(to []juno.NodeID, m consensus.Message) {
 	a.asks = remember(a.asks, &ask{to[0], r}, thingsSeen)
 }
 
-// answerAsk answers a correct node that misses something: with the wrong chain, with half of it,
-// with a certificate of something else.
+// answerAsk answers a correct node's sync request: with the wrong chain, with half of it, with a
+// certificate of something else.
 func (a *adversary) answerAsk() {
 	q, ok := pick(a.rng, a.asks)
 	if !ok {

@@ -4,9 +4,9 @@ import (
 	"juno/cluster/consensus"
 )
 
-// This file is I12: nothing grows without bound, neither what a node says nor what it keeps.
+// This file is I12: neither the messages of a node nor its memory grow without bound.
 
-// rate counts what a node says in a stretch of time.
+// rate counts the messages of a node in a stretch of time.
 type rate struct {
 	since Micros
 	said  int
@@ -14,14 +14,14 @@ type rate struct {
 
 const (
 	rateSpan = 10 * tickEvery
-	// rateMax is how many messages a node may say in rateSpan, once to how many others; beyond it
-	// nodes have begun to make each other talk (F15). What is usual is a tenth of it.
+	// rateMax bounds the messages of a node in rateSpan, each counted once for every recipient.
+	// Beyond it nodes have begun to make each other talk (F15). A tenth of it is usual.
 	rateMax = 600
 	// inFlightMax bounds the messages on their way in the whole cluster.
 	inFlightMax = 50_000
 )
 
-// rate counts what a Ready wants said.
+// rate counts the messages of a Ready.
 func (w *World) rate(n *node, rd *consensus.Ready) {
 	w.Stats.Counts[Messages] += len(rd.Now) + len(rd.After)
 	if n.party.byzantine {

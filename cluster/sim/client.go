@@ -7,7 +7,7 @@ import (
 	"juno/db/state"
 )
 
-// Operation is one thing that a client did, and when: what a check of linearizability needs.
+// Operation is an operation of a client, with its times: the input of the linearizability check.
 type Operation struct {
 	Client  int
 	Verb    Verb
@@ -32,30 +32,30 @@ const (
 	Rotate   Verb = "rotate"   // the client's own key
 )
 
-// client is a person who sends one command after the other and believes what enough nodes say.
+// client sends one command after the other and believes an answer that enough nodes give.
 type client struct {
 	w       *World
 	number  int
-	seal    *seal
+	seal    *secretKey
 	keys    uint32 // that it had before this one
 	next    juno.RequestID
 	op      *Operation // on its way; nil while the client thinks
 	request *request
 	command juno.Hash
-	heard   []heard
-	asked   int // how often
+	heard   []answerFrom
+	asked   int // number of requests sent
 }
 
-// heard is what one node answered.
-type heard struct {
+// answerFrom is the answer of one node.
+type answerFrom struct {
 	node   juno.NodeID
 	at     juno.Index
 	result juno.Hash
 }
 
 const (
-	clientPatience = 150 * millisecond // then it asks everybody
-	clientRepeat   = 400 * millisecond
+	clientTimeout = 150 * millisecond // then it asks all nodes
+	clientRepeat  = 400 * millisecond
 	// Accounts is how many accounts clients use: few, so that they meet.
 	Accounts = 3
 )
@@ -65,7 +65,7 @@ func AccountName(i int) string { return fmt.Sprintf("account%d", i) }
 
 func (w *World) makeClients() {
 	for i := range w.plan.Clients {
-		c := &client{w: w, number: i, seal: sealOf(holderClient+uint32(i), 0)}
+		c := &client{w: w, number: i, seal: secretKeyOf(holderClient+uint32(i), 0)}
 		w.clients = append(w.clients, c)
 		w.queue.plan(between(w.rng, 1, 100*millisecond), c.act)
 	}
@@ -81,7 +81,7 @@ func (c *client) act() {
 	c.command = juno.CommandID(entries[len(entries)-1].Payload)
 	c.heard, c.asked = c.heard[:0], 0
 	w.requestFrom(juno.NodeID(1+w.rng.IntN(len(w.parties))), c.request)
-	c.retry(clientPatience)
+	c.retry(clientTimeout)
 }
 
 // draw decides what to do next.
@@ -120,7 +120,7 @@ func (o *Operation) text() string {
 
 // rotation asks for another key.
 func (c *client) rotation() juno.Entry {
-	next := c.nextSeal()
+	next := c.nextKey()
 	o := juno.KeyOp{
 		Action: juno.KeyRotate, Request: c.next, Subject: clientName(c.number),
 		Role: juno.RoleClient, Public: next.public, Ends: c.seal.id,
@@ -129,7 +129,9 @@ func (c *client) rotation() juno.Entry {
 	return juno.Entry{Type: juno.EntryKeyOp, Payload: o.Payload()}
 }
 
-func (c *client) nextSeal() *seal { return sealOf(holderClient+uint32(c.number), c.keys+1) }
+func (c *client) nextKey() *secretKey {
+	return secretKeyOf(holderClient+uint32(c.number), c.keys+1)
+}
 
 func clientName(number int) string { return fmt.Sprintf("client%d", number) }
 
@@ -164,7 +166,7 @@ func (c *client) entries(op *Operation) []juno.Entry {
 	return entries
 }
 
-// retry asks everybody if no answer came.
+// retry asks all nodes if no answer came.
 func (c *client) retry(after Micros) {
 	op := c.op
 	c.w.queue.plan(c.w.now+after, func() {
@@ -179,7 +181,7 @@ func (c *client) retry(after Micros) {
 	})
 }
 
-// answered takes what one node says.
+// answered processes the answer of one node.
 func (c *client) answered(from juno.NodeID, command juno.Hash, at juno.Index, r juno.Result) {
 	if c.op == nil || command != c.command {
 		return
@@ -189,7 +191,7 @@ func (c *client) answered(from juno.NodeID, command juno.Hash, at juno.Index, r 
 			return
 		}
 	}
-	said := heard{from, at, r.Hash()}
+	said := answerFrom{from, at, r.Hash()}
 	c.heard = append(c.heard, said)
 	agree := 0
 	for _, h := range c.heard {
@@ -208,15 +210,15 @@ func (c *client) answered(from juno.NodeID, command juno.Hash, at juno.Index, r 
 	c.w.history = append(c.w.history, *c.op)
 	c.w.count(Answers)
 	if c.op.Verb == Rotate && r.Status == juno.StatusOK {
-		c.seal, c.keys = c.nextSeal(), c.keys+1
+		c.seal, c.keys = c.nextKey(), c.keys+1
 		c.w.count(KeyOps)
 	}
 	c.op = nil
 	c.w.queue.plan(c.w.now+between(c.w.rng, millisecond, 20*millisecond), c.act)
 }
 
-// believed is I13: what a client takes for true is what the one history says.
-func (o *oracle) believed(c *client, said heard, command juno.Hash) {
+// believed is I13: an answer that a client believes agrees with the one history.
+func (o *oracle) believed(c *client, said answerFrom, command juno.Hash) {
 	if int(said.at) >= len(o.golden) {
 		o.fail("I13", "client %d believes that its command is at %d, the history ends at %d",
 			c.number, said.at, len(o.golden)-1)
@@ -228,10 +230,10 @@ func (o *oracle) believed(c *client, said heard, command juno.Hash) {
 	}
 }
 
-// requestFrom takes a request from outside of the cluster to a node.
+// requestFrom delivers a request from outside of the cluster to a node.
 func (w *World) requestFrom(to juno.NodeID, r *request) { w.request(0, to, r) }
 
-// request takes a request to a node. Between nodes it goes through the network like everything.
+// request delivers a request to a node. Between nodes it goes through the network.
 func (w *World) request(from, to juno.NodeID, r *request) {
 	after, ok := w.delay(from, to)
 	if !ok {
@@ -250,7 +252,7 @@ func (w *World) request(from, to juno.NodeID, r *request) {
 	})
 }
 
-// answer tells a client what executing its command gave.
+// answer sends a client the result of its command.
 func (w *World) answer(n *node, e *juno.Entry, r juno.Result) {
 	if e.Type != juno.EntryCommand && e.Type != juno.EntryKeyOp {
 		return

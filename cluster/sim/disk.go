@@ -9,24 +9,23 @@ import (
 	"juno/cluster/consensus"
 )
 
-// disk is the durable log of a node. It keeps apart what was written and what was synced.
+// disk is the durable log of a node. It distinguishes written and synced data.
 type disk interface {
 	consensus.Log
-	// write appends what a Ready wants kept as one group, of which a crash leaves all or nothing.
+	// write appends a Ready as one group, of which a crash leaves all or nothing.
 	write(rd *consensus.Ready)
 	// sync makes the n oldest groups durable that are not durable yet.
 	sync(n int)
-	// drop removes the entries below an index, which a checkpoint stands for.
+	// drop removes the entries below an index, which a checkpoint replaces.
 	drop(below juno.Index)
-	// crash returns what is found after the power failed, or, if the machine went on, after the
-	// process was killed. The disk itself is not used any more.
+	// crash returns the disk after a power failure, or, without power, after the process was
+	// killed. The old disk is not used any more.
 	crash(rng *rand.Rand, power bool) disk
-	// stored returns what a core starts from.
+	// stored returns the input of a new core.
 	stored(genesis *juno.EpochConfig) *consensus.Stored
 	// tip returns the end of the log as it was written.
 	tip() juno.Pos
-	// damage flips a bit of a disk that nobody uses any more, if there is a log whose reader has to
-	// notice.
+	// damage flips a bit of a disk that is not in use, if there is a log whose reader must notice.
 	damage(w *World)
 	// begins returns the lowest index behind which a crash may leave the log to begin.
 	begins() juno.Index
@@ -47,7 +46,7 @@ type group struct {
 	drop  juno.Index // instead: entries below it go
 }
 
-// memDisk is a disk in memory: fast, and as treacherous as a disk may be.
+// memDisk is a disk in memory: fast, and as unreliable as a disk may be.
 type memDisk struct {
 	now, durable image
 	unsynced     []group

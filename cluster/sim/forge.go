@@ -9,7 +9,8 @@ import (
 	"juno/db/state"
 )
 
-// fork is a chain that one of the adversary's nodes leads a term with, and whom it shows it to.
+// fork is a chain with which one of the adversary's nodes leads a term, and the parties that see
+// it.
 type fork struct {
 	term     juno.Term
 	leader   juno.NodeID
@@ -19,9 +20,9 @@ type fork struct {
 	shown    uint64
 }
 
-// certificate makes a certificate of a term at a block out of the votes that were seen, with the
-// votes of the adversary's own nodes added; nil if they are not enough. Whether such votes count
-// at such a block it does not ask: that is for the receivers to find out.
+// certificate makes a certificate of a term at a block from the votes that were seen, with the
+// votes of the adversary's own nodes added; nil if they are not enough. It does not check whether
+// such votes count at such a block: the receivers must.
 func (a *adversary) certificate(
 	t juno.Term, at *block, kind juno.CertificateKind,
 ) *juno.QuorumCertificate {
@@ -93,8 +94,8 @@ func (a *adversary) vote(id juno.NodeID, t juno.Term, accepted, prepared *block,
 	return v, true
 }
 
-// lie makes a report of one of the adversary's nodes with some certificate: a stale one, one that
-// claims less than it could, or none.
+// lie makes a new-term message of one of the adversary's nodes with some certificate: a stale one,
+// one that claims less than it could, or none.
 func (a *adversary) lie(id juno.NodeID, t juno.Term) *consensus.NewTerm {
 	config := a.w.oracle.config(t)
 	s, ok := a.signer(id, t.Epoch())
@@ -146,15 +147,16 @@ func (w *World) baseRank(epoch uint32) consensus.Rank {
 	return consensus.Rank{Term: base.entry.Term, Index: base.pos.Index}
 }
 
-// elect puts together an election of term t from the reports that were seen and lies of its own,
-// in any of the ways that a quorum allows, and returns it with the block where the term begins.
+// elect makes an election certificate of term t from the new-term messages that were seen and lies
+// of its own, in any of the ways that a quorum allows, and returns it with the block where the term
+// begins.
 func (a *adversary) elect(t juno.Term) (*consensus.ElectionCertificate, *block) {
 	config := a.w.oracle.config(t)
 	if config == nil || t.Round() == 0 {
 		return nil, nil
 	}
 	byNode := make(map[juno.NodeID]*consensus.NewTerm)
-	for _, r := range a.reports {
+	for _, r := range a.newTerms {
 		if r.Term == t {
 			byNode[r.Node] = r
 		}
@@ -191,8 +193,8 @@ func (a *adversary) elect(t juno.Term) (*consensus.ElectionCertificate, *block) 
 	return e, a.w.oracle.tree.at(top.Pos)
 }
 
-// extend makes entries behind a block: the start of the term if none is there yet, and commands
-// of clients, or of its own.
+// extend makes entries behind a block: the start of the term if there is none yet, and commands of
+// clients, or of its own.
 func (a *adversary) extend(f *fork, n int) []juno.Entry {
 	last := f.tip
 	clock := a.w.genesis.Created + juno.Millis(a.w.now/millisecond)
@@ -236,7 +238,7 @@ func (a *adversary) command() []byte {
 	return c.Payload()
 }
 
-// show signs entries that follow the fork and sends them to those who are to see it.
+// show signs entries that follow the fork and sends them to the parties that may see it.
 func (a *adversary) show(f *fork, entries []juno.Entry, to []juno.NodeID) {
 	s, ok := a.signer(f.leader, f.term.Epoch())
 	if !ok {

@@ -1,11 +1,11 @@
 package sim
 
-// This file is what becomes of a process that gets no processor for a while: it does nothing, and
-// what it was sent waits in its inbox. Then it takes all of that in before its core is asked what
-// it wants, so the core learns in one go of what lies seconds apart.
+// This file is about a process that gets no processor for a while: it does nothing, and its
+// messages wait in its inbox. Then it processes all of them before it asks its core for a Ready, so
+// the core gets at once what was sent seconds apart.
 
-// freezeMax is how long a process is frozen at most: long enough for the others to go on to the
-// next term and the one after.
+// freezeMax bounds how long a process is frozen: long enough for the others to go on to the next
+// term and the one after.
 const freezeMax = 3 * second
 
 // freeze stops a process for a while.
@@ -25,11 +25,11 @@ func (w *World) freeze(n *node) {
 	n.frozen = true
 }
 
-// thaw goes on where freeze stopped: with the inbox, and then with the rest.
+// thaw goes on where freeze stopped: with the inbox, and then with everything else.
 func (n *node) thaw() {
 	n.w.note(n, "thaw", "with %d messages", len(n.inbox))
-	inbox, held, life := n.inbox, n.held, n.life
-	n.frozen, n.inbox, n.held = false, nil, nil
+	inbox, held, life := n.inbox, n.postponed, n.life
+	n.frozen, n.inbox, n.postponed = false, nil, nil
 	n.advancing = true // not before the last message
 	for _, p := range inbox {
 		n.receive(p)
@@ -43,10 +43,10 @@ func (n *node) thaw() {
 	}
 }
 
-// awake runs something that the process does, once it is not frozen.
+// awake runs a function of the process, once it is not frozen.
 func (n *node) awake(run func()) {
 	if n.frozen {
-		n.held = append(n.held, run)
+		n.postponed = append(n.postponed, run)
 		return
 	}
 	run()

@@ -5,10 +5,10 @@ import (
 	"juno/cluster/consensus"
 )
 
-// This file is what package cluster does around a core, without goroutines: the order of write,
+// This file does what package cluster does around a core, without goroutines: the order of write,
 // sync, send and execute is the contract of consensus.Ready.
 
-// advance carries out what the core wants after an input.
+// advance carries out the Readies of the core after an input.
 func (n *node) advance() {
 	if n.advancing {
 		return
@@ -32,7 +32,7 @@ func (n *node) advance() {
 	}
 }
 
-// handle does what may be done at once with a Ready, and remembers the rest for the sync.
+// handle carries out the part of a Ready that needs no sync, and keeps the rest.
 func (n *node) handle(rd *consensus.Ready) {
 	n.w.rate(n, rd)
 	if rd.Truncate != nil && *rd.Truncate < n.executed && !n.party.byzantine {
@@ -57,7 +57,7 @@ func (n *node) handle(rd *consensus.Ready) {
 	for i := range rd.Committed {
 		n.commit(&rd.Committed[i])
 	}
-	n.notices(rd)
+	n.handleRest(rd)
 	n.release()
 }
 
@@ -74,11 +74,11 @@ func (n *node) before(rd *consensus.Ready) juno.Pos {
 	return juno.Pos{Index: first - 1, Hash: hash}
 }
 
-// enter follows a membership that came into force.
+// enter switches to a membership that came into force.
 func (n *node) enter(config *juno.EpochConfig) {
 	n.config = config
 	n.verifier.add(config)
-	n.reborn()
+	n.regainVote()
 	if n.party.byzantine {
 		return
 	}
@@ -87,8 +87,8 @@ func (n *node) enter(config *juno.EpochConfig) {
 	n.w.oracle.entered(n.id, config, st.Committed)
 }
 
-// notices hands on what the core wants others to know.
-func (n *node) notices(rd *consensus.Ready) {
+// handleRest carries out the other parts of a Ready.
+func (n *node) handleRest(rd *consensus.Ready) {
 	if rd.Forward != 0 {
 		n.forward(rd.Forward)
 	}
@@ -109,7 +109,7 @@ func (n *node) notices(rd *consensus.Ready) {
 	}
 }
 
-// startSync begins to make durable what was written, if somebody waits for it.
+// startSync begins to make written groups durable, if messages wait for them.
 func (n *node) startSync() {
 	wanted := false
 	for i := range n.pending {
@@ -129,7 +129,8 @@ func (n *node) startSync() {
 	})
 }
 
-// persisted tells the core that its Readies up to one are on disk, and sends what waited for that.
+// persisted tells the core that its Readies up to one are on disk, and sends the messages that
+// waited for that.
 func (n *node) persisted(upTo uint64) {
 	covered := 0
 	for covered < len(n.pending) && n.pending[covered].Seq <= upTo {
@@ -141,7 +142,7 @@ func (n *node) persisted(upTo uint64) {
 	n.core.Persisted(upTo)
 	at := life(n.life)
 	for i := range done {
-		n.check(n.durable.Synced(&done[i])) // one by one, so that each is judged by its own
+		n.check(n.durable.Synced(&done[i])) // one by one, so that each Ready is checked by itself
 		if n.send(done[i].After, at); !n.up || life(n.life) != at {
 			return
 		}
@@ -149,8 +150,8 @@ func (n *node) persisted(upTo uint64) {
 	n.release()
 }
 
-// release lets go what waits for nothing: Readies that need no sync, with none before them that
-// does. Those that want something written stay until the next sync.
+// release carries out Readies that need no sync, with none before them that does. Those that write
+// something stay until the next sync.
 func (n *node) release() {
 	at := life(n.life)
 	for i := 0; i < len(n.pending) && !n.pending[i].Sync; i++ {
@@ -174,14 +175,14 @@ func writes(rd *consensus.Ready) bool {
 	return rd.Truncate != nil || rd.Reset != nil || len(rd.Append) > 0 || len(rd.Records) > 0
 }
 
-// send signs and sends messages, and gives our own back to the core.
+// send signs and sends messages, and passes the core's own back to it.
 func (n *node) send(all []consensus.Out, at life) {
 	for i := range all {
 		if !n.up || life(n.life) != at {
 			return // the adversary has struck
 		}
 		out := &all[i]
-		checked := consensus.Sign(out.Message, n.seal())
+		checked := consensus.Sign(out.Message, n.signer())
 		if !n.party.byzantine {
 			n.w.signed(n, out.Message, out.To)
 		}
@@ -234,8 +235,8 @@ func (n *node) execute(entries []juno.Entry, fresh bool) {
 	}
 }
 
-// checkpoint keeps the state and tells the core its hash. Inside of a client batch there is none,
-// on no node.
+// checkpoint keeps the state and tells the core its hash. Inside a client batch there is none, on
+// no node.
 func (n *node) checkpoint(at juno.Index) {
 	if n.app.progress().BatchLeft > 0 {
 		return
@@ -250,9 +251,9 @@ func (n *node) checkpoint(at juno.Index) {
 	}
 	if n.corrupt > 0 && at >= n.corrupt {
 		s.root[0] ^= 1
-		// Who comes late may not hear a quorum of the others before the next checkpoint.
-		if _, late := n.w.oracle.roots[at]; n.w.healed && n.doubt == 0 && !late {
-			n.doubt, n.doubtAt = at, n.w.now
+		// A node that is late may not get the checkpoints of a quorum before the next one.
+		if _, late := n.w.oracle.roots[at]; n.w.healed && n.wrongAt == 0 && !late {
+			n.wrongAt, n.doubtAt = at, n.w.now
 		}
 	}
 	n.core.Executed(at, s.root)
@@ -290,7 +291,7 @@ func (n *node) forward(leader juno.NodeID) {
 	}
 }
 
-// admit takes a request in, or answers it if it was executed.
+// admit accepts a request, or answers it if it was executed.
 func (n *node) admit(r *request) {
 	if n.w.replay(n, r) {
 		return

@@ -9,28 +9,28 @@ import (
 	"juno/cluster/consensus"
 )
 
-// seal is the secret behind a key, and who holds it.
-type seal struct {
+// secretKey is a secret key with its holder.
+type secretKey struct {
 	private juno.PrivateKey
 	public  juno.PublicKey
 	id      juno.KeyID
 	secret  uint64 // of the fast signatures
 }
 
-// rings keeps the keys that all runs share: making one takes longer than a hundred events.
+// rings caches the keys that all runs share: making one takes longer than a hundred events.
 var rings = struct {
 	sync.Mutex
-	made map[[2]uint32]*seal
-}{made: make(map[[2]uint32]*seal)}
+	made map[[2]uint32]*secretKey
+}{made: make(map[[2]uint32]*secretKey)}
 
-// The holders of keys that are no nodes.
+// The holders of keys that are not nodes.
 const (
 	holderAdmin  = 1 << 16
 	holderClient = 1 << 17
 )
 
-// sealOf returns the key of a holder's generation, always the same one.
-func sealOf(holder, generation uint32) *seal {
+// secretKeyOf returns the key of a holder's generation, always the same one.
+func secretKeyOf(holder, generation uint32) *secretKey {
 	rings.Lock()
 	defer rings.Unlock()
 	name := [2]uint32{holder, generation}
@@ -42,15 +42,14 @@ func sealOf(holder, generation uint32) *seal {
 	binary.BigEndian.PutUint32(seed[4:], generation)
 	copy(seed[8:], "juno simulator")
 	private := juno.NewPrivateKey(seed)
-	s := &seal{private: private, public: private.Public()}
+	s := &secretKey{private: private, public: private.Public()}
 	s.id = s.public.ID()
 	s.secret = mix(uint64(holder)<<32|uint64(generation), 0x9e3779b97f4a7c15)
 	rings.made[name] = s
 	return s
 }
 
-// mix is a step of a hash that is fast and good enough to tell things apart; nothing in the
-// simulator attacks it.
+// mix is a step of a fast hash that tells values apart; nothing in the simulator attacks it.
 func mix(h, word uint64) uint64 {
 	h = (h ^ word) * 0xff51afd7ed558ccd
 	return h ^ h>>32
@@ -69,34 +68,34 @@ func mixBytes(h uint64, b []byte) uint64 {
 	return h
 }
 
-// keyBook knows the public keys that take part in a run, and makes and checks signatures.
+// keyBook knows the public keys of a run, and makes and checks signatures.
 //
-// The fast signatures are a keyed hash. They cannot be forged because nobody forges: the code of
-// an adversary is only given the seals of its own nodes. With real set they are ed25519.
+// The fast signatures are a keyed hash. They cannot be forged because no code tries: the adversary
+// is only given the secret keys of its own nodes. With real set they are ed25519.
 type keyBook struct {
 	cluster juno.ClusterID
 	real    bool
-	byID    map[juno.KeyID]*seal
-	// checked remembers real signatures that were good: the same one is seen by every node.
+	byID    map[juno.KeyID]*secretKey
+	// checked caches real signatures that are good: the same one is verified by every node.
 	checked map[uint64]bool
 }
 
 func newKeyBook(real bool) *keyBook {
 	return &keyBook{
-		real: real, byID: make(map[juno.KeyID]*seal), checked: make(map[uint64]bool),
+		real: real, byID: make(map[juno.KeyID]*secretKey), checked: make(map[uint64]bool),
 	}
 }
 
 // add makes a key known.
-func (k *keyBook) add(s *seal) *seal {
+func (k *keyBook) add(s *secretKey) *secretKey {
 	k.byID[s.id] = s
 	return s
 }
 
-// signer signs as the holder of a seal.
+// signer signs as the holder of a secret key.
 type signer struct {
 	book *keyBook
-	seal *seal
+	seal *secretKey
 }
 
 // Sign implements consensus.Signer.
@@ -121,7 +120,7 @@ func (k *keyBook) good(public juno.PublicKey, e *juno.Envelope, admin bool) bool
 	if s == nil || s.public != public {
 		return false
 	}
-	if !k.real && !admin { // administrators sign through package juno, which knows no other way
+	if !k.real && !admin { // administrators sign through package juno, which has no fast signatures
 		return e.Signature == fastSignature(s.secret, e.Kind, e.Body)
 	}
 	h := mixBytes(mixBytes(mix(s.secret, uint64(e.Kind)), e.Body), e.Signature[:])
@@ -133,14 +132,14 @@ func (k *keyBook) good(public juno.PublicKey, e *juno.Envelope, admin bool) bool
 	return k.checked[h]
 }
 
-// verifier is what a node knows of the keys: a consensus.Verifier with the meaning of
+// verifier holds the keys that a node knows: a consensus.Verifier with the meaning of
 // consensus.Keys.
 type verifier struct {
 	book    *keyBook
 	configs []*juno.EpochConfig // by epoch, from 0 on
 }
 
-// add tells of the next membership; one that is known already is ignored.
+// add adds the next membership; a known one is ignored.
 func (v *verifier) add(c *juno.EpochConfig) {
 	if int(c.Epoch) == len(v.configs) {
 		v.configs = append(v.configs, c)

@@ -7,37 +7,37 @@ import (
 	"juno/cluster/consensus"
 )
 
-// This file is I7, the strongest of the invariants. It does not wait for a fork: it asks after
-// every signature whether the adversary could now put together certificates that contradict each
-// other, counting every vote that any correct node ever signed, sent or not, and giving the
+// This file is I7, the strongest of the invariants. It does not wait for a fork: after every
+// signature it checks whether the adversary could now put together certificates that contradict
+// each other, counting every vote that any correct node ever signed, sent or not, and giving the
 // adversary all its own votes for free.
 
-// reign is what correct nodes said in one term.
-type reign struct {
+// termVotes is what correct nodes signed in one term.
+type termVotes struct {
 	// prepared are the lowest and the highest block of which a prepare certificate can exist,
 	// final the highest of which a commit certificate can.
 	lowest, prepared, final *block
-	reports                 []claim
+	newTerms                []highClaim
 }
 
-// claim is what a correct node reported as its highest certificate.
-type claim struct {
+// highClaim is the highest certificate in a correct node's new-term message.
+type highClaim struct {
 	node juno.NodeID
 	rank consensus.Rank
 	at   *block
 }
 
-func (o *oracle) reign(t juno.Term) *reign {
-	if r := o.reigns[t]; r != nil {
+func (o *oracle) reign(t juno.Term) *termVotes {
+	if r := o.termVotes[t]; r != nil {
 		return r
 	}
-	o.reigns[t] = &reign{}
+	o.termVotes[t] = &termVotes{}
 	at, _ := slices.BinarySearch(o.terms, t)
 	o.terms = slices.Insert(o.terms, at, t)
-	return o.reigns[t]
+	return o.termVotes[t]
 }
 
-// count notes that a voter accepted, or prepared, b in term t, and with it what lies behind.
+// count records that a voter accepted, or prepared, b in term t, and with it the blocks before b.
 func (o *oracle) count(id juno.NodeID, t juno.Term, b *block, prepared bool) {
 	config := o.config(t)
 	if config == nil {
@@ -102,8 +102,8 @@ func (o *oracle) prepareCertificates(t juno.Term, low, high *block) {
 // finalBefore returns the highest block that a term before t can have committed.
 func (o *oracle) finalBefore(t juno.Term) (juno.Term, *block) {
 	for i := len(o.terms) - 1; i >= 0; i-- {
-		if older := o.terms[i]; older < t && o.reigns[older].final != nil {
-			return older, o.reigns[older].final
+		if older := o.terms[i]; older < t && o.termVotes[older].final != nil {
+			return older, o.termVotes[older].final
 		}
 	}
 	return 0, nil
@@ -119,7 +119,7 @@ func (o *oracle) commitCertificates(t juno.Term, high *block) {
 		r.final = high
 	}
 	for i := len(o.terms) - 1; i >= 0 && o.terms[i] > t; i-- {
-		later := o.reigns[o.terms[i]]
+		later := o.termVotes[o.terms[i]]
 		if later.lowest != nil && !later.lowest.holds(high) {
 			o.fail("I7", "term %s can prepare %s, and term %s can have committed %s", o.terms[i],
 				later.lowest.pos, t, high.pos)
@@ -128,34 +128,35 @@ func (o *oracle) commitCertificates(t juno.Term, high *block) {
 	}
 }
 
-// reported notes what a node reports for a term; from then on it has left all older ones.
-func (o *oracle) reported(id juno.NodeID, m *consensus.NewTerm) {
+// newTermSigned records a new-term message; from then on its node has left all older terms.
+func (o *oracle) newTermSigned(id juno.NodeID, m *consensus.NewTerm) {
 	o.left(id, m.Term, m)
 	p := &o.promises[id-1]
-	p.reported = max(p.reported, m.Term)
-	c := claim{id, m.Rank, o.must(id, m.Pos, "reports")}
+	p.newTerm = max(p.newTerm, m.Term)
+	c := highClaim{id, m.Rank, o.must(id, m.Pos, "reports")}
 	r := o.reign(m.Term)
-	if !slices.Contains(r.reports, c) {
-		r.reports = append(r.reports, c)
+	if !slices.Contains(r.newTerms, c) {
+		r.newTerms = append(r.newTerms, c)
 		o.electable(m.Term)
 	}
 }
 
-// electable checks that no leader of term t, however it chooses among the reports, and whatever
-// its accomplices report, gets an election that drops what an older term may have committed.
+// electable checks that no leader of term t, however it chooses among the new-term messages, and
+// whatever messages the adversary adds, gets an election that drops what an older term may have
+// committed.
 func (o *oracle) electable(t juno.Term) {
 	older, final := o.finalBefore(t)
 	config := o.config(t)
 	if final == nil || config == nil {
 		return
 	}
-	r := o.reigns[t]
-	for _, top := range r.reports {
+	r := o.termVotes[t]
+	for _, top := range r.newTerms {
 		if top.at.holds(final) {
 			continue
 		}
-		var below uint64 // nodes that can be in an election whose highest report is top
-		for _, c := range r.reports {
+		var below uint64 // nodes that can be in an election whose highest message is top
+		for _, c := range r.newTerms {
 			if !top.rank.Less(c.rank) {
 				below |= 1 << (c.node - 1)
 			}

@@ -14,15 +14,15 @@ type move struct {
 	make  func(a *adversary)
 }
 
-// moves are what the adversary can do beside the lives of its nodes, each with a name that plans
-// show. "echo" and "usurp" happen in answer to what correct nodes say, too.
+// moves are the moves of the adversary besides the styles of its nodes, each with a name that plans
+// show. "echo" and "usurp" also happen in answer to messages of correct nodes.
 var moves = []move{
 	{"echo", 40 * millisecond, (*adversary).echo},
 	{"usurp", 60 * millisecond, (*adversary).usurpAgain},
 	{"fork", 30 * millisecond, (*adversary).goOn},
-	{"report", 50 * millisecond, (*adversary).reportLie},
-	{"wish", 80 * millisecond, (*adversary).wishSpam},
-	{"leap", 500 * millisecond, (*adversary).wishLeap},
+	{"new-term", 50 * millisecond, (*adversary).newTermLie},
+	{"term-change", 80 * millisecond, (*adversary).termChangeSpam},
+	{"leap", 500 * millisecond, (*adversary).termChangeLeap},
 	{"invalid", 60 * millisecond, (*adversary).invalid},
 	{"seal", 60 * millisecond, (*adversary).afterConfig},
 	{"replay", 30 * millisecond, (*adversary).sayAgain},
@@ -54,7 +54,7 @@ func (a *adversary) react(v *consensus.Vote) {
 	}
 }
 
-// echo votes for what some correct node voted for: for every fork, to everybody or to one.
+// echo votes for what some correct node voted for: for every fork, to all nodes or to one.
 func (a *adversary) echo() {
 	if c, ok := pick(a.rng, a.votes); ok {
 		a.echoOf(&c)
@@ -78,7 +78,7 @@ func (a *adversary) echoOf(c *juno.SignedVote) {
 	}
 }
 
-// usurp leads a term, in two or three ways at once, when the reports for it come in.
+// usurp leads a term, in two or three ways at once, when the new-term messages for it arrive.
 func (a *adversary) usurp(r *consensus.NewTerm) {
 	if a.makes("usurp") && a.w.isByzantine(r.Candidate) {
 		a.usurpTerm(r.Term)
@@ -141,7 +141,7 @@ func (a *adversary) goOn() {
 	a.support(f)
 }
 
-// support votes for a fork, to those who see it.
+// support votes for a fork, to the parties that see it.
 func (a *adversary) support(f *fork) {
 	to := a.members(f.shown)
 	for _, id := range a.ids {
@@ -151,8 +151,9 @@ func (a *adversary) support(f *fork) {
 	}
 }
 
-// reportLie reports something old, or less than is known, to the leader of a term.
-func (a *adversary) reportLie() {
+// newTermLie sends a new-term message with an old certificate, or a lower one than is known, to the
+// leader of a term.
+func (a *adversary) newTermLie() {
 	t := a.newest + juno.Term(a.rng.IntN(2))
 	id := a.one()
 	r := a.lie(id, t)
@@ -161,16 +162,16 @@ func (a *adversary) reportLie() {
 	}
 }
 
-// wishSpam always wants another leader.
-func (a *adversary) wishSpam() {
+// termChangeSpam asks for the next term again and again.
+func (a *adversary) termChangeSpam() {
 	for _, id := range a.ids {
 		w := &consensus.TermChange{Term: a.newest + 1, Node: id, Cause: consensus.CauseTimeout}
 		a.say(id, w.Term.Epoch(), w, a.some())
 	}
 }
 
-// wishLeap wants a term that is far away, or in another epoch.
-func (a *adversary) wishLeap() {
+// termChangeLeap asks for a term that is far away, or in another epoch.
+func (a *adversary) termChangeLeap() {
 	id := a.one()
 	t := a.newest + juno.Term(a.rng.Uint32N(1<<31))
 	if a.rng.IntN(4) == 0 {
@@ -180,7 +181,7 @@ func (a *adversary) wishLeap() {
 		a.some())
 }
 
-// invalid shows entries that no validator may let pass, as the leader of a fork.
+// invalid shows entries that no validator may accept, as the leader of a fork.
 func (a *adversary) invalid() {
 	f, ok := pick(a.rng, a.forks)
 	if !ok {
@@ -213,7 +214,8 @@ func (a *adversary) invalid() {
 	a.show(&own, entries, a.members(own.shown))
 }
 
-// beginElsewhere leads a term from what some correct node accepted, whatever the election says.
+// beginElsewhere leads a term from a position that some correct node accepted, whatever the
+// election says.
 func (a *adversary) beginElsewhere(f *fork) {
 	c, ok := pick(a.rng, a.votes)
 	if !ok || c.Accepted == nil {
@@ -253,14 +255,14 @@ func (a *adversary) afterConfig() {
 	a.support(own)
 }
 
-// sayAgain repeats something that a correct node said, perhaps in an epoch that is over.
+// sayAgain replays a message of a correct node, perhaps in an epoch that is over.
 func (a *adversary) sayAgain() {
 	if p, ok := pick(a.rng, a.packets); ok {
 		a.launch(p, a.some())
 	}
 }
 
-// garbage sends bytes: noise, or something that was said with a few bits flipped.
+// garbage sends bytes: noise, or a message with a few bits flipped.
 func (a *adversary) garbage() {
 	var b []byte
 	if p, ok := pick(a.rng, a.packets); ok && a.rng.IntN(4) > 0 {
@@ -295,7 +297,7 @@ func (a *adversary) claimCommit() {
 	}
 }
 
-// checkpointLie signs a state that nobody computed.
+// checkpointLie signs a state that no node computed.
 func (a *adversary) checkpointLie() {
 	o := a.w.oracle
 	b, ok := pick(a.rng, o.golden[1:])
@@ -312,7 +314,7 @@ func (a *adversary) checkpointLie() {
 	}
 }
 
-// accuse shows evidence that proves nothing.
+// accuse sends evidence that proves nothing.
 func (a *adversary) accuse() {
 	x, ok := pick(a.rng, a.votes)
 	y, _ := pick(a.rng, a.votes)
@@ -323,7 +325,7 @@ func (a *adversary) accuse() {
 	a.launch(newPacket(a.one(), e), a.some())
 }
 
-// leave says farewell, for no reason, and stays.
+// leave sends a leave message for no reason, and stays.
 func (a *adversary) leave() {
 	id := a.one()
 	tip := a.w.oracle.golden[len(a.w.oracle.golden)-1].pos
@@ -334,7 +336,7 @@ func (a *adversary) leave() {
 	a.say(id, l.Epoch, l, a.some())
 }
 
-// repeatRequest hands a client's request to others, again and again.
+// repeatRequest sends a client's request to other nodes, again and again.
 func (a *adversary) repeatRequest() {
 	if r, ok := pick(a.rng, a.requests); ok {
 		for _, id := range a.some() {
@@ -343,7 +345,7 @@ func (a *adversary) repeatRequest() {
 	}
 }
 
-// proofLie sends a certificate that nobody asked for, under-claimed or of the wrong kind.
+// proofLie sends a certificate that was not requested, under-claimed or of the wrong kind.
 func (a *adversary) proofLie() {
 	c, ok := pick(a.rng, a.certs)
 	if a.rng.IntN(2) == 0 {

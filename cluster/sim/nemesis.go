@@ -8,12 +8,12 @@ import (
 	"juno/cluster/consensus"
 )
 
-// This file is what happens to correct nodes: crashes, partitions, and an adversarial scheduler
-// that strikes at the worst moments. With faults at random moments only, several broken rules are
-// not noticed in thousands of runs; whoever cuts off a node right after it has signed a prepare
-// finds them in tens.
+// This file does harm to correct nodes: crashes, partitions, and an adversarial scheduler that
+// strikes at the worst moments. With faults at random moments only, several broken rules are not
+// noticed in thousands of runs; if a node is cut off right after it has signed a prepare, they are
+// noticed within tens.
 
-// every plans something again and again, at exponential distances, until the run is healed.
+// every runs a function again and again, at exponential distances, until the run is healed.
 func (w *World) every(mean Micros, run func()) {
 	if mean == 0 {
 		return
@@ -39,7 +39,7 @@ func (w *World) unleash() {
 	w.every(f.PartitionEvery, w.partition)
 	w.every(f.EpochEvery, w.proposeEpoch)
 	w.every(f.FreezeEvery, func() { w.freeze(w.randomNode()) })
-	w.every(f.HaltEvery, w.pressButton)
+	w.every(f.HaltEvery, w.toggleHalt)
 	if f.Late > 0 {
 		n := w.honest[w.rng.IntN(len(w.honest))]
 		n.crash(false)
@@ -84,8 +84,8 @@ func (w *World) startLater(n *node, after Micros) {
 	})
 }
 
-// loseDisk takes everything from a correct node. Under its key it may never vote again: it has
-// forgotten what it promised.
+// loseDisk takes everything from a correct node. It may never vote again under its key, because it
+// does not know its promises.
 func (w *World) loseDisk(n *node) {
 	if n.party.byzantine || w.healed {
 		return
@@ -105,9 +105,9 @@ func (w *World) loseDisk(n *node) {
 	n.start()
 }
 
-// reborn lets a node vote again that lost its disk, once it has another key in an epoch that had
-// not begun when it did: there it promised nothing yet. Its operator starts it anew for that.
-func (n *node) reborn() {
+// regainVote lets a node vote again that lost its disk, once it has another key in an epoch that
+// began later: it promised nothing there yet. Its operator restarts it for that.
+func (n *node) regainVote() {
 	m, votes := n.config.Voter(n.id)
 	if !n.observe || !votes || m.Public == n.lostKey || n.config.Epoch <= n.lostIn {
 		return
@@ -122,7 +122,7 @@ func (n *node) reborn() {
 }
 
 // corrupt makes a correct node compute wrong states: its memory is damaged, or it runs another
-// version. All others have to notice, and it itself, too (H2).
+// version. All nodes must notice, itself included (H2).
 func (w *World) corrupt(n *node) {
 	if n.party.byzantine || w.healed || !n.up {
 		return
@@ -136,7 +136,7 @@ func (w *World) corrupt(n *node) {
 	w.note(n, "corrupt", "its state after %d", n.executed)
 }
 
-// bearableNow reports whether every epoch that somebody may still be in, or that was asked for, is
+// bearableNow reports whether every epoch that a node may still be in, or that was proposed, is
 // large enough for the faults among its voters.
 func (w *World) bearableNow() bool {
 	for _, c := range slices.Concat(w.oracle.configs, w.admin.asked) {
@@ -179,11 +179,11 @@ func (w *World) partition() {
 	w.note(nil, "part", "sides %b, bridge %d, until %s", side&(1<<n-1), bridge, until)
 }
 
-// moment is something that the adversarial scheduler waits for.
+// moment is an occasion for the adversarial scheduler.
 type moment string
 
-// strike may do harm to a node at a bad moment. What it has just decided is on its way to the
-// disk and not sent yet: whoever is cut off now takes it along.
+// strike may do harm to a node at a bad moment. Its last decision is on its way to the disk and not
+// sent yet: if the node is cut off now, no other node learns of it.
 func (w *World) strike(n *node, m moment) {
 	if w.healed || n.party.byzantine || !w.chance(w.plan.Faults.CutPermille) {
 		return
@@ -199,11 +199,11 @@ func (w *World) strike(n *node, m moment) {
 		w.crashLater(n)
 	case 1:
 		w.isolate(n.id, 0, between(w.rng, 100*millisecond, 3*second))
-	case 2: // what it says next reaches some only, and then it is gone
+	case 2: // its next messages reach some nodes only, and then it is cut off
 		w.isolate(n.id, w.rng.Uint64(), between(w.rng, 100*millisecond, 3*second))
-	case 3: // it hears nothing, and goes on talking to some
+	case 3: // it receives nothing, and some nodes still receive its messages
 		w.deafen(n.id, w.rng.Uint64(), between(w.rng, 100*millisecond, 2*second))
-	case 4: // it gets its word out, and then the power fails
+	case 4: // its messages leave, and then the power fails
 		n.later(between(w.rng, 0, 10*millisecond), func() { w.crashLater(n) })
 	}
 }
@@ -218,8 +218,8 @@ func (w *World) isolate(id juno.NodeID, friends uint64, during Micros) {
 	}
 }
 
-// deafen keeps everything from a node but the words of a set of others, who are the only ones
-// to hear it.
+// deafen blocks all messages to a node except for those of a set of others, which alone receive its
+// messages.
 func (w *World) deafen(id juno.NodeID, friends uint64, during Micros) {
 	for _, p := range w.parties {
 		w.links.block(p.id, id, w.now+during)
@@ -229,7 +229,7 @@ func (w *World) deafen(id juno.NodeID, friends uint64, during Micros) {
 	}
 }
 
-// observeStatus looks what an input changed in a node: for the oracle, and for who strikes.
+// observeStatus compares a node before and after an input: for the oracle, and for the scheduler.
 func (n *node) observeStatus() {
 	if !n.up {
 		return
@@ -257,7 +257,7 @@ func (n *node) observeStatus() {
 	}
 }
 
-// countStatus counts what an operator would see.
+// countStatus counts the changes that an operator would see.
 func (n *node) countStatus(before, now *consensus.Status) {
 	switch {
 	case now.Halted && !before.Halted:
@@ -274,13 +274,13 @@ func samePos(a, b *juno.Pos) bool {
 	return a == b || (a != nil && b != nil && *a == *b)
 }
 
-// pressButton halts the ledger, or lets it go on.
-func (w *World) pressButton() {
+// toggleHalt halts the ledger, or resumes it.
+func (w *World) toggleHalt() {
 	w.admin.nonce++
 	halted := w.rng.IntN(2) == 0
 	change := &juno.ModeChange{Halted: halted, Nonce: w.admin.nonce}
-	change.Approve(sealOf(holderAdmin, 0).private, w.book.cluster)
-	change.Approve(sealOf(holderAdmin+1, 0).private, w.book.cluster)
+	change.Approve(secretKeyOf(holderAdmin, 0).private, w.book.cluster)
+	change.Approve(secretKeyOf(holderAdmin+1, 0).private, w.book.cluster)
 	if !halted || w.rng.IntN(3) == 0 {
 		w.submit(newRequest(juno.Entry{Type: juno.EntryMode, Payload: change.Payload()}))
 		return
@@ -291,15 +291,15 @@ func (w *World) pressButton() {
 	w.carry(p, juno.NodeID(1+w.rng.IntN(len(w.parties))))
 }
 
-// resume ends whatever halt there is, for good.
+// resume ends every halt, for good.
 func (w *World) resume() {
 	if w.plan.Faults.HaltEvery == 0 {
 		return
 	}
 	w.admin.nonce++
 	change := &juno.ModeChange{Nonce: w.admin.nonce}
-	change.Approve(sealOf(holderAdmin, 0).private, w.book.cluster)
-	change.Approve(sealOf(holderAdmin+1, 0).private, w.book.cluster)
+	change.Approve(secretKeyOf(holderAdmin, 0).private, w.book.cluster)
+	change.Approve(secretKeyOf(holderAdmin+1, 0).private, w.book.cluster)
 	w.submit(newRequest(juno.Entry{Type: juno.EntryMode, Payload: change.Payload()}))
 }
 

@@ -10,8 +10,8 @@ type packet struct {
 	from  juno.NodeID
 	bytes []byte
 	hash  uint64
-	// message is what the bytes say. It is decoded once for all receivers: nobody may change a
-	// message, and a share of the runs decodes for every receiver to see that nobody does.
+	// message is the decoded form of the bytes. It is decoded once for all receivers, which must
+	// not change it; a share of the runs decodes for every receiver, to notice one that does.
 	message consensus.Message
 	err     error
 	decoded bool
@@ -22,7 +22,7 @@ func newPacket(from juno.NodeID, m consensus.Message) *packet {
 	return &packet{from: from, bytes: b, hash: mixBytes(0, b)}
 }
 
-// decode returns what the packet says.
+// decode returns the message of the packet.
 func (p *packet) decode(again bool) (consensus.Message, error) {
 	if !p.decoded || again {
 		p.message, p.err = consensus.Decode(p.bytes)
@@ -31,9 +31,9 @@ func (p *packet) decode(again bool) (consensus.Message, error) {
 	return p.message, p.err
 }
 
-// links is what stands between two parties.
+// links are the links between the parties.
 type links struct {
-	// cut says until when nothing goes from one to another.
+	// cut holds until when a link is cut, by sender and receiver.
 	cut  [][]Micros
 	calm bool // healed: no loss, no delay to speak of
 }
@@ -46,7 +46,7 @@ func newLinks(n int) links {
 	return l
 }
 
-// block keeps everything from one party to another for a while.
+// block blocks all messages from one party to another for a while.
 func (l *links) block(from, to juno.NodeID, until Micros) {
 	l.cut[from][to] = max(l.cut[from][to], until)
 }
@@ -76,12 +76,12 @@ func (w *World) delay(from, to juno.NodeID) (after Micros, ok bool) {
 	return between(w.rng, net.DelayMin, net.DelayMax), true
 }
 
-// chance is true so many times in a thousand.
+// chance returns true so many times in a thousand.
 func (w *World) chance(permille int) bool {
 	return permille > 0 && w.rng.IntN(1000) < permille
 }
 
-// broadcast sends what a core wants sent.
+// broadcast sends a message of a core.
 func (w *World) broadcast(n *node, out *consensus.Out) {
 	if len(out.To) == 0 {
 		return
@@ -102,7 +102,7 @@ func (w *World) broadcast(n *node, out *consensus.Out) {
 	}
 }
 
-// carry takes a packet to a party, perhaps twice, perhaps never.
+// carry sends a packet to a party: perhaps twice, perhaps never.
 func (w *World) carry(p *packet, to juno.NodeID) {
 	copies := 1
 	if !w.links.calm && w.chance(w.plan.Net.DupPermille) {
@@ -121,7 +121,7 @@ func (w *World) carry(p *packet, to juno.NodeID) {
 	}
 }
 
-// deliver hands a packet to the processes of a party.
+// deliver delivers a packet to the processes of a party.
 func (w *World) deliver(p *packet, to juno.NodeID) {
 	party := w.parties[to-1]
 	for _, n := range party.hosts {
@@ -131,7 +131,7 @@ func (w *World) deliver(p *packet, to juno.NodeID) {
 	}
 }
 
-// receive is what the transport of a node does with bytes from outside.
+// receive processes bytes from outside, like the transport of a node.
 func (n *node) receive(p *packet) {
 	if n.frozen {
 		n.inbox = append(n.inbox, p)
@@ -165,7 +165,7 @@ func (n *node) receive(p *packet) {
 	n.advance()
 }
 
-// crowdMax is how long a full inbox keeps a host from asking its core what it wants.
+// crowdMax bounds how long a full inbox keeps a host from asking its core for a Ready.
 const crowdMax = 5 * millisecond
 
 // plain returns ids as numbers, for traces.

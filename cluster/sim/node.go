@@ -9,15 +9,15 @@ import (
 	"juno/db/state"
 )
 
-// party is an identity: a node of the cluster, whoever it belongs to. A correct one is one
-// process; one of the adversary's may be none, one, or several that share the identity (Twins).
+// party is an identity: a node of the cluster, correct or not. A correct party is one process; one
+// of the adversary's may be none, one, or several that share the identity (Twins).
 type party struct {
 	id        juno.NodeID
 	byzantine bool
 	hosts     []*node
 }
 
-// node is a process: a core and what package cluster puts around one, with a disk of its own.
+// node is a process: a core with what package cluster puts around it, and a disk of its own.
 type node struct {
 	w      *World
 	party  *party
@@ -28,16 +28,16 @@ type node struct {
 	skew   Micros // of its clock
 	drift  Micros // of its ticks
 
-	// What a crash leaves.
+	// The state that a crash leaves.
 	disk      disk
 	snapshots []*snapshot // by index
 	results   map[juno.Index]juno.Result
 	observe   bool       // it lost its disk and may not vote under its key
 	corrupt   juno.Index // its states are wrong from this entry on; 0 for never
 	lostKey   juno.PublicKey
-	lostIn    uint32 // newest epoch in which it may have promised something it forgot
+	lostIn    uint32 // newest epoch in which it may have made a promise that it lost
 
-	// What a crash takes.
+	// The state that a crash takes.
 	up        bool
 	life      int // number of the incarnation, so that events of older ones are ignored
 	core      *consensus.Core
@@ -50,7 +50,7 @@ type node struct {
 	ticks     uint64
 	executed  juno.Index
 	certified juno.Index
-	doubt     juno.Index // first checkpoint after healing at which its state was wrong
+	wrongAt   juno.Index // first checkpoint after healing at which its state was wrong
 	doubtAt   Micros
 	wanted    *consensus.SnapshotRequest
 	pending   []consensus.Ready // not persisted, or waiting for those that are not
@@ -59,8 +59,8 @@ type node struct {
 	syncing   bool
 	advancing bool
 	frozen    bool      // it gets no processor
-	inbox     []*packet // what it was sent meanwhile
-	held      []func()  // what else it would have done meanwhile
+	inbox     []*packet // messages that arrived meanwhile
+	postponed []func()  // other work of the meantime
 	rate      rate
 	seen      consensus.Status // after the last input
 }
@@ -116,8 +116,8 @@ func (n *node) start() {
 	st := n.disk.stored(&n.w.genesis.Config)
 	n.pool = newPool(&n.ticks)
 	n.ticks, n.pending, n.written, n.syncing = 0, nil, 0, false
-	n.certified, n.wanted, n.doubt = 0, nil, 0
-	n.frozen, n.inbox, n.held = false, nil, nil
+	n.certified, n.wanted, n.wrongAt = 0, nil, 0
+	n.frozen, n.inbox, n.postponed = false, nil, nil
 	n.verifier = &verifier{book: n.w.book, configs: []*juno.EpochConfig{&n.w.genesis.Config}}
 	for i := range st.Records {
 		if r := &st.Records[i]; r.Kind == juno.RecordEpoch {
@@ -149,7 +149,7 @@ func (n *node) start() {
 	n.advance()
 }
 
-// check stops the run: a process of ours met what must not be.
+// check stops the run: a correct process met an impossible error.
 func (n *node) check(err error) {
 	if err != nil {
 		panic(fmt.Sprintf("%s: %v", n.id, err))
@@ -188,7 +188,7 @@ func (n *node) crash(power bool) {
 	n.disk = n.disk.crash(n.w.rng, power)
 }
 
-// later runs something after a while, unless the process ended meanwhile.
+// later runs a function after a while, unless the process ended meanwhile.
 func (n *node) later(after Micros, run func()) {
 	life := n.life
 	n.w.queue.plan(n.w.now+after, func() {
@@ -198,8 +198,8 @@ func (n *node) later(after Micros, run func()) {
 	})
 }
 
-// guard runs something that a process does. One of the adversary's may break itself: a core that
-// breaks rules does not have to survive them.
+// guard runs a function of a process. A process of the adversary may panic: a core that breaks
+// rules need not survive that.
 func (n *node) guard(run func()) {
 	if n.party.byzantine {
 		defer func() {
@@ -211,10 +211,10 @@ func (n *node) guard(run func()) {
 	run()
 }
 
-// broke gives up a process of the adversary for a while, with all it had.
+// broke stops a process of the adversary for a while; it loses everything.
 func (n *node) broke(why any) {
 	if v, ok := why.(*Violation); ok {
-		panic(v) // a correct node heard something in between
+		panic(v) // a correct node was called in between
 	}
 	n.w.note(n, "broke", "%v", why)
 	n.up, n.life, n.advancing = false, n.life+1, false
@@ -252,8 +252,8 @@ func (n *node) Append(e *juno.Entry) error {
 // TruncateTo implements consensus.Validator.
 func (n *node) TruncateTo(index juno.Index) { n.prefix.TruncateTo(index) }
 
-// seal returns the key that the node signs with: the one that its newest membership gives it.
-func (n *node) seal() signer {
+// signer returns the key that the node signs with: the one in its newest membership.
+func (n *node) signer() signer {
 	m, _, ok := n.config.Member(n.id)
 	if !ok {
 		panic(fmt.Sprintf("%s is no member of epoch %d", n.id, n.config.Epoch))

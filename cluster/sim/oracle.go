@@ -19,33 +19,33 @@ type Violation struct {
 // Error implements error.
 func (v *Violation) Error() string { return fmt.Sprintf("%s at %s: %s", v.Rule, v.At, v.Text) }
 
-// oracle knows everything and checks what must be true of it. It looks at what correct nodes
-// sign, commit and execute, never at how they come to it.
+// oracle sees everything and checks the invariants. It looks at what correct nodes sign, commit and
+// execute, never at how they decide.
 type oracle struct {
 	w    *World
 	tree *tree
 	// golden is the one history, by index: what any correct node ever committed.
-	golden   []*block
-	traces   []juno.Hash // of the state after each entry, by index; zero where nobody executed
-	results  []juno.Hash // of executing each entry, by index
-	requests map[requestName]juno.Index
-	configs  []*juno.EpochConfig // by epoch
-	bases    []juno.Pos          // by epoch
-	reigns   map[juno.Term]*reign
-	terms    []juno.Term              // keys of reigns, ascending
-	promises []promises               // by node
-	roots    map[juno.Index]juno.Hash // states that a quorum signed
+	golden    []*block
+	traces    []juno.Hash // of the state after each entry, by index; zero where no node executed it
+	results   []juno.Hash // of executing each entry, by index
+	requests  map[requestName]juno.Index
+	configs   []*juno.EpochConfig // by epoch
+	bases     []juno.Pos          // by epoch
+	termVotes map[juno.Term]*termVotes
+	terms     []juno.Term              // keys of termVotes, ascending
+	promises  []promises               // by node
+	roots     map[juno.Index]juno.Hash // states that a quorum signed
 	// loose says that votes count at entries of older terms: the rule of the mutant.
 	loose bool
 }
 
-// requestName names a command for ever.
+// requestName identifies a command.
 type requestName struct {
 	key     juno.KeyID
 	request juno.RequestID
 }
 
-// requestOf names what a client asks for with an entry.
+// requestOf returns the name of an entry's command.
 func requestOf(e *juno.Entry) (requestName, error) {
 	switch e.Type {
 	case juno.EntryCommand:
@@ -65,7 +65,7 @@ func newOracle(w *World, genesis *juno.Genesis) *oracle {
 		bases:   []juno.Pos{{Hash: genesis.ID()}},
 		roots: make(
 			map[juno.Index]juno.Hash,
-		), reigns: make(map[juno.Term]*reign), promises: make([]promises, len(w.parties)),
+		), termVotes: make(map[juno.Term]*termVotes), promises: make([]promises, len(w.parties)),
 		traces: make([]juno.Hash, 1), results: make([]juno.Hash, 1),
 	}
 	o.golden = []*block{o.tree.root}
@@ -81,7 +81,7 @@ func (o *oracle) fail(rule, format string, args ...any) {
 	panic(&Violation{o.w.now, rule, fmt.Sprintf(format, args...)})
 }
 
-// must returns the block at a position that a correct node speaks of.
+// must returns the block at a position that a correct node names.
 func (o *oracle) must(id juno.NodeID, p juno.Pos, what string) *block {
 	b := o.tree.at(p)
 	if b == nil {
@@ -106,12 +106,12 @@ func (o *oracle) config(t juno.Term) *juno.EpochConfig {
 	return nil
 }
 
-// enough returns how many correct voters it takes, with the whole adversary at their side.
+// enough returns how many correct voters make a quorum together with the whole adversary.
 func (o *oracle) enough(c *juno.EpochConfig) int {
 	return o.quorum(c) - o.w.byzantineIn(c)
 }
 
-// committed is I1: what correct nodes commit is one history.
+// committed is I1: correct nodes commit one history.
 func (o *oracle) committed(id juno.NodeID, b *block) {
 	i := int(b.pos.Index)
 	if i < len(o.golden) {
@@ -133,10 +133,10 @@ func (o *oracle) committed(id juno.NodeID, b *block) {
 	}
 }
 
-// covered checks that a quorum, with the adversary, can have prepared what a node takes for final.
+// covered checks that a quorum, with the adversary, can have prepared what a node calls final.
 func (o *oracle) covered(id juno.NodeID, b *block) {
 	for i := len(o.terms) - 1; i >= 0; i-- {
-		if tip := o.reigns[o.terms[i]].final; tip != nil {
+		if tip := o.termVotes[o.terms[i]].final; tip != nil {
 			if tip.holds(b) {
 				return
 			}
@@ -146,7 +146,7 @@ func (o *oracle) covered(id juno.NodeID, b *block) {
 	o.fail("I7", "%s committed %s, and no quorum prepared it", id, b.pos)
 }
 
-// extended looks at an entry that has become final: I8, and the memberships.
+// extended checks an entry that has become final: I8, and the memberships.
 func (o *oracle) extended(b *block) {
 	switch e := &b.entry; e.Type {
 	case juno.EntryCommand, juno.EntryKeyOp:
@@ -191,7 +191,7 @@ func (o *oracle) executed(id juno.NodeID, at juno.Index, trace, result juno.Hash
 // count returns the size of a set of nodes.
 func count(set uint64) int { return bits.OnesCount64(set) }
 
-// status looks at what changed in a correct node: I2 and I4.
+// status checks the changes of a correct node's status: I2 and I4.
 func (o *oracle) status(n *node, before, now *consensus.Status) {
 	o.enteredTerm(n, now)
 	if now.Committed.Index < before.Committed.Index {
@@ -215,8 +215,7 @@ func (o *oracle) status(n *node, before, now *consensus.Status) {
 	}
 }
 
-// proven checks what a node can show to others: the certificate of what it hands to execution
-// convinces anybody who knows the members.
+// proven checks that the certificate of executed entries is valid for anyone who knows the members.
 func (o *oracle) proven(id juno.NodeID, c *consensus.Committed) {
 	cert := c.Certificate
 	if cert == nil {
@@ -231,7 +230,7 @@ func (o *oracle) proven(id juno.NodeID, c *consensus.Committed) {
 	}
 }
 
-// certified is I9 for checkpoints: what a quorum signs is the state that correct nodes computed.
+// certified is I9 for checkpoints: a quorum signs only the state that correct nodes computed.
 func (o *oracle) certified(k *juno.CheckpointCertificate) {
 	if known, ok := o.roots[k.Index]; ok && known != k.StateRoot {
 		o.fail("I9", "two states are certified at %d: %s and %s", k.Index, known.Short(),
@@ -240,15 +239,16 @@ func (o *oracle) certified(k *juno.CheckpointCertificate) {
 	o.roots[k.Index] = k.StateRoot
 }
 
-// damaged is H2: a correct node whose state a quorum contradicts falls silent. It is only held
-// to that where it heard the quorum, after healing.
+// damaged is H2: a correct node whose state a quorum contradicts must leave. This is checked only
+// if it received the checkpoints of the quorum, after healing.
 func (o *oracle) damaged(n *node) {
-	_, known := o.roots[n.doubt]
-	if n.corrupt == 0 || n.doubt == 0 || !known || o.w.now < n.doubtAt+second {
+	_, known := o.roots[n.wrongAt]
+	if n.corrupt == 0 || n.wrongAt == 0 || !known || o.w.now < n.doubtAt+second {
 		return
 	}
 	if st := n.core.Status(); st.Role != consensus.Quarantined {
-		o.fail("H2", "the state of %s at %d is wrong, and it goes on as %s", n.id, n.doubt, st.Role)
+		o.fail("H2", "the state of %s at %d is wrong, and it goes on as %s", n.id, n.wrongAt,
+			st.Role)
 	}
 }
 
@@ -260,8 +260,8 @@ func (o *oracle) accused(id juno.NodeID, e *consensus.Evidence) {
 	}
 }
 
-// alarmed looks at what a node thinks that only an operator can mend. Nothing in a run is worth
-// that, but that one of the adversary's nodes says farewell, or one with a damaged state.
+// alarmed checks the alarms of a node. No alarm is right in a run, except that one of the
+// adversary's nodes left, or one with a damaged state.
 func (o *oracle) alarmed(id juno.NodeID, a consensus.Alarm) {
 	if o.w.adversary.left(a.Text) {
 		return

@@ -9,8 +9,8 @@ import (
 	"juno/cluster/consensus"
 )
 
-// Plan is everything that is decided before a run begins. PlanOf derives it from a seed; a test
-// may change it. A run is a function of its plan, and of nothing else.
+// Plan is everything that is decided before a run begins. PlanOf derives it from a seed; a test may
+// change it. A run is a function of its plan alone.
 type Plan struct {
 	Seed   uint64
 	Mutant Mutant // rule that every correct node breaks; NoMutant but in tests of the rules
@@ -20,48 +20,48 @@ type Plan struct {
 	Byzantine int // nodes of the adversary, all of them voters of epoch 0
 	Clients   int
 
-	Chaos Micros // how long faults happen; then everything heals
-	Limit Micros // how much longer the cluster may take to make progress after that
+	Chaos Micros // duration of faults; then everything heals
+	Limit Micros // time in which the cluster must make progress after that
 
 	Limits          consensus.Limits
 	CheckpointEvery uint64
 	Real            bool // ed25519 instead of the fast signatures
 	WAL             bool // package wal on a disk in memory instead of the fast one
-	Credulous       bool // clients believe whoever answers first (B8); for a test of the checks
+	Credulous       bool // clients believe the first answer (B8); for a test of the checks
 
 	Net    Net
 	Disk   Disk
 	Faults Faults
-	Moves  []string // what the adversary does, besides what its styles do
+	Moves  []string // of the adversary, besides the styles
 	Styles []style  // of the nodes of the adversary
 }
 
-// Net says what the network does to messages.
+// Net configures the network.
 type Net struct {
 	DelayMin, DelayMax Micros
 	SlowPermille       int    // of messages that take up to SlowMax
 	SlowMax            Micros // so they overtake each other, and arrive in other terms
 	LossPermille       int
 	DupPermille        int
-	// CrowdPermille of the messages find more of them waiting behind: the host asks the core what
-	// it wants only after the last.
+	// CrowdPermille of the messages find more of them waiting behind: the host asks the core for a
+	// Ready only after the last.
 	CrowdPermille int
 }
 
-// Disk says how long disks take.
+// Disk configures the disks.
 type Disk struct {
 	SyncMin, SyncMax Micros
 }
 
-// Faults says what happens to correct nodes, as mean distances in time; 0 is never.
+// Faults configures the faults of correct nodes, as mean distances in time; 0 is never.
 type Faults struct {
 	CrashEvery     Micros
 	PartitionEvery Micros
 	// CutPermille is how often the adversarial scheduler strikes when a node has just formed a
-	// certificate, signed a prepare, reported, led or committed.
+	// certificate, signed a prepare, signed a new-term message, led or committed.
 	CutPermille int
 	EpochEvery  Micros // changes of the membership
-	HaltEvery   Micros // the red button, and the end of it
+	HaltEvery   Micros // halts, and resumes
 	FreezeEvery Micros // processes that get no processor for a while
 	ClockSkew   Micros // between the clocks of two nodes
 	Late        Micros // when one node starts for the first time; the others do at once
@@ -71,7 +71,7 @@ type Faults struct {
 }
 
 // PlanOf derives a plan from a seed: the size of the cluster, the limits of the core, the faults
-// and the adversary are all drawn at random, so that every run is another kind of weather.
+// and the adversary are all drawn at random.
 func PlanOf(seed uint64) Plan {
 	rng := rand.New(rand.NewPCG(seed, 0x706c616e))
 	p := Plan{Seed: seed, Limit: 60 * second}
@@ -199,7 +199,7 @@ func (p *Plan) fillAdversary(rng *rand.Rand) {
 	switch {
 	case p.Byzantine == 0:
 	case rng.IntN(3) == 0: // the ones that belong together
-		p.Moves = []string{"echo", "usurp", "fork", "seal", "invalid", "report"}
+		p.Moves = []string{"echo", "usurp", "fork", "seal", "invalid", "new-term"}
 	default:
 		p.Moves = all[:1+rng.IntN(len(all))]
 	}

@@ -5,14 +5,14 @@ import (
 	"juno/cluster/consensus"
 )
 
-// promises is what one correct node bound itself to.
+// promises are the promises of one correct node.
 type promises struct {
-	reported juno.Term // the newest term that it reported for; older ones it has left
-	wished   juno.Term // the newest term that it wished for
-	entered  juno.Term
-	in       map[juno.Term]*word
-	asking   instant             // when it asked somebody last
-	asked    map[juno.NodeID]int // how often it asked whom at that instant
+	newTerm   juno.Term // the newest term of its new-term messages; it has left older ones
+	requested juno.Term // the newest term that it asked for
+	entered   juno.Term
+	in        map[juno.Term]*word
+	asking    instant             // when it sent the last sync request
+	asked     map[juno.NodeID]int // sync requests at that instant, by recipient
 }
 
 // instant is a tick in the life of a process.
@@ -21,10 +21,10 @@ type instant struct {
 	tick uint64
 }
 
-// word is what a correct node said in one term.
+// word is what a correct node signed in one term.
 type word struct {
 	accepted, prepared *block
-	muted              bool   // it said nothing of accepting any more
+	muted              bool   // it does not vote to accept any more
 	led                *block // end of the chain that it signed as leader
 }
 
@@ -36,31 +36,32 @@ func (o *oracle) word(id juno.NodeID, t juno.Term) *word {
 	return in[t]
 }
 
-// signed looks at what a correct node is about to send.
+// signed checks a message that a correct node is about to send.
 func (o *oracle) signed(n *node, m consensus.Message, to []juno.NodeID) {
 	switch m := m.(type) {
 	case *consensus.Vote:
 		o.voted(n, m)
 	case *consensus.NewTerm:
-		o.reported(n.id, m)
+		o.newTermSigned(n.id, m)
 	case *consensus.Append:
 		o.led(n.id, m)
 	case *consensus.TermChange:
 		p := &o.promises[n.id-1]
-		p.wished = max(p.wished, m.Term)
+		p.requested = max(p.requested, m.Term)
 	case *consensus.SyncRequest:
 		o.asked(n, to)
 	}
 }
 
-// left is I5: after a report for a term nothing is signed for an older one, restarts or not.
+// left is I5: after a new-term message for a term nothing is signed for an older one, restarts or
+// not.
 func (o *oracle) left(id juno.NodeID, t juno.Term, m consensus.Message) {
-	if newest := o.promises[id-1].reported; t < newest {
+	if newest := o.promises[id-1].newTerm; t < newest {
 		o.fail("I5", "%s left for term %s and signs: %s", id, newest, consensus.Describe(m))
 	}
 }
 
-// voted checks a vote against what the node said before (I3), and counts it (I7).
+// voted checks a vote against the node's earlier votes (I3), and counts it (I7).
 func (o *oracle) voted(n *node, v *consensus.Vote) {
 	id := n.id
 	o.left(id, v.Term, v)
@@ -118,7 +119,7 @@ func (o *oracle) led(id juno.NodeID, ae *consensus.Append) {
 }
 
 // rooted is the rest of I3: what a node accepts in a term is a chain of entries of that term that
-// begins right above the base that it knows of, and nothing on it follows the end of the epoch.
+// begins right above the base that it knows, and nothing on it follows the end of the epoch.
 func (o *oracle) rooted(n *node, t juno.Term, accepted, before *block) {
 	at := accepted
 	for ; at != before && at.parent != nil && at.entry.Term == t; at = at.parent {
@@ -133,17 +134,17 @@ func (o *oracle) rooted(n *node, t juno.Term, accepted, before *block) {
 	}
 	final := o.must(n.id, st.Committed, "committed")
 	if final.parent != nil && final.entry.Term == t && accepted.holds(final) {
-		return // behind what the term itself decided: all that older ones did lies before that
+		return // behind a commit of the term: everything that older terms decided lies before
 	}
 	o.fail("I3", "%s accepted %s in term %s, which begins at %s and not at %s", n.id, accepted.pos,
 		t, st.Base, at.pos)
 }
 
-// enteredTerm is E2: nobody leaves a term because he wants to; a quorum has to wish for it, the
-// adversary included, before the first correct node enters another one.
+// enteredTerm is E2: a node does not leave a term alone; a quorum must ask for the next one, the
+// adversary included, before the first correct node enters it.
 func (o *oracle) enteredTerm(n *node, st *consensus.Status) {
 	p := &o.promises[n.id-1]
-	p.wished = max(p.wished, st.RequestedTerm)
+	p.requested = max(p.requested, st.RequestedTerm)
 	if st.Term <= p.entered {
 		return
 	}
@@ -152,22 +153,22 @@ func (o *oracle) enteredTerm(n *node, st *consensus.Status) {
 	if st.Term.Round() == 0 || config == nil {
 		return
 	}
-	wishes := o.w.byzantineIn(config)
+	asking := o.w.byzantineIn(config)
 	for _, m := range config.Voters {
-		if !o.w.isByzantine(m.ID) && o.promises[m.ID-1].wished >= st.Term {
-			wishes++
+		if !o.w.isByzantine(m.ID) && o.promises[m.ID-1].requested >= st.Term {
+			asking++
 		}
 	}
-	if wishes < o.quorum(config) {
-		o.fail("E2", "%s enters term %s, for which %d wish", n.id, st.Term, wishes)
+	if asking < o.quorum(config) {
+		o.fail("E2", "%s enters term %s, for which %d ask", n.id, st.Term, asking)
 	}
 }
 
-// asksMax is how many requests to the same node may leave within a tick. One is what the rule
-// allows; others may have waited for the disk, or for the beginning of an epoch.
+// asksMax bounds the requests to the same node within a tick. One is what the rule allows; others
+// may have waited for the disk, or for the beginning of an epoch.
 const asksMax = 3
 
-// asked is F15: a node asks the same one for what it misses some ticks apart only.
+// asked is F15: a node sends sync requests to the same node only some ticks apart.
 func (o *oracle) asked(n *node, to []juno.NodeID) {
 	p := &o.promises[n.id-1]
 	if now := (instant{n.life, n.ticks}); p.asking != now || p.asked == nil {

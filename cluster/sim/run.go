@@ -7,17 +7,17 @@ import (
 	"juno"
 )
 
-// Result is what became of a run.
+// Result is the result of a run.
 type Result struct {
 	Plan      Plan
 	Violation *Violation  // nil if every invariant held and the cluster made progress
 	Digest    uint64      // of everything that happened; equal plans have equal digests
 	History   []Operation // of the clients
-	Trace     []string    // if it was asked for
+	Trace     []string    // if requested
 	Stats     Stats
 }
 
-// Run carries out a plan. With trace it also tells in words what happened.
+// Run carries out a plan. With trace it also describes what happened.
 func Run(p Plan, trace bool) (r Result) {
 	w := newWorld(p)
 	w.logging = trace
@@ -41,10 +41,10 @@ func Run(p Plan, trace bool) (r Result) {
 	return r
 }
 
-// more is how many entries have to become final after healing.
+// more is how many entries must become final after healing.
 const more = 10
 
-// run lets things happen until the cluster is well again after all the faults.
+// run runs the cluster until it is well again after all the faults.
 func (w *World) run() {
 	for _, n := range w.nodes {
 		n.guard(n.start)
@@ -70,7 +70,7 @@ func (w *World) run() {
 	}
 }
 
-// heal ends all faults but those of the adversary, who stays what it is.
+// heal ends all faults except for the adversary.
 func (w *World) heal() {
 	w.healed = true
 	w.links.heal()
@@ -85,8 +85,8 @@ func (w *World) heal() {
 	w.checkedAt = w.now
 }
 
-// isWell reports, from time to time, whether every correct node has come so far, and every
-// command of before was answered.
+// isWell reports, from time to time, whether every correct node has committed enough, and every
+// earlier command was answered.
 func (w *World) isWell() bool {
 	if w.now-w.checkedAt < 5*millisecond {
 		return false
@@ -108,7 +108,7 @@ func (w *World) isWell() bool {
 	return true
 }
 
-// stragglers says what the cluster still lacks.
+// stragglers describes what is still missing.
 func (w *World) stragglers() string {
 	text := fmt.Sprintf("history to %d, wanted %d;", len(w.oracle.golden)-1, w.target)
 	for _, n := range w.honest {
@@ -125,7 +125,7 @@ func (w *World) stragglers() string {
 	return text
 }
 
-// operations returns what the clients did, what was not answered last.
+// operations returns the operations of the clients, unanswered ones last.
 func (w *World) operations() []Operation {
 	all := w.history
 	for _, c := range w.clients {

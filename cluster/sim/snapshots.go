@@ -7,7 +7,7 @@ import (
 	"juno/cluster/consensus"
 )
 
-// fetch gets the state of a checkpoint from somebody who has it (Y5).
+// fetch gets the state of a checkpoint from a node that has it (Y5).
 func (n *node) fetch(r *consensus.SnapshotRequest) {
 	n.wanted = r
 	n.w.note(n, "fetch", "state at %d from %d", r.Checkpoint.Index, r.From)
@@ -21,7 +21,7 @@ func (n *node) fetch(r *consensus.SnapshotRequest) {
 	})
 }
 
-// install makes a state our own, if it is what the checkpoint says and still needed.
+// install installs a state, if it is the one of the checkpoint and still needed.
 func (n *node) install(r *consensus.SnapshotRequest) {
 	s := n.w.offered(n, r)
 	k := r.Checkpoint
@@ -42,8 +42,8 @@ func (n *node) install(r *consensus.SnapshotRequest) {
 	n.w.note(n, "install", "state at %s", k.Pos())
 }
 
-// offered returns the state at a checkpoint as somebody sends it. The adversary may send another
-// one.
+// offered returns the state of a checkpoint as the other node sends it. The adversary may send
+// another one.
 func (w *World) offered(to *node, r *consensus.SnapshotRequest) *snapshot {
 	ids := []juno.NodeID{r.From, juno.NodeID(1 + w.rng.IntN(len(w.parties)))}
 	for _, id := range ids {

@@ -14,7 +14,7 @@ const (
 	Events Count = iota
 	Messages
 	Commits        // entries of the one history
-	Terms          // in which a correct node voted or reported
+	Terms          // in which a correct node signed a vote or a new-term message
 	Epochs         // beyond the first
 	MembersChanged // epochs with other voters than the one before
 	KeysChanged    // epochs in which a node has another key than in the one before
@@ -22,13 +22,13 @@ const (
 	PowerFailures  // of a machine
 	WritesLost     // power failures amid a write: what was not synced may be gone
 	DisksLost      // whole ones
-	BitsFlipped    // in a log, which are to be found at the next start
+	BitsFlipped    // in a log, which must be found at the next start
 	StatesDamaged  // of nodes that executed wrongly from some entry on
 	Reborn         // nodes that lost a disk and got another key
 	Quarantines    // nodes that found themselves contradicted
 	Partitions     // and cut links
 	Strikes        // of the adversarial scheduler
-	Halted         // nodes that were halted by the red button
+	Halted         // nodes that a halt reached
 	Resumed        // nodes that went on after that
 	Certified      // checkpoints, once for each node
 	Dropped        // logs cut below a checkpoint

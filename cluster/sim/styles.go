@@ -8,7 +8,7 @@ import (
 	"juno/cluster/consensus"
 )
 
-// style is how one of the adversary's nodes lives between the moves.
+// style is the behaviour of one of the adversary's nodes between the moves.
 type style int
 
 const (
@@ -18,7 +18,7 @@ const (
 	styleBroken                 // it runs a core that breaks a rule
 	styleSelective              // it runs a correct core that serves some of the others only
 	styleTardy                  // it runs a correct core that is slow, just not too slow
-	styleMiser                  // it runs a correct core and gives nobody what he misses
+	styleMiser                  // it runs a correct core and answers no sync requests
 	styles
 )
 
@@ -45,14 +45,14 @@ func (a *adversary) hosts(id juno.NodeID) int {
 	return 1
 }
 
-// reconnect draws, again and again, whom the processes of the adversary talk to.
+// reconnect draws, again and again, which parties the processes of the adversary talk to.
 func (a *adversary) reconnect() {
 	for _, id := range a.ids {
 		side := a.rng.Uint64()
 		for i, n := range a.w.parties[id-1].hosts {
 			switch {
 			case a.styles[id] == styleTwins && i == 1:
-				a.contacts[n] = ^side // what one does not see the other does
+				a.contacts[n] = ^side // each sees the parties that the other does not
 			case a.styles[id] == styleTwins, a.styles[id] == styleSelective:
 				a.contacts[n] = side
 			default:
@@ -75,7 +75,7 @@ func (a *adversary) hears(n *node, p *packet) bool {
 	return p.from == 0 || a.contacts[n]>>(p.from-1)&1 == 1
 }
 
-// sends does what the core of one of the adversary's processes wants, or something else.
+// sends sends a message of an adversary's core, or does something else with it.
 func (a *adversary) sends(n *node, p *packet, out *consensus.Out) {
 	w := a.w
 	if a.styles[n.id] == styleMiser && out.Message.Kind() == consensus.KindSyncReply {

@@ -11,7 +11,7 @@ import (
 // TraceHeader explains the columns of a trace.
 const TraceHeader = "time       node  event    term  role  last  acc   prep  done  what"
 
-// note adds a line to the trace, if one is wanted. n is nil for what is no node's doing.
+// note adds a line to the trace, if there is one. n is nil for events without a node.
 func (w *World) note(n *node, event, format string, args ...any) {
 	if !w.logging {
 		return
@@ -20,7 +20,7 @@ func (w *World) note(n *node, event, format string, args ...any) {
 		fmt.Sprintf(format, args...)))
 }
 
-// columns are the fixed part of a line: who, what, and where the node stands.
+// columns returns the fixed part of a line: node, event, and the node's position.
 func columns(n *node, event string) string {
 	if n == nil {
 		return fmt.Sprintf("%-5s %-8s", "-", event)
@@ -47,7 +47,7 @@ func shortIndex(p *juno.Pos) string {
 	return fmt.Sprint(p.Index)
 }
 
-// signed checks and notes what a correct node is about to send.
+// signed checks and traces a message that a correct node is about to send.
 func (w *World) signed(n *node, m consensus.Message, to []juno.NodeID) {
 	if err := n.durable.Check(m); err != nil {
 		w.oracle.fail("I6", "%s: %v", n.id, err)
@@ -55,7 +55,7 @@ func (w *World) signed(n *node, m consensus.Message, to []juno.NodeID) {
 	w.oracle.signed(n, m, to)
 }
 
-// refused notes that a node did not take a message.
+// refused traces a message that a node refused.
 func (w *World) refused(n *node, m consensus.Message, err error) {
 	if err != nil && w.logging {
 		w.note(n, "refuse", "%s: %v", m.Kind(), err)

@@ -5,8 +5,8 @@ import (
 	"juno/cluster/consensus"
 )
 
-// block is an entry in its place in one history. Every block that anybody ever made is kept, so
-// that positions can be compared by what lies behind them.
+// block is an entry at its place in one history. Every block that was ever made is kept, so that
+// positions can be compared by their histories.
 type block struct {
 	pos     juno.Pos
 	parent  *block
@@ -14,8 +14,8 @@ type block struct {
 	support []support // by term
 }
 
-// support is which correct nodes said in a term that they accepted, or prepared, the block or one
-// behind which it lies. Only terms whose votes count at the block are noted.
+// support is the sets of correct nodes that accepted, or prepared, the block or a later one in a
+// term. Only terms whose votes count at the block are kept.
 type support struct {
 	term               juno.Term
 	accepted, prepared uint64 // sets of nodes
@@ -32,7 +32,7 @@ func newTree(cluster juno.ClusterID) *tree {
 	return &tree{root: root, byHash: map[juno.Hash]*block{cluster: root}}
 }
 
-// at returns the block at a position, nil if nobody ever made it.
+// at returns the block at a position, or nil.
 func (t *tree) at(p juno.Pos) *block {
 	b := t.byHash[p.Hash]
 	if b == nil || b.pos.Index != p.Index {
@@ -92,7 +92,7 @@ func (b *block) endsEpoch(t juno.Term) bool {
 	return b.entry.Type == juno.EntryConfig && b.entry.Term.Epoch() == t.Epoch()
 }
 
-// supportIn returns what is noted of a term, making room for it.
+// supportIn returns the support in a term, making room for it.
 func (b *block) supportIn(t juno.Term) *support {
 	for i := range b.support {
 		if b.support[i].term == t {
@@ -119,8 +119,8 @@ func (b *block) HeaderAt(i juno.Index) (juno.EntryHeader, bool) {
 	return juno.EntryHeader{}, false
 }
 
-// learn adds the entries of an AppendEntries to the tree, and returns its last block if it is
-// what it says.
+// learn adds the entries of an append to the tree, and returns its last block if the append is
+// consistent.
 func (t *tree) learn(ae *consensus.Append) *block {
 	b := t.growAll(ae.Prev, ae.Entries)
 	if b == nil || b.pos != ae.Last {

@@ -14,7 +14,7 @@ import (
 )
 
 // walDisk is the log of package wal on a file system in memory, which after a power failure keeps
-// what was synced, and of the rest whatever the dice say: some writes, some sectors of a write.
+// synced data, and of the rest a random part: some writes, some sectors of a write.
 type walDisk struct {
 	w   *World
 	fs  *vfs.Mem
@@ -90,9 +90,9 @@ func (d *walDisk) write(rd *consensus.Ready) {
 	}
 }
 
-// restart begins another log behind a snapshot: with the records of the old one and what the core
-// wants written with it in one batch. Without the core's own records the old ones would speak of
-// positions that the new log does not hold.
+// restart begins another log behind a snapshot: with the records of the old one and those of the
+// core's Ready in one batch. Without the core's own records the old ones would name positions that
+// the new log does not hold.
 func (d *walDisk) restart(start juno.Pos, first *wal.Batch) {
 	var carried []juno.Record
 	for _, k := range []juno.RecordKind{
@@ -118,8 +118,8 @@ func (d *walDisk) restart(start juno.Pos, first *wal.Batch) {
 
 func (d *walDisk) sync(int) { must(d.log.Sync()) }
 
-// drop leaves the log as it is: it is a few segments long, and a core may always be given more
-// than it needs.
+// drop leaves the log as it is: it is a few segments long, and a core may always get more than it
+// needs.
 func (d *walDisk) drop(juno.Index) {}
 
 func (d *walDisk) crash(rng *rand.Rand, power bool) disk {
@@ -131,8 +131,8 @@ func (d *walDisk) crash(rng *rand.Rand, power bool) disk {
 	return after
 }
 
-// open opens the newest log that is whole, removing nothing: an older one is what is left if a
-// crash came in between.
+// open opens the newest complete log, removing nothing: an older one is there if a crash came in
+// between.
 func (d *walDisk) open() {
 	for {
 		var err error

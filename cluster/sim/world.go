@@ -31,7 +31,7 @@ type World struct {
 
 	inFlight  int
 	healed    bool
-	checkedAt Micros     // when it was last looked at whether all is well
+	checkedAt Micros     // time of the last check by isWell
 	target    juno.Index // that every correct node has to commit after healing
 	history   []Operation
 	digest    uint64   // of everything that happened
@@ -89,7 +89,7 @@ func (w *World) makeGenesis() {
 		},
 	}
 	for _, p := range w.parties {
-		m := juno.Member{ID: p.id, Public: w.book.add(sealOf(uint32(p.id), 0)).public}
+		m := juno.Member{ID: p.id, Public: w.book.add(secretKeyOf(uint32(p.id), 0)).public}
 		if int(p.id) <= w.plan.Voters {
 			g.Config.Voters = append(g.Config.Voters, m)
 		} else {
@@ -98,13 +98,13 @@ func (w *World) makeGenesis() {
 	}
 	for i := range uint32(3) {
 		g.Config.Admins = append(g.Config.Admins, juno.Admin{
-			Name: string(rune('x' + i)), Public: w.book.add(sealOf(holderAdmin+i, 0)).public,
+			Name: string(rune('x' + i)), Public: w.book.add(secretKeyOf(holderAdmin+i, 0)).public,
 		})
 	}
 	for i := range uint32(w.plan.Clients) + 1 {
 		g.Clients = append(g.Clients, juno.ClientKey{
 			Name: clientName(int(i)), Role: juno.RoleClient,
-			Public: w.book.add(sealOf(holderClient+i, 0)).public,
+			Public: w.book.add(secretKeyOf(holderClient+i, 0)).public,
 		})
 	}
 	all, err := state.Genesis(g)
@@ -115,7 +115,7 @@ func (w *World) makeGenesis() {
 	w.initial = &snapshot{pos: juno.Pos{Hash: w.book.cluster}, view: newElements(all)}
 }
 
-// party returns whether a node belongs to the adversary.
+// isByzantine reports whether a node belongs to the adversary.
 func (w *World) isByzantine(id juno.NodeID) bool {
 	return id > 0 && int(id) <= len(w.parties) && w.parties[id-1].byzantine
 }
@@ -139,5 +139,5 @@ func (w *World) hash(words ...uint64) {
 	}
 }
 
-// unknownEpoch reports whether a message could not be checked because we are behind.
+// unknownEpoch reports whether a message could not be verified because this node is behind.
 func unknownEpoch(err error) bool { return errors.Is(err, consensus.ErrUnknownEpoch) }

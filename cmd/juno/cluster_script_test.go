@@ -12,7 +12,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"juno/embedded"
+	"juno/datadir"
 	"juno/internal/cli"
 	"juno/internal/ports"
 )
@@ -63,7 +63,7 @@ func scriptServe(ts *testscript.TestScript, _ bool, args []string) {
 // scriptAddresses sets ADDRESS1, ADDRESS2, … to where the members of a genesis listen: addresses
 // DIR.
 func scriptAddresses(ts *testscript.TestScript, _ bool, args []string) {
-	dir, err := embedded.Look(nil, ts.MkAbs(args[0]))
+	dir, err := datadir.Open(ts.MkAbs(args[0]))
 	ts.Check(err)
 	for _, m := range dir.Genesis.Config.Voters {
 		ts.Setenv(fmt.Sprintf("ADDRESS%d", m.ID), m.Address)

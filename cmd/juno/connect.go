@@ -12,7 +12,7 @@ import (
 
 	"juno"
 	"juno/cluster/client"
-	"juno/embedded"
+	"juno/datadir"
 	"juno/internal/cli"
 	"juno/remote"
 	"juno/server"
@@ -64,11 +64,11 @@ func connectAs(
 		k.problems[id] = problem
 	}
 	if o.Name == "" && o.Key == nil {
-		dir, err := embedded.Look(nil, path)
+		dir, err := datadir.Open(path)
 		if err != nil {
 			return nil, err
 		}
-		if o.Name, err = remote.DefaultName(dir); err != nil {
+		if o.Name, err = dir.DefaultClient(); err != nil {
 			return nil, err
 		}
 	}
@@ -107,7 +107,7 @@ func (k *connection) awaitWithin(ctx context.Context, within time.Duration) erro
 
 // unfinished reports whether the client has a next key, which may have come into force.
 func (k *connection) unfinished() bool {
-	dir, err := embedded.Look(nil, k.path)
+	dir, err := datadir.Open(k.path)
 	if err != nil {
 		return false
 	}
@@ -317,10 +317,10 @@ func (n *nodeLine) take(facts []juno.Fact) {
 
 // isClientDirectory reports whether a path is the clients' directory of a cluster.
 func isClientDirectory(path string) bool {
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil || len(dir.Genesis.Config.Voters) < 2 {
 		return false
 	}
 	_, err = dir.NodePublic()
-	return errors.Is(err, embedded.ErrNoKey)
+	return errors.Is(err, datadir.ErrNoKey)
 }

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"juno/embedded"
+	"juno/datadir"
 	"juno/internal/cli"
 )
 
@@ -41,7 +41,7 @@ func setupInit(set *flag.FlagSet) cli.Action {
 	clients := set.String("clients", "operator", "make a key for each of these clients, `a,b`")
 	open := set.Bool("open", false,
 		"the prototype's rules: accounts have no owners and no overdraft limit")
-	every := set.Uint64("checkpoint-every", embedded.DefaultCheckpointEvery,
+	every := set.Uint64("checkpoint-every", datadir.DefaultCheckpointEvery,
 		"entries between two automatic snapshots")
 	nodes := set.Int("nodes", 0, "make a cluster of `n` nodes; 0: a ledger in this directory alone")
 	listen := set.String("listen", "127.0.0.1:7101",
@@ -50,7 +50,7 @@ func setupInit(set *flag.FlagSet) cli.Action {
 	threshold := set.Int("threshold", 0,
 		"how many administrators must sign a change; 0: more than half of them")
 	return func(_ context.Context, c cli.Console, words []string) error {
-		o := embedded.CreateOptions{
+		o := datadir.Options{
 			Clients: strings.Split(*clients, ","), Open: *open, CheckpointEvery: *every,
 		}
 		if *nodes == 0 {
@@ -62,8 +62,8 @@ func setupInit(set *flag.FlagSet) cli.Action {
 }
 
 // initAlone makes a ledger of one node.
-func initAlone(c cli.Console, path string, o embedded.CreateOptions) error {
-	dir, err := embedded.Create(nil, path, o)
+func initAlone(c cli.Console, path string, o datadir.Options) error {
+	dir, err := datadir.Create(path, o)
 	if err != nil {
 		return err
 	}
@@ -75,8 +75,8 @@ func initAlone(c cli.Console, path string, o embedded.CreateOptions) error {
 }
 
 // sayKeys says what was made, and where its secrets are.
-func sayKeys(c cli.Console, dir *embedded.Directory) error {
-	names, err := dir.Names()
+func sayKeys(c cli.Console, dir *datadir.Directory) error {
+	names, err := dir.ClientNames()
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func sayKeys(c cli.Console, dir *embedded.Directory) error {
 }
 
 // initCluster makes a client's directory with a directory for each node in it.
-func initCluster(c cli.Console, path string, n int, listen string, o embedded.CreateOptions) error {
+func initCluster(c cli.Console, path string, n int, listen string, o datadir.Options) error {
 	if n < 1 || n > nodesMax {
 		return cli.Usagef("--nodes %d: want 1 to %d", n, nodesMax)
 	}
@@ -96,17 +96,17 @@ func initCluster(c cli.Console, path string, n int, listen string, o embedded.Cr
 		return err
 	}
 	o.Home = path
-	var places []embedded.Place
+	var places []datadir.Place
 	for i := range n {
-		places = append(places, embedded.Place{
+		places = append(places, datadir.Place{
 			Path:    filepath.Join(path, "node"+strconv.Itoa(i+1)),
 			Address: addresses[i],
 		})
 	}
-	if _, err := embedded.CreateCluster(nil, places, o); err != nil {
+	if _, err := datadir.CreateCluster(places, o); err != nil {
 		return err
 	}
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"juno"
-	"juno/embedded"
+	"juno/datadir"
 	"juno/internal/cli"
 )
 
@@ -82,16 +82,16 @@ func setupKey(action, word string) func(*flag.FlagSet) cli.Action {
 
 // showKeys needs no hold of the directory: it reads key files only.
 func showKeys(c cli.Console, path string) error {
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}
-	names, err := dir.Names()
+	names, err := dir.ClientNames()
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		k, err := dir.Key(n)
+		k, err := dir.ClientKey(n)
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,7 @@ import (
 
 	"juno"
 	"juno/cluster/client"
-	"juno/embedded"
+	"juno/datadir"
 	"juno/internal/cli"
 	"juno/remote"
 )
@@ -22,7 +22,7 @@ var keyStep = func(context.Context, string) {}
 // calls gets into the log, its key is there.
 type keyCall struct {
 	cli.Console
-	dir  *embedded.Directory
+	dir  *datadir.Directory
 	k    *connection
 	name string // who signs
 	key  juno.PrivateKey
@@ -33,22 +33,22 @@ type keyCall struct {
 func changeKeyOfCluster(
 	ctx context.Context, c cli.Console, path, name, action, word string, role juno.Role,
 ) error {
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}
-	held, err := dir.Hold()
+	held, err := dir.Lock()
 	if err != nil {
 		return err
 	}
 	defer held.Close()
 	n := &keyCall{Console: c, dir: dir, name: name, role: role}
 	if n.name == "" {
-		if n.name, err = remote.DefaultName(dir); err != nil {
+		if n.name, err = dir.DefaultClient(); err != nil {
 			return err
 		}
 	}
-	if n.key, err = dir.Key(n.name); err != nil {
+	if n.key, err = dir.ClientKey(n.name); err != nil {
 		return err
 	}
 	if n.k, err = connect(ctx, c, path, n.name); err != nil {
@@ -73,7 +73,7 @@ func changeKeyOfCluster(
 
 // register introduces a client.
 func (n *keyCall) register(ctx context.Context, name string) error {
-	if _, err := n.dir.Key(name); err == nil {
+	if _, err := n.dir.ClientKey(name); err == nil {
 		return fmt.Errorf("register %s: there is a key of that name here", name)
 	}
 	op := juno.KeyOp{Action: juno.KeyRegister, Subject: name, Role: n.role}

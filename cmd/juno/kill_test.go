@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"juno"
+	"juno/datadir"
 	"juno/embedded"
 	"juno/internal/cli"
 	"juno/shell"
@@ -148,7 +149,7 @@ func TestKillUpkeep(t *testing.T) {
 		rounds = min(rounds, 5)
 	}
 	path := filepath.Join(t.TempDir(), "books")
-	_, err := embedded.Create(nil, path, embedded.CreateOptions{
+	_, err := datadir.Create(path, datadir.Options{
 		Clients: []string{"payer", "rotating"}, Open: true, CheckpointEvery: 300,
 	})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"io"
 
 	"juno"
-	"juno/embedded"
+	"juno/datadir"
 	"juno/internal/cli"
 	"juno/internal/vfs"
 	"juno/wal"
@@ -57,7 +57,7 @@ func setupLog(set *flag.FlagSet) cli.Action {
 
 // printLog prints the entries [from, to); to is 0 for the end.
 func printLog(c cli.Console, path string, from, to uint64, asJSON bool) error {
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}

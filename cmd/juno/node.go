@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"juno"
-	"juno/embedded"
+	"juno/datadir"
 	"juno/internal/cli"
 	"juno/internal/vfs"
 	"juno/server"
@@ -68,7 +68,7 @@ type nodeCall struct {
 	address      string
 	// prepared is the directory that shows that it has the new key: rotated says that it runs, and
 	// keeps that key beside the one in force.
-	prepared *embedded.Directory
+	prepared *datadir.Directory
 	rotated  bool
 }
 
@@ -233,7 +233,7 @@ func (n *nodeCall) draft(present *juno.EpochConfig) (*juno.ConfigChange, error) 
 	case n.prepared == nil:
 		return change, nil
 	case n.rotated:
-		return change, n.prepared.PossessDrawn(change)
+		return change, n.prepared.PossessNext(change)
 	}
 	return change, n.prepared.Possess(change)
 }
@@ -246,7 +246,7 @@ func (n *nodeCall) apply(next *juno.EpochConfig) error {
 		}
 		m, err := n.prepare(n.rest[0], freeNode(next))
 		m.Address = n.address
-		return errors.Join(err, embedded.AddObserver(m)(next))
+		return errors.Join(err, juno.AddObserver(m)(next))
 	case "recover":
 		id, err := parseNode(n.rest[1])
 		if err != nil {
@@ -260,29 +260,29 @@ func (n *nodeCall) apply(next *juno.EpochConfig) error {
 		if m.Address = old.Address; n.address != "" {
 			m.Address = n.address
 		}
-		return errors.Join(err, embedded.Replace(m)(next))
+		return errors.Join(err, juno.ReplaceMember(m)(next))
 	}
 	if n.rotated {
 		m, err := n.draw(next)
-		return errors.Join(err, embedded.Replace(m)(next))
+		return errors.Join(err, juno.ReplaceMember(m)(next))
 	}
 	id, err := parseNode(n.rest[0])
 	if err != nil {
 		return err
 	}
 	if n.action == "promote" {
-		return embedded.Promote(id)(next)
+		return juno.Promote(id)(next)
 	}
-	return embedded.Remove(id)(next)
+	return juno.RemoveMember(id)(next)
 }
 
 // draw draws the next key of the node whose directory was named.
 func (n *nodeCall) draw(present *juno.EpochConfig) (m juno.Member, err error) {
-	client, err := embedded.Look(nil, n.path)
+	client, err := datadir.Open(n.path)
 	if err != nil {
 		return m, err
 	}
-	if n.prepared, err = embedded.Look(nil, n.rest[0]); err != nil {
+	if n.prepared, err = datadir.Open(n.rest[0]); err != nil {
 		return m, err
 	}
 	if n.prepared.Genesis.ID() != client.Genesis.ID() {
@@ -308,12 +308,12 @@ func (n *nodeCall) draw(present *juno.EpochConfig) (m juno.Member, err error) {
 
 // prepare makes the node's directory, or takes the one that was made for it before.
 func (n *nodeCall) prepare(path string, id juno.NodeID) (m juno.Member, err error) {
-	client, err := embedded.Look(nil, n.path)
+	client, err := datadir.Open(n.path)
 	if err != nil {
 		return m, err
 	}
-	if n.prepared, err = embedded.Look(nil, path); errors.Is(err, embedded.ErrNoLedger) {
-		n.prepared, err = embedded.PrepareNode(nil, path, client.Genesis, id)
+	if n.prepared, err = datadir.Open(path); errors.Is(err, datadir.ErrNoLedger) {
+		n.prepared, err = datadir.PrepareNode(path, client.Genesis, id)
 	}
 	if err != nil {
 		return m, err

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"juno/embedded"
+	"juno/datadir"
 	"juno/internal/cli"
 )
 
@@ -366,7 +366,7 @@ func TestOldClients(t *testing.T) {
 	if want := transcript(t, town+".txt", "key show town"); out != want {
 		t.Errorf("key show: got\n%s\nwant\n%s", out, want)
 	}
-	dir, err := embedded.Look(nil, town)
+	dir, err := datadir.Open(town)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func actAs(ledger *embedded.Ledger, name string) (*embedded.Client, error) {
 	if ledger.ReadOnly() {
 		return nil, nil
 	}
-	here, err := ledger.Directory().Names()
+	here, err := ledger.Directory().ClientNames()
 	if err != nil {
 		return nil, err
 	}

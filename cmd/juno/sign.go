@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"juno"
-	"juno/embedded"
+	"juno/datadir"
 	"juno/internal/cli"
 )
 
@@ -29,7 +29,7 @@ func signingFlags(set *flag.FlagSet) *signing {
 
 // keys returns the keys that sign, at most most of them unless they are named.
 func (s *signing) keys(path string, most int) (keys []juno.PrivateKey, err error) {
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func signConfig(
 	if err != nil {
 		return nil, false, err
 	}
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return nil, false, err
 	}

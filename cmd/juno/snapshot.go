@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"juno"
+	"juno/datadir"
 	"juno/embedded"
 	"juno/internal/cli"
 	"juno/shell"
@@ -122,11 +123,11 @@ func printSnapshot(c cli.Console, s juno.SnapshotInfo) {
 }
 
 func listSnapshots(c cli.Console, path string) error {
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}
-	all, err := dir.Snapshots()
+	all, err := embedded.Snapshots(dir)
 	if err != nil {
 		return err
 	}
@@ -141,11 +142,11 @@ func pruneSnapshots(c cli.Console, path string, keep int) error {
 	if keep < 1 {
 		return cli.Usagef("--keep %d: want at least 1", keep)
 	}
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}
-	if err := dir.PruneSnapshots(keep); err != nil {
+	if err := embedded.PruneSnapshots(dir, keep); err != nil {
 		return err
 	}
 	return listSnapshots(c, path)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"juno"
+	"juno/datadir"
 	"juno/embedded"
 )
 
@@ -30,7 +31,7 @@ func (b *bench) create(path string) error {
 	for c := range ledgerClients {
 		names = append(names, clientName(c))
 	}
-	_, err := embedded.Create(nil, path, embedded.CreateOptions{
+	_, err := datadir.Create(path, datadir.Options{
 		Clients: names, Open: true,
 	})
 	return err
@@ -135,7 +136,7 @@ func (b *bench) largeLedger() (string, error) {
 	if b.large == "" {
 		b.large = b.path("large")
 	}
-	if _, err := embedded.Look(nil, b.large); err == nil {
+	if _, err := datadir.Open(b.large); err == nil {
 		return b.large, nil
 	}
 	l, err := b.funded(b.large)

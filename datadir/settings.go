@@ -1,4 +1,4 @@
-package embedded
+package datadir
 
 import (
 	"errors"
@@ -61,14 +61,12 @@ const settingsText = `# Settings of this Juno node: lines "name = value".
 
 const settingsBytesMax = 64 << 10
 
-// ReadSettings reads a directory's settings file, then the environment through lookup
-// ("JUNO_CACHE_BYTES"), over the defaults. A file that is not there says nothing.
-func ReadSettings(
-	fsys vfs.FS, path string, lookup func(string) (string, bool),
-) (Settings, error) {
+// Settings returns the defaults, changed by the settings file, and that by the environment, which
+// lookup reads ("JUNO_CACHE_BYTES"). A file that is absent changes nothing.
+func (d *Directory) Settings(lookup func(string) (string, bool)) (Settings, error) {
 	s := DefaultSettings()
-	file := filepath.Join(path, settingsName)
-	b, err := vfs.ReadFile(fsys, file, settingsBytesMax)
+	file := filepath.Join(d.Path, settingsName)
+	b, err := vfs.ReadFile(d.fsys, file, settingsBytesMax)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return s, fmt.Errorf("read settings: %w", err)
 	}
