@@ -12,6 +12,11 @@
 //     each signed by itself: the prototype's one-dollar transfer, or the command that follows N.
 //   - What begins as SQL goes on to its semicolon. The rest is a mistake, and ends with its line.
 //
+// Parameters of SQL get their values from \bind and, in scripts, from Options.Args (--arg). A value
+// is text, whatever it looks like, unless its kind is given: who=alice, at:index=12. Values stay
+// until they are replaced. A statement gets those that it names, and all that go by position if it
+// has such parameters.
+//
 // At a prompt Ctrl-C cancels what runs and not the shell. A paste of several lines waits for Enter;
 // Alt-Enter goes on in a new line. An entry that begins with a blank is not kept in the history,
 // whose file is readable by its owner alone.

@@ -20,7 +20,13 @@ var shellVerb = cli.Verb{
   juno shell books -c 'transfer(a->b, 1%1)' -c 'SELECT * FROM accounts'
   juno shell books --format json -f report.sql
   juno shell --connect books --as alice
+  juno shell books --arg who=alice --arg at:index=6 \
+      -c 'SELECT balance FROM accounts AS OF :at WHERE name = :who'
   juno shell books --request 1001 -c 'transfer(a->b, 1%1)'
+
+With --arg a statement of SQL gets the value of a parameter: NAME=VALUE for :name, 1=VALUE for the
+first ? or ?1. A value is text, whatever it looks like; NAME:KIND=VALUE says another kind: int,
+amount, bool, index, time, bytes, real or null.
 
 With --request the commands are numbered from that number on. A command that was already executed
 under its number returns its first result and runs no second time, so a script that does not know
@@ -44,6 +50,7 @@ func (t *texts) Set(s string) error {
 type shellCall struct {
 	options shell.Options
 	texts   texts
+	args    texts
 	name    string // the client to act as
 	request uint64 // number of the first command, if not 0
 	read    string // how a cluster is read
@@ -52,6 +59,7 @@ type shellCall struct {
 func setupShell(set *flag.FlagSet) cli.Action {
 	var s shellCall
 	set.Var(&s.texts, "c", "run this `text` and exit; may be given more than once")
+	set.Var(&s.args, "arg", "`name=value` of a parameter of SQL; may be given more than once")
 	set.StringVar(&s.options.File, "f", "",
 		"run the texts in this `file` and exit; - is standard input")
 	set.StringVar(&s.options.Format, "format", "", "table, csv, json, markdown or vertical")
@@ -66,7 +74,8 @@ func setupShell(set *flag.FlagSet) cli.Action {
 		if err != nil {
 			return err
 		}
-		s.options.Commands, s.options.HistoryFile = s.texts, historyFile()
+		s.options.Commands, s.options.Args = s.texts, s.args
+		s.options.HistoryFile = historyFile()
 		if *far != "" || isClientDirectory(path) {
 			return s.runConnected(ctx, c, path)
 		}
