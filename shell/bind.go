@@ -165,8 +165,8 @@ func (b *bindings) gap() error {
 	return nil
 }
 
-// forParameters returns the arguments of a statement: all that go by position if any of its parameters do,
-// so that none is left over unseen, and of the others those that it names.
+// forParameters returns the arguments of a statement: all that go by position if any of its
+// parameters do, so that none is left over unseen, and of the others those that it names.
 func (b *bindings) forParameters(names []string, positions int) []juno.Arg {
 	var args []juno.Arg
 	if positions > 0 {
