@@ -24,7 +24,8 @@ func TestArgs(t *testing.T) {
 		{"too long", juno.Args(text(juno.ArgsBytesMax + 1)), "count 65537, at most 65536"},
 		{"too long together", juno.Args(text(juno.ArgsBytesMax-1), text(2)), "count 2, at most 1"},
 		{
-			"too long with its name", []juno.Arg{juno.Named("ab", text(juno.ArgsBytesMax-1))},
+			"too long with its name",
+			[]juno.Arg{juno.Named("ab", text(juno.ArgsBytesMax-1))},
 			"count 65535, at most 65534",
 		},
 		{"twice", []juno.Arg{juno.Named("a", text(1)), juno.Named("a", text(1))}, "given twice"},
@@ -97,8 +98,11 @@ func TestQueryHash(t *testing.T) {
 // TestPlainColumns: an older program is told the kinds that it knows.
 func TestPlainColumns(t *testing.T) {
 	all := []juno.Column{
-		{Name: "a", Kind: juno.Boolean}, {Name: "b", Kind: juno.LogIndex},
-		{Name: "c", Kind: juno.Instant}, {Name: "d", Kind: juno.Exact}, {Name: "e"},
+		{Name: "a", Kind: juno.Boolean},
+		{Name: "b", Kind: juno.LogIndex},
+		{Name: "c", Kind: juno.Instant},
+		{Name: "d", Kind: juno.Exact},
+		{Name: "e"},
 	}
 	want := []juno.ValueKind{juno.Integer, juno.Integer, juno.Text, juno.Exact, juno.Null}
 	for i, c := range (&Query{Plain: true}).columns(all) {

@@ -47,6 +47,8 @@ var arrows = map[string]string{
 		"remote server verify/files",
 	"cmd/juno": everything,
 	"chaos":    everything,
+	// Tests only: the attacker of verify.
+	"verify/forge": everything,
 }
 
 // testArrows says what the tests of a package import besides what the package reaches through

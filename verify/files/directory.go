@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"juno"
 	"juno/datadir"
@@ -131,9 +132,26 @@ func (d *directory) newest(r *wal.Reader) error {
 
 // hashOnly reads the log on all cores; the log checks its own chain.
 func (d *directory) hashOnly() error {
+	var (
+		mu   sync.Mutex
+		ends []juno.Chained
+	)
 	r, err := wal.Verify(wal.VerifyOptions{
 		FS: vfs.OS{}, Dir: d.dir.LogPath(), Cluster: d.members.Cluster(),
 		Progress: d.options.Progress,
+		Visit: func(entries []juno.Chained) error { // for several segments at the same time
+			for i := range entries {
+				if entries[i].Type == juno.EntryConfig {
+					mu.Lock()
+					ends = append(ends, juno.Chained{
+						Entry: juno.Entry{Index: entries[i].Index, Term: entries[i].Term},
+						Hash:  entries[i].Hash,
+					})
+					mu.Unlock()
+				}
+			}
+			return nil
+		},
 	})
 	v := d.verdict
 	v.Start, v.Held = r.Start, r.Tip
@@ -145,7 +163,24 @@ func (d *directory) hashOnly() error {
 		return err
 	}
 	v.Findings = append([]juno.Finding{f}, v.Findings...)
+	d.judgeEnds(ends)
 	return nil
+}
+
+// judgeEnds wants every Config entry up to the proven head to be the one that ended its epoch.
+func (d *directory) judgeEnds(ends []juno.Chained) {
+	v := d.verdict
+	for i := range ends {
+		e := &ends[i]
+		next := d.members.Of(e.Term.Epoch() + 1)
+		proven := next != nil && next.Begin() == e.Pos()
+		if proven || e.Index > v.Head().Index { // rule: hash-only-ends
+			continue
+		}
+		v.Findings = append(v.Findings, bad(checkEpochs, e.Index,
+			fmt.Sprintf("the proven end of epoch %d", e.Term.Epoch()), "another entry",
+			errors.New("no quorum of the epoch committed the entry that names the next members")))
+	}
 }
 
 // whole reads the log once, in order, into an auditor.

@@ -69,7 +69,11 @@ func (p *pieces) logFrames() []frame {
 		}
 	}
 	if p.version > 1 {
-		sort.SliceStable(records, func(i, j int) bool { return records[i].index < records[j].index })
+		sort.SliceStable(records, func(i,
+			j int,
+		) bool {
+			return records[i].index < records[j].index
+		})
 	}
 	for i := range p.entries {
 		b = juno.AppendEntry(b, &p.entries[i])

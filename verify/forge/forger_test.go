@@ -62,10 +62,14 @@ func newForger(seed uint64, kind artifact) *forger {
 	first := seed / forgeriesEach * worldsEach
 	w := worldOf(first + rng.Uint64N(worldsEach))
 	f := &forger{
-		rng: rng, worlds: first, w: w, p: soundPieces(w, kind, rng), owned: make(map[juno.KeyID]bool),
+		rng: rng, worlds: first, w: w, p: soundPieces(w, kind, rng),
+		owned:  make(map[juno.KeyID]bool),
 		made:   make(map[juno.KeyID]juno.PrivateKey),
 		broken: make([]bool, len(w.epochs)), request: 10_000,
-		power: []power{aThief, aThief, aThief, theAdministrators, anOldQuorum, allNodes}[rng.IntN(6)],
+		power: []power{
+			aThief, aThief, aThief, theAdministrators, anOldQuorum,
+			allNodes,
+		}[rng.IntN(6)],
 	}
 	f.steal()
 	f.options.Pinned = w.cluster
@@ -162,7 +166,8 @@ func (f *forger) note(format string, args ...any) {
 
 // String says who forged what, how.
 func (f *forger) String() string {
-	return fmt.Sprintf("%s of world %d (%d voters, %d epochs) by a forger with power %q: %s; asked: %s",
+	return fmt.Sprintf(
+		"%s of world %d (%d voters, %d epochs) by a forger with power %q: %s; asked: %s",
 		f.p.kind, f.w.seed, len(f.w.genesis.Config.Voters), len(f.w.epochs), f.power,
 		strings.Join(f.notes, "; "), askedFor(f.options))
 }

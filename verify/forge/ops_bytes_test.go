@@ -123,7 +123,8 @@ func mixFiles(f *forger) bool {
 		}
 		for _, name := range slices.Sorted(maps.Keys(theirs)) {
 			isLog := len(name) > 4 && name[:4] == "log/"
-			if what == 0 && isLog || what == 1 && name == "epochs" || what == 2 && name == "genesis" {
+			if what == 0 && isLog || what == 1 && name == "epochs" || what == 2 &&
+				name == "genesis" {
 				files[name] = theirs[name]
 			}
 		}

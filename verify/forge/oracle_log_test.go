@@ -116,7 +116,8 @@ func (f *forger) promises(h *history, out *outcome) string {
 			c, err := juno.ParseConfigChange(e.Payload)
 			if err != nil || number+1 >= len(w.epochs) ||
 				c.Next.Hash() != w.epochs[number+1].config.Hash() ||
-				approvedBy(c, &w.epochs[number].config, w) < w.epochs[number].config.AdminThreshold {
+				approvedBy(c, &w.epochs[number].config,
+					w) < w.epochs[number].config.AdminThreshold {
 				return fmt.Sprintf("entry %d names members that nobody approved", e.Index)
 			}
 			number++

@@ -180,8 +180,8 @@ func (f *forger) attestFalsehood(out *outcome) string {
 	return ""
 }
 
-// placeFalsehood wants the certificate to lie in its epoch, and the chain from the entry to it to go
-// through the ends of epochs in between.
+// placeFalsehood wants the certificate to lie in its epoch, and the chain from the entry to it to
+// go through the ends of epochs in between.
 func (f *forger) placeFalsehood(out *outcome) string {
 	if f.p.torn {
 		return ""
