@@ -29,7 +29,7 @@ type backslashCommand struct {
 	most     int
 	// raw says that the one argument is the rest of the line as it was typed.
 	raw bool
-	run      func(s *session, ctx context.Context, args []string) error
+	run func(s *session, ctx context.Context, args []string) error
 }
 
 // backslashes lists them in the order that \? shows. It is filled at start, since help refers to

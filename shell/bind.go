@@ -295,4 +295,3 @@ func (s *session) warnUnused() {
 		s.note("--arg " + name + ": no statement had a parameter :" + name)
 	}
 }
-
