@@ -23,7 +23,7 @@ func Excess(c *Core) string {
 	}{
 		{"waiting appends", len(c.term.buffered), c.limits.BufferMax},
 		{"headers", len(c.term.headers), headersMax},
-		{"reports", len(c.term.newTerms), len(c.epoch.voters)},
+		{"new-term messages", len(c.term.newTerms), len(c.epoch.voters)},
 		{"terms of a voter's votes", terms, c.limits.RingTerms},
 		{"votes of a voter in a term", votes, c.limits.RingVotes},
 		{"checkpoints of others", len(c.checkpoints.votes), checkpointsKept * len(c.epoch.voters)},

@@ -247,12 +247,12 @@ func describeAppend(m *Append) string {
 		fmt.Fprintf(&b, "%s to %s", describePos(&m.Prev), describePos(&m.Last))
 	}
 	if m.Election != nil {
-		fmt.Fprintf(&b, ", elected by %s", describeReporters(m.Election))
+		fmt.Fprintf(&b, ", elected by %s", describeVoters(m.Election))
 	}
 	return b.String()
 }
 
-func describeReporters(e *ElectionCertificate) string {
+func describeVoters(e *ElectionCertificate) string {
 	names := make([]string, len(e.NewTerms))
 	for i, r := range e.NewTerms {
 		names[i] = fmt.Sprint(uint32(r.Node))

@@ -40,7 +40,7 @@ const (
 	MutantAnyBase                // accept a term from any entry on, not from its base
 	MutantLeadTwice              // lead a term again after a restart
 	MutantOverwrite              // replace what is final
-	MutantLeaveAlone             // leave the term for a wish of one's own
+	MutantLeaveAlone             // leave the term without a quorum
 	MutantNewestOnly             // keep only the newest vote of each voter
 	MutantUnthrottled            // ask and answer for missing entries without pause
 	MutantOpenGate               // speak in a new epoch before its record is on disk

@@ -175,7 +175,7 @@ func (c *Core) startProgress() {
 // broadcast sends the entries behind before to all peers that have everything up to there. The
 // other peers get them when they have caught up.
 func (c *Core) broadcast(before juno.Pos) {
-	var convinced, others []juno.NodeID
+	var knowing, others []juno.NodeID
 	tip, opening := c.log.tip().Index, before == c.term.base
 	for i, id := range c.epoch.peers {
 		p := &c.leading.peers[i]
@@ -189,12 +189,12 @@ func (c *Core) broadcast(before juno.Pos) {
 			p.unacked++
 		}
 		if p.knowsTerm || (observes && !opening) {
-			convinced = append(convinced, id)
+			knowing = append(knowing, id)
 		} else {
 			others = append(others, id)
 		}
 	}
-	c.sendEntries(convinced, before, tip, nil)
+	c.sendEntries(knowing, before, tip, nil)
 	c.sendEntries(others, before, tip, c.term.election)
 }
 
@@ -307,11 +307,11 @@ func (c *Core) peer(id juno.NodeID) int { return slices.Index(c.epoch.peers, id)
 // the term starts at its commit index, which is always common, or at the base.
 func (c *Core) retransmit() {
 	tip := c.log.tip()
-	var convinced, others []juno.NodeID
+	var knowing, others []juno.NodeID
 	for i, id := range c.epoch.peers {
 		p, observes := &c.leading.peers[i], c.epoch.voter(id) < 0
 		if p.knowsTerm || observes {
-			convinced = append(convinced, id)
+			knowing = append(knowing, id)
 		} else {
 			others = append(others, id)
 		}
@@ -325,6 +325,6 @@ func (c *Core) retransmit() {
 		}
 		c.feed(i)
 	}
-	c.sendEntries(convinced, tip, tip.Index, nil)
+	c.sendEntries(knowing, tip, tip.Index, nil)
 	c.sendEntries(others, tip, tip.Index, c.term.election)
 }

@@ -27,7 +27,7 @@ type highClaim struct {
 	at   *block
 }
 
-func (o *oracle) reign(t juno.Term) *termVotes {
+func (o *oracle) votesIn(t juno.Term) *termVotes {
 	if r := o.termVotes[t]; r != nil {
 		return r
 	}
@@ -83,7 +83,7 @@ func (o *oracle) count(id juno.NodeID, t juno.Term, b *block, prepared bool) {
 // can exist from now on: they are on one chain with all others of t, and they hold everything
 // that any older term may have committed.
 func (o *oracle) prepareCertificates(t juno.Term, low, high *block) {
-	r := o.reign(t)
+	r := o.votesIn(t)
 	if r.prepared != nil && !high.holds(r.prepared) && !r.prepared.holds(high) {
 		o.fail("I7", "term %s can prepare %s and %s", t, r.prepared.pos, high.pos)
 	}
@@ -111,7 +111,7 @@ func (o *oracle) finalBefore(t juno.Term) (juno.Term, *block) {
 
 // commitCertificates checks that later terms hold what term t can have committed.
 func (o *oracle) commitCertificates(t juno.Term, high *block) {
-	r := o.reign(t)
+	r := o.votesIn(t)
 	if r.final != nil && !high.holds(r.final) && !r.final.holds(high) {
 		o.fail("I7", "term %s can commit %s and %s", t, r.final.pos, high.pos)
 	}
@@ -134,7 +134,7 @@ func (o *oracle) newTermSigned(id juno.NodeID, m *consensus.NewTerm) {
 	p := &o.promises[id-1]
 	p.newTerm = max(p.newTerm, m.Term)
 	c := highClaim{id, m.Rank, o.must(id, m.Pos, "reports")}
-	r := o.reign(m.Term)
+	r := o.votesIn(m.Term)
 	if !slices.Contains(r.newTerms, c) {
 		r.newTerms = append(r.newTerms, c)
 		o.electable(m.Term)
