@@ -6,21 +6,21 @@ type Kind uint8
 
 // The kinds of signed statements. The numbers are part of the format.
 const (
-	KindCommand  Kind = 1  // a client's single command
-	KindBatch    Kind = 2  // a client's BatchHead over many commands
-	KindVote     Kind = 3  // a node's Vote (AER)
-	KindAppend   Kind = 4  // a leader's AppendEntries header (AE)
-	KindTermChange     Kind = 5  // a node's wish for a term (RV)
+	KindCommand    Kind = 1  // a client's single command
+	KindBatch      Kind = 2  // a client's BatchHead over many commands
+	KindVote       Kind = 3  // a node's Vote (AER)
+	KindAppend     Kind = 4  // a leader's AppendEntries header (AE)
+	KindTermChange Kind = 5  // a node's wish for a term (RV)
 	KindNewTerm    Kind = 6  // a node's signed state for a new term (RVR)
-	KindResult   Kind = 7  // a node's signed result of a command (CMDR)
-	KindSnapshot Kind = 8  // a node's snapshot manifest or checkpoint (CKPT)
-	KindConfig   Kind = 9  // an administrator's approval of a membership
-	KindKeyOp    Kind = 10 // a change of a client key
-	KindMode     Kind = 11 // an administrator's halt or resume
-	KindSync     Kind = 12 // a node's request for what it misses (SYNCREQ)
-	KindReply    Kind = 13 // a node's answer to that (SYNCRESP)
-	KindLeave    Kind = 14 // a node leaves because its history is contradicted (LEAVE)
-	KindProof    Kind = 15 // proof of possession of a new key
+	KindResult     Kind = 7  // a node's signed result of a command (CMDR)
+	KindSnapshot   Kind = 8  // a node's snapshot manifest or checkpoint (CKPT)
+	KindConfig     Kind = 9  // an administrator's approval of a membership
+	KindKeyOp      Kind = 10 // a change of a client key
+	KindMode       Kind = 11 // an administrator's halt or resume
+	KindSync       Kind = 12 // a node's request for what it misses (SYNCREQ)
+	KindReply      Kind = 13 // a node's answer to that (SYNCRESP)
+	KindLeave      Kind = 14 // a node leaves because its history is contradicted (LEAVE)
+	KindProof      Kind = 15 // proof of possession of a new key
 )
 
 // signingTag begins all signed bytes of Juno; its digit is the version of the whole format.

@@ -49,6 +49,15 @@ type NodeID uint32
 // String returns "node3", the name of the node's directory and of its log lines.
 func (n NodeID) String() string { return "node" + strconv.FormatUint(uint64(n), 10) }
 
+// NodeNames returns the names of nodes as a list for people: "node1, node3".
+func NodeNames(ids []NodeID) string {
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		names[i] = id.String()
+	}
+	return strings.Join(names, ", ")
+}
+
 // ParseNodeID reads what NodeID.String prints.
 func ParseNodeID(s string) (NodeID, error) {
 	digits, ok := strings.CutPrefix(s, "node")

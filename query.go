@@ -1,11 +1,11 @@
 package juno
 
-import "fmt"
-
 // Query is one read-only SQL statement and the limits it runs under.
 // Text is a single statement, without the closing semicolon; `AS OF` is part of the text.
 type Query struct {
 	Text string
+	// Args are the values of the parameters in the text, see Arg.
+	Args []Arg
 	// RowsMax stops the statement with an error after that many rows; 0 means the server's limit.
 	RowsMax int
 	// At is the index that the statement is read at, as if it were the newest; 0: the newest. An
@@ -13,40 +13,9 @@ type Query struct {
 	At Index
 }
 
-// ValueKind says which field of a Value is set.
-type ValueKind uint8
-
-// The kinds of a Value. Amounts are a kind of their own, so that whoever prints them can align
-// them as numbers and still never turn them into floating point.
-const (
-	Null ValueKind = iota
-	Integer
-	Text
-	Exact // an exact amount, in its canonical text: "12.5" or "1%3"
-	Float // only from SQL functions that are inexact by name, such as percentile
-	Blob
-)
-
-var valueKindNames = [...]string{"", "integer", "text", "amount", "floating point", "blob"}
-
-// String returns the kind for people; empty for Null.
-func (k ValueKind) String() string {
-	if int(k) < len(valueKindNames) {
-		return valueKindNames[k]
-	}
-	return fmt.Sprintf("kind(%d)", uint8(k))
-}
-
-// Value is one cell of an answer. The zero Value is SQL NULL.
-type Value struct {
-	Kind    ValueKind
-	Integer int64
-	Float   float64
-	Text    string // Text and Exact
-	Blob    []byte
-}
-
-// Column names one column of an answer; Kind is Null where it is not known before the first row.
+// Column names one column of an answer. Kind is known before the first row; it is Null where the
+// cells are of different kinds, or nothing tells: JSON, or a column of nothing but NULL. A cell is
+// NULL or of Kind.Cells(); in a column of Float it may be an Integer, too.
 type Column struct {
 	Name string
 	Kind ValueKind

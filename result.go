@@ -39,8 +39,8 @@ type Result struct {
 // Code names a refusal, "E-FUNDS". Codes are part of what nodes agree on.
 type Code string
 
-// wellFormed reports whether c is empty or of the form E-WORD-WORD, in capitals. People see codes
-// as they are, so nothing else may be in one.
+// wellFormed reports whether c is empty or of the form E-WORD-WORD, in capitals and digits. People
+// see codes as they are, so nothing else may be in one.
 func (c Code) wellFormed() bool {
 	if c == "" {
 		return true
@@ -50,7 +50,7 @@ func (c Code) wellFormed() bool {
 		return false
 	}
 	for _, word := range strings.Split(words, "-") {
-		if word == "" || strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		if word == "" || strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != "" {
 			return false
 		}
 	}

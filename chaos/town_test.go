@@ -14,7 +14,7 @@ import (
 
 	"juno"
 	"juno/cluster/client"
-	"juno/embedded"
+	"juno/datadir"
 	"juno/internal/ports"
 	"juno/server"
 )
@@ -34,7 +34,7 @@ type town struct {
 func found(home string, n int, liar juno.NodeID, b binaries) (*town, error) {
 	w := &town{home: home}
 	w.net = newNetwork(n, w.owner)
-	var places []embedded.Place
+	var places []datadir.Place
 	for i := range n {
 		id := juno.NodeID(i + 1)
 		real, err := ports.Free(1)
@@ -53,15 +53,15 @@ func found(home string, n int, liar juno.NodeID, b binaries) (*town, error) {
 			node.binary, w.liar = b.byz, node
 		}
 		w.nodes = append(w.nodes, node)
-		places = append(places, embedded.Place{Path: path, Address: address})
+		places = append(places, datadir.Place{Path: path, Address: address})
 	}
-	o := embedded.CreateOptions{
+	o := datadir.Options{
 		Open: true, Admins: []string{"admin"}, Home: home, CheckpointEvery: 500,
 	}
 	for i := range clients {
 		o.Clients = append(o.Clients, clientName(i))
 	}
-	_, err := embedded.CreateCluster(nil, places, o)
+	_, err := datadir.CreateCluster(places, o)
 	return w, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"juno"
+	"juno/datadir"
 )
 
 // The benchmarks run a cluster of four voters in this process: every node has a log and a state of
@@ -19,7 +20,7 @@ func BenchmarkClusterMany(b *testing.B) { benchmarkCluster(b, juno.Single, 8000)
 func BenchmarkClusterBatch(b *testing.B) { benchmarkCluster(b, juno.Batch, 8000) }
 
 func benchmarkCluster(b *testing.B, mode juno.Mode, size int) {
-	w := newTown(b, 4, CreateOptions{})
+	w := newTown(b, 4, datadir.Options{})
 	lead := w.leader()
 	w.submit(lead, 100, mode)
 	texts := make([]string, size)
@@ -51,7 +52,7 @@ func BenchmarkClusterIdle(b *testing.B) {
 		far  bool
 	}{{"leader", false}, {"follower", true}} {
 		b.Run(c.name, func(b *testing.B) {
-			w := newTown(b, 4, CreateOptions{})
+			w := newTown(b, 4, datadir.Options{})
 			through := w.leader()
 			if c.far {
 				through = through%4 + 1

@@ -8,13 +8,14 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/consensus"
+	"juno/datadir"
 	"juno/verify/files"
 )
 
 // admins returns the keys of all administrators, which are kept with the first node.
 func (w *town) admins() []juno.PrivateKey {
 	w.t.Helper()
-	dir, err := Look(nil, w.places[0].Path)
+	dir, err := datadir.Open(w.places[0].Path)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -66,21 +67,21 @@ func (w *town) change(
 }
 
 // add makes the directory of another node, and opens it.
-func (w *town) add() (juno.NodeID, *Directory) {
+func (w *town) add() (juno.NodeID, *datadir.Directory) {
 	w.t.Helper()
 	id := juno.NodeID(len(w.places) + 1)
 	path := filepath.Join(w.t.TempDir(), fmt.Sprint(id))
-	dir, err := PrepareNode(nil, path, w.nodes[0].dir.Genesis, id)
+	dir, err := datadir.PrepareNode(path, w.nodes[0].dir.Genesis, id)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.places = append(w.places, Place{Path: path})
+	w.places = append(w.places, datadir.Place{Path: path})
 	w.nodes, w.client = append(w.nodes, nil), append(w.client, nil)
 	return id, dir
 }
 
 func TestMembersComeAndGo(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{Admins: []string{"ann", "bob", "cid"}})
+	w := newTown(t, 4, datadir.Options{Admins: []string{"ann", "bob", "cid"}})
 	w.submit(1, 50, juno.Single)
 	id, dir := w.add()
 	w.openWithout(id)
@@ -88,16 +89,16 @@ func TestMembersComeAndGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.change(2, AddObserver(juno.Member{ID: id, Public: public}), dir.Possess)
+	w.change(2, juno.AddObserver(juno.Member{ID: id, Public: public}), dir.Possess)
 	w.await(id, "its role", func(s *cluster.Status) bool { return s.Role == consensus.Observer })
 	w.settle()
-	w.change(3, Promote(id), nil)
+	w.change(3, juno.Promote(id), nil)
 	w.await(id, "its vote", func(s *cluster.Status) bool { return s.Role == consensus.Follower })
 	w.submit(2, 50, juno.Single)
 	w.settle()
 	// Five voters decide without one of the old ones, which goes for good.
 	w.close(1)
-	w.change(2, Remove(1), nil)
+	w.change(2, juno.RemoveMember(1), nil)
 	w.submit(4, 50, juno.Batch)
 	w.settle()
 	for i, l := range w.nodes {
@@ -117,7 +118,7 @@ func TestMembersComeAndGo(t *testing.T) {
 }
 
 func TestNodeKeyIsRotated(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{Admins: []string{"ann"}, CheckpointEvery: 40})
+	w := newTown(t, 4, datadir.Options{Admins: []string{"ann"}, CheckpointEvery: 40})
 	w.submit(1, 20, juno.Single)
 	const id = 2
 	l := w.nodes[id-1]
@@ -127,7 +128,7 @@ func TestNodeKeyIsRotated(t *testing.T) {
 	}
 	m, _, _ := l.Membership().Member(id)
 	m.Public = public
-	w.change(3, Replace(m), l.PossessNodeKey)
+	w.change(3, juno.ReplaceMember(m), l.PossessNodeKey)
 	w.submit(id, 200, juno.Single)
 	// Without its vote under the new key there is no quorum.
 	w.lines.Isolate(4)
@@ -151,7 +152,7 @@ func TestNodeKeyIsRotated(t *testing.T) {
 }
 
 func TestLostDiskIsReplaced(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{Admins: []string{"ann"}})
+	w := newTown(t, 4, datadir.Options{Admins: []string{"ann"}})
 	w.submit(1, 50, juno.Single)
 	const id = 3
 	w.close(id)
@@ -166,9 +167,9 @@ func TestLostDiskIsReplaced(t *testing.T) {
 func TestLostDiskIsReplacedByState(t *testing.T) {
 	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), drops: true}
 	w.limits.CacheEntriesMax = 16
-	w.build(4, CreateOptions{Admins: []string{"ann"}, CheckpointEvery: 100})
-	w.change(1, Demote(4), nil)
-	w.change(1, Promote(4), nil)
+	w.build(4, datadir.Options{Admins: []string{"ann"}, CheckpointEvery: 100})
+	w.change(1, juno.Demote(4), nil)
+	w.change(1, juno.Promote(4), nil)
 	const id = 3
 	w.close(id)
 	for range 10 {
@@ -196,7 +197,7 @@ func TestLostDiskIsReplacedByState(t *testing.T) {
 func (w *town) replaceDisk(id juno.NodeID) {
 	w.t.Helper()
 	path := filepath.Join(w.t.TempDir(), "new")
-	dir, err := PrepareNode(nil, path, w.nodes[0].dir.Genesis, id)
+	dir, err := datadir.PrepareNode(path, w.nodes[0].dir.Genesis, id)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -215,14 +216,14 @@ func (w *town) replaceDisk(id juno.NodeID) {
 	} else if _, known := ring.Lookup(m.Public.ID()); !known {
 		w.t.Errorf("node%d would not believe a snapshot that it has signed itself", id)
 	}
-	w.change(2, Replace(m), dir.Possess)
+	w.change(2, juno.ReplaceMember(m), dir.Possess)
 	w.await(id, "its vote", func(s *cluster.Status) bool {
 		return !s.Observing && s.Role == consensus.Follower
 	})
 }
 
 func TestHaltAndResume(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{Admins: []string{"ann", "bob"}})
+	w := newTown(t, 4, datadir.Options{Admins: []string{"ann", "bob"}})
 	w.submit(1, 20, juno.Single)
 	halt := &juno.ModeChange{Halted: true, Nonce: 1, Reason: "test"}
 	for _, key := range w.admins() {
@@ -268,7 +269,7 @@ func TestHaltAndResume(t *testing.T) {
 func TestRevolution(t *testing.T) {
 	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits()}
 	w.limits.Revolution = true
-	w.build(4, CreateOptions{Admins: []string{"ann"}})
+	w.build(4, datadir.Options{Admins: []string{"ann"}})
 	w.submit(1, 20, juno.Single)
 	s := w.nodes[1].Status()
 	r := &consensus.Revolution{Term: s.Term, Leader: s.Leader}

@@ -9,13 +9,14 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/consensus"
+	"juno/datadir"
 )
 
 // TestSameRequestThroughEveryNode is a client that asks all nodes for the same at once, as one does
 // that has lost patience: every node gives the same answer, and nothing is executed twice.
 func TestSameRequestThroughEveryNode(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{})
-	key, err := w.nodes[0].dir.Key("client1")
+	w := newTown(t, 4, datadir.Options{})
+	key, err := w.nodes[0].dir.ClientKey("client1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,8 +62,8 @@ func TestSameRequestThroughEveryNode(t *testing.T) {
 // TestRequestReusedThroughAnotherNode gives one number to two commands, at two nodes at once: one
 // of them is refused, and nobody complains about the leader for ever.
 func TestRequestReusedThroughAnotherNode(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{})
-	key, err := w.nodes[0].dir.Key("client1")
+	w := newTown(t, 4, datadir.Options{})
+	key, err := w.nodes[0].dir.ClientKey("client1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func TestRequestReusedThroughAnotherNode(t *testing.T) {
 
 // TestAllRestart stops every node, and opens them again.
 func TestAllRestart(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{CheckpointEvery: 50})
+	w := newTown(t, 4, datadir.Options{CheckpointEvery: 50})
 	w.submit(1, 200, juno.Single)
 	w.settle()
 	for round := range 2 {
@@ -120,7 +121,7 @@ func TestAllRestart(t *testing.T) {
 func TestStateThatDiffersIsQuarantined(t *testing.T) {
 	const id = 4
 	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), spoiled: id}
-	w.build(4, CreateOptions{CheckpointEvery: 50})
+	w.build(4, datadir.Options{CheckpointEvery: 50})
 	w.submit(1, 200, juno.Single)
 	w.await(id, "quarantine", func(s *cluster.Status) bool {
 		return s.Role == consensus.Quarantined && s.Quarantine != ""

@@ -14,6 +14,7 @@ import (
 	"juno/cluster"
 	"juno/cluster/consensus"
 	"juno/cluster/wire"
+	"juno/datadir"
 	"juno/db/state"
 	"juno/internal/ports"
 )
@@ -25,7 +26,7 @@ const within = 60 * time.Second
 type town struct {
 	t       testing.TB
 	lines   *cluster.Switch
-	places  []Place
+	places  []datadir.Place
 	nodes   []*Ledger // by id-1; nil while it is down
 	limits  consensus.Limits
 	drops   bool        // logs drop what is certified
@@ -35,25 +36,25 @@ type town struct {
 }
 
 // newTown makes and opens a cluster of n voters. Every node has a client of its own.
-func newTown(t testing.TB, n int, o CreateOptions) *town {
+func newTown(t testing.TB, n int, o datadir.Options) *town {
 	t.Helper()
 	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits()}
 	w.build(n, o)
 	return w
 }
 
-func (w *town) build(n int, o CreateOptions) {
+func (w *town) build(n int, o datadir.Options) {
 	t := w.t
 	t.Helper()
 	base := t.TempDir()
 	for i := range n {
-		w.places = append(w.places, Place{
+		w.places = append(w.places, datadir.Place{
 			Path: filepath.Join(base, fmt.Sprint(i+1)), Address: w.address(),
 			Clients: []string{fmt.Sprintf("client%d", i+1)},
 		})
 	}
 	o.Open = true
-	if _, err := CreateCluster(nil, w.places, o); err != nil {
+	if _, err := datadir.CreateCluster(w.places, o); err != nil {
 		t.Fatal(err)
 	}
 	w.nodes = make([]*Ledger, n)
@@ -222,7 +223,7 @@ func (w *town) submit(id juno.NodeID, n int, mode juno.Mode) {
 }
 
 func TestClusterOfFour(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{})
+	w := newTown(t, 4, datadir.Options{})
 	var wg sync.WaitGroup
 	for i := range w.nodes {
 		wg.Go(func() {
@@ -235,7 +236,7 @@ func TestClusterOfFour(t *testing.T) {
 }
 
 func TestLeaderStopsAndComesBack(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{})
+	w := newTown(t, 4, datadir.Options{})
 	w.submit(1, 10, juno.Single)
 	lead := w.leader()
 	w.close(lead)
@@ -250,7 +251,7 @@ func TestLeaderStopsAndComesBack(t *testing.T) {
 
 // What no leader takes must not cost a leader its office: followers used to wait for it for ever.
 func TestHopelessProposals(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{})
+	w := newTown(t, 4, datadir.Options{})
 	w.submit(1, 10, juno.Single)
 	id := w.leader()%4 + 1
 	l, client := w.nodes[id-1], w.client[id-1]
@@ -264,7 +265,7 @@ func TestHopelessProposals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ticket, err := l.Take(p)
+	ticket, err := l.SubmitProposal(p)
 	if err == nil {
 		_, err = ticket.Wait(w.context())
 	}
@@ -279,7 +280,7 @@ func TestHopelessProposals(t *testing.T) {
 }
 
 func TestPartitionHeals(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{})
+	w := newTown(t, 4, datadir.Options{})
 	w.submit(2, 10, juno.Single)
 	lead := w.leader()
 	w.lines.Isolate(lead)
@@ -298,7 +299,7 @@ func TestPartitionHeals(t *testing.T) {
 func TestStateIsFetched(t *testing.T) {
 	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), drops: true}
 	w.limits.CacheEntriesMax = 16
-	w.build(4, CreateOptions{CheckpointEvery: 100})
+	w.build(4, datadir.Options{CheckpointEvery: 100})
 	w.submit(1, 10, juno.Single)
 	const sleeper = 4
 	w.close(sleeper)
@@ -370,7 +371,7 @@ func (w *town) crash(id juno.NodeID) {
 // TestLeadersAreKilled kills one leader after the other under load, and counts what was
 // acknowledged.
 func TestLeadersAreKilled(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{})
+	w := newTown(t, 4, datadir.Options{})
 	const rounds, each = 3, 30
 	for round := range rounds {
 		lead := w.leader()
@@ -407,7 +408,7 @@ func TestLeadersAreKilled(t *testing.T) {
 // TestClusterOverZeroMQ has real sockets between the nodes, and rotates a key on the way.
 func TestClusterOverZeroMQ(t *testing.T) {
 	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), wired: true}
-	w.build(4, CreateOptions{Admins: []string{"ann"}})
+	w.build(4, datadir.Options{Admins: []string{"ann"}})
 	for id := range w.nodes {
 		w.submit(juno.NodeID(id+1), 50, juno.Single)
 	}
@@ -420,7 +421,7 @@ func TestClusterOverZeroMQ(t *testing.T) {
 	}
 	m, _, _ := l.Membership().Member(id)
 	m.Public = public
-	w.change(1, Replace(m), l.PossessNodeKey)
+	w.change(1, juno.ReplaceMember(m), l.PossessNodeKey)
 	w.close(4) // now the new key has to be heard
 	w.submit(id, 50, juno.Batch)
 	w.open(4)

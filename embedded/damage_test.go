@@ -16,9 +16,8 @@ import (
 	"strings"
 	"testing"
 
-	"juno/verify/files"
-
 	"juno"
+	"juno/verify/files"
 )
 
 var (

@@ -85,7 +85,7 @@ func afterFailure(
 
 func openOn(t *testing.T, path string, fsys vfs.FS) *Ledger {
 	t.Helper()
-	l, err := Open(path, Options{FS: fsys})
+	l, err := Open(path, Options{fsys: fsys})
 	if err != nil {
 		t.Fatal(err)
 	}

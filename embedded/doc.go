@@ -1,6 +1,6 @@
 // Package embedded runs a whole Juno ledger in one process and one directory, without a server.
 //
-//	dir, err := embedded.Create(nil, "books", embedded.CreateOptions{Open: true})
+//	dir, err := datadir.Create("books", datadir.Options{Open: true})
 //	ledger, err := embedded.Open("books", embedded.Options{})
 //	defer ledger.Close()
 //	client, err := ledger.Client("operator")
@@ -14,31 +14,22 @@
 //
 // # Concepts
 //
-// A directory holds one node of one ledger:
-//
-//	genesis       what the ledger starts from; its hash is the ledger's identity
-//	juno.conf     settings of this node, commented
-//	keys/         node.key and one NAME.key for each client that acts from here; mode 0600
-//	log/          the write-ahead log: the truth
-//	state/        what is computed from the log; may be deleted at any time
-//	snapshots/    signed copies of the state at some index
-//	node          which member of its cluster the node is, if it is one of several
-//	epochs        proofs of all changes of the membership, if there were any
-//	quarantine/   what was written down when others contradicted this node
-//	LOCK          held by the process that has the directory open
+// A directory holds one node of one ledger; package datadir says what is in it. The log is the
+// truth; the state is computed from it, and may be deleted at any time.
 //
 // # Clusters
 //
-// CreateCluster makes a directory for each of several nodes, and Options.Transport connects them:
+// datadir.CreateCluster makes a directory for each of several nodes, and Options.Transport connects
+// them:
 //
 //	lines := cluster.NewSwitch()
-//	dirs, err := embedded.CreateCluster(nil, places, embedded.CreateOptions{})
+//	dirs, err := datadir.CreateCluster(places, datadir.Options{})
 //	ledger, err := embedded.Open(places[0].Path, embedded.Options{Transport: lines.Connect})
 //
 // Every node answers queries and accepts commands. If a node stops, the others continue as long as
 // a quorum is left. Draft, Propose, Halt and similar functions change members, keys and mode with
-// the signatures of administrators. PrepareNode makes the directory of a node that joins, or that
-// replaces one whose disk was lost.
+// the signatures of administrators. datadir.PrepareNode makes the directory of a node that joins,
+// or that replaces one whose disk was lost.
 //
 // # Guarantees
 //

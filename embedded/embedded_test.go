@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"juno"
+	"juno/datadir"
 	"juno/internal/vfs"
 	"juno/verify"
 	"juno/verify/files"
@@ -26,7 +27,7 @@ func fixedEntropy() func() ([juno.SeedBytes]byte, error) {
 func newLedger(t testing.TB, open bool, clients ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "books")
-	_, err := Create(vfs.OS{}, path, CreateOptions{
+	_, err := datadir.Create(path, datadir.Options{
 		Clients: clients, Open: open, Created: 1000,
 		Entropy: fixedEntropy(),
 	})
@@ -167,17 +168,17 @@ func TestADirectoryIsHeldByOne(t *testing.T) {
 
 func TestCreateRefuses(t *testing.T) {
 	path := newLedger(t, true)
-	o := CreateOptions{Entropy: fixedEntropy()}
-	if _, err := Create(vfs.OS{}, path, o); !errors.Is(err, ErrLedgerExists) {
+	o := datadir.Options{Entropy: fixedEntropy()}
+	if _, err := datadir.Create(path, o); !errors.Is(err, datadir.ErrExists) {
 		t.Errorf("over a ledger: got %v", err)
 	}
-	if _, err := Open(t.TempDir(), Options{}); !errors.Is(err, ErrNoLedger) {
+	if _, err := Open(t.TempDir(), Options{}); !errors.Is(err, datadir.ErrNoLedger) {
 		t.Errorf("open nothing: got %v", err)
 	}
 	names := []string{"", "node", "a/b", "..", "a b", "x-next", strings.Repeat("x", 65)}
 	for _, name := range names {
 		o.Clients = []string{name}
-		if _, err := Create(vfs.OS{}, filepath.Join(t.TempDir(), "new"), o); err == nil {
+		if _, err := datadir.Create(filepath.Join(t.TempDir(), "new"), o); err == nil {
 			t.Errorf("client name %q was taken", name)
 		}
 	}

@@ -8,15 +8,16 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/consensus"
+	"juno/datadir"
 )
 
 // Who begins with the genesis must be able to follow the membership, also where the log that the
 // changes are in was dropped.
 func TestEpochsOutliveTheLog(t *testing.T) {
 	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), drops: true}
-	w.build(4, CreateOptions{Admins: []string{"ann"}, CheckpointEvery: 100})
-	w.change(1, Demote(4), nil)
-	w.change(2, Promote(4), nil)
+	w.build(4, datadir.Options{Admins: []string{"ann"}, CheckpointEvery: 100})
+	w.change(1, juno.Demote(4), nil)
+	w.change(2, juno.Promote(4), nil)
 	for range 10 {
 		w.submit(2, 200, juno.Single)
 	}
@@ -39,7 +40,7 @@ func TestEpochsOutliveTheLog(t *testing.T) {
 	w.close(id)
 	w.open(id)
 	check("opened again")
-	w.change(2, Demote(4), nil)
+	w.change(2, juno.Demote(4), nil)
 	w.settle()
 	if all, err := w.nodes[id-1].Epochs(1); err != nil || len(all) != 2 {
 		t.Errorf("proofs of %d epochs after the first, want 2: %v", len(all), err)
@@ -50,8 +51,8 @@ func TestEpochsOutliveTheLog(t *testing.T) {
 // keys is told to take it. Where the log has dropped epochs it is not for more than those.
 func TestEpochsOfAnotherNode(t *testing.T) {
 	w := &town{t: t, lines: cluster.NewSwitch(), limits: consensus.DefaultLimits(), drops: true}
-	w.build(5, CreateOptions{Admins: []string{"ann"}, CheckpointEvery: 100})
-	w.change(1, Demote(5), nil)
+	w.build(5, datadir.Options{Admins: []string{"ann"}, CheckpointEvery: 100})
+	w.change(1, juno.Demote(5), nil)
 	for range 10 {
 		w.submit(2, 200, juno.Single)
 	}
@@ -61,7 +62,7 @@ func TestEpochsOfAnotherNode(t *testing.T) {
 		t.Fatalf("node%d still holds entry %d: nothing to be seen here", id, first)
 	}
 	w.close(id)
-	w.change(2, Promote(5), nil)
+	w.change(2, juno.Promote(5), nil)
 	if err := w.nodes[0].log.noteEpochs(); err != nil {
 		t.Fatal(err)
 	}

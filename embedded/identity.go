@@ -3,52 +3,9 @@ package embedded
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"strings"
 
-	"juno"
-	"juno/internal/vfs"
+	"juno/datadir"
 )
-
-// The file "node" says which member of the cluster a directory is: two lines,
-//
-//	juno node 1
-//	id 3
-//
-// A directory without it is the first voter of its genesis: those made before there were clusters
-// have none, and need none.
-const (
-	nodeFileName     = "node"
-	nodeFileHeader   = "juno node 1\n"
-	nodeFileBytesMax = 256
-)
-
-func writeNodeFile(fsys vfs.FS, path string, id juno.NodeID) error {
-	text := fmt.Sprintf("%sid %d\n", nodeFileHeader, id)
-	return vfs.WriteFile(fsys, filepath.Join(path, nodeFileName), []byte(text))
-}
-
-// NodeID returns which member the directory is.
-func (d *Directory) NodeID() (juno.NodeID, error) {
-	file := filepath.Join(d.Path, nodeFileName)
-	b, err := vfs.ReadFile(d.fsys, file, nodeFileBytesMax)
-	if errors.Is(err, fs.ErrNotExist) {
-		return d.Genesis.Config.Voters[0].ID, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("read node id: %w", err)
-	}
-	var id juno.NodeID
-	if rest, ok := strings.CutPrefix(string(b), nodeFileHeader); ok {
-		_, err = fmt.Sscanf(rest, "id %d\n", &id)
-	}
-	if err != nil || fmt.Sprintf("%sid %d\n", nodeFileHeader, id) != string(b) || id == 0 {
-		return 0, fmt.Errorf("%s: not a node file: want %q and a line %q", file,
-			strings.TrimSpace(nodeFileHeader), "id N")
-	}
-	return id, nil
-}
 
 // readIdentity reads who the node is, and its keys. One that was drawn for it and is not in force
 // yet comes along.
@@ -56,17 +13,17 @@ func (l *Ledger) readIdentity() (err error) {
 	if l.id, err = l.dir.NodeID(); err != nil {
 		return err
 	}
-	switch l.key, err = readKey(l.fsys, l.dir.Path, nodeKeyName); {
-	case errors.Is(err, ErrNoKey):
+	switch l.key, err = l.dir.NodeKey(); {
+	case errors.Is(err, datadir.ErrNoKey):
 		l.readOnly = true
 		return nil
 	case err != nil:
 		return err
 	}
-	next, err := readKey(l.fsys, l.dir.Path, nodeKeyName+nextSuffix)
+	next, err := l.dir.NextNodeKey()
 	if err == nil {
 		l.spareKeys = append(l.spareKeys, next)
-	} else if !errors.Is(err, ErrNoKey) {
+	} else if !errors.Is(err, datadir.ErrNoKey) {
 		return err
 	}
 	return l.checkNodeKey()
@@ -81,7 +38,7 @@ func (l *Ledger) checkNodeKey() error {
 		return nil
 	}
 	return fmt.Errorf("%s: key %s, the genesis names %s: the files are of two ledgers",
-		keyPath(l.dir.Path, nodeKeyName), l.key.Public().ID(), m.Public.ID())
+		l.dir.NodeKeyPath(), l.key.Public().ID(), m.Public.ID())
 }
 
 // ErrLogLost is returned for a voter among several whose log is gone: it has forgotten what it

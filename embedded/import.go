@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"juno"
 	"juno/cluster/consensus"
+	"juno/datadir"
 	"juno/db/state"
 	"juno/internal/vfs"
 	"juno/snapshot"
@@ -53,18 +53,15 @@ func Import(
 ) (info ImportInfo, err error) {
 	fsys := vfs.OS{}
 	if names, err := fsys.List(path); err == nil && len(names) > 0 {
-		return info, fmt.Errorf("import into %s: %w", path, ErrLedgerExists)
+		return info, fmt.Errorf("import into %s: %w", path, datadir.ErrExists)
 	}
 	f, err := os.Open(export)
 	if err != nil {
 		return info, fmt.Errorf("import: %w", err)
 	}
 	defer f.Close()
-	if err := vfs.MkdirAllSync(fsys, filepath.Join(path, keysName)); err != nil {
-		return info, fmt.Errorf("import: %w", err)
-	}
 	i := &importer{
-		ctx: ctx, fsys: fsys, path: path, keys: o.Keys, dir: &Directory{Path: path, fsys: fsys},
+		ctx: ctx, fsys: fsys, path: path, keys: o.Keys,
 		audit: files.NewExportAudit(files.Options{
 			Pinned: o.Pinned, SkipSignatures: true, SkipReplay: true,
 		}),
@@ -88,7 +85,7 @@ type importer struct {
 	path   string
 	keys   string
 	audit  *files.ExportAudit
-	dir    *Directory
+	dir    *datadir.Directory
 	log    *wal.Log
 	info   ImportInfo
 	state  *stateFiller
@@ -107,8 +104,10 @@ func (i *importer) Genesis(g *juno.Genesis) error {
 	if err := i.audit.Genesis(g); err != nil {
 		return err
 	}
-	i.dir.Genesis, i.info.Cluster, i.start = g, g.ID(), juno.Pos{Hash: g.ID()}
-	return vfs.WriteFile(i.fsys, filepath.Join(i.path, settingsName), []byte(settingsText))
+	i.info.Cluster, i.start = g.ID(), juno.Pos{Hash: g.ID()}
+	var err error
+	i.dir, err = datadir.Begin(i.path, g)
+	return err
 }
 
 // Epoch implements snapshot.Receiver.
@@ -228,8 +227,7 @@ func (i *importer) finish() error {
 			return err
 		}
 	}
-	b := juno.AppendGenesis(nil, i.dir.Genesis)
-	return vfs.WriteFile(i.fsys, filepath.Join(i.path, genesisName), b)
+	return i.dir.Finish()
 }
 
 // takeKeys copies the keys of another directory of the same ledger.
@@ -237,7 +235,7 @@ func (i *importer) takeKeys() error {
 	if i.keys == "" {
 		return nil
 	}
-	from, err := Look(i.fsys, i.keys)
+	from, err := datadir.Open(i.keys)
 	if err != nil {
 		return err
 	}
@@ -245,24 +243,8 @@ func (i *importer) takeKeys() error {
 		return fmt.Errorf("%s holds ledger %s, the carrier %s", i.keys, from.Genesis.ID().Short(),
 			i.info.Cluster.Short())
 	}
-	names, err := from.Names()
-	if err != nil {
-		return err
-	}
-	for _, name := range append(names, nodeKeyName) {
-		k, err := readKey(i.fsys, i.keys, name)
-		if errors.Is(err, ErrNoKey) {
-			continue
-		}
-		if err == nil {
-			err = writeKey(i.fsys, i.path, name, k)
-		}
-		if err != nil {
-			return err
-		}
-		i.info.CanWrite = i.info.CanWrite || name == nodeKeyName
-	}
-	return nil
+	i.info.CanWrite, err = i.dir.CopyKeys(from)
+	return err
 }
 
 func (i *importer) close() error {

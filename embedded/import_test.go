@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"juno"
-	"juno/internal/vfs"
+	"juno/datadir"
 	"juno/snapshot"
 )
 
@@ -16,7 +16,7 @@ import (
 // must not become a ledger: a certificate of an epoch that never was proves nothing.
 func TestImportRefusesCertificateOfUnknownEpoch(t *testing.T) {
 	path := newLedger(t, true)
-	dir, err := Look(vfs.OS{}, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestImportRefusesCertificateOfUnknownEpoch(t *testing.T) {
 		t.Fatalf("a forged carrier was imported: %+v", info)
 	}
 	t.Log(err)
-	if _, err := Look(vfs.OS{}, to); err == nil {
+	if _, err := datadir.Open(to); err == nil {
 		t.Error("a refused import left a ledger")
 	}
 }

@@ -7,17 +7,13 @@ import (
 
 	"juno"
 	"juno/cluster"
+	"juno/datadir"
 )
-
-// nextSuffix ends the name of a key that was drawn and is not known to be in the log yet. The
-// file is written, synced, before the change is submitted: whatever happens between, one of the
-// two files is the client's key, and Open finds out which.
-const nextSuffix = "-next"
 
 // Register makes a new client with a key of its own, which is kept in the directory. Only an
 // operator can.
 func (c *Client) Register(ctx context.Context, name string, role juno.Role) (juno.Outcome, error) {
-	if err := checkClientName(name); err != nil {
+	if err := datadir.CheckClientName(name); err != nil {
 		return juno.Outcome{}, err
 	}
 	l := c.ledger
@@ -26,7 +22,7 @@ func (c *Client) Register(ctx context.Context, name string, role juno.Role) (jun
 	if err := l.settleKey(ctx, name); err != nil {
 		return juno.Outcome{}, fmt.Errorf("register %s: %w", name, err)
 	}
-	if _, err := l.dir.Key(name); err == nil {
+	if _, err := l.dir.ClientKey(name); err == nil {
 		return juno.Outcome{}, fmt.Errorf("register %s: there is a key of that name here", name)
 	}
 	op := juno.KeyOp{Action: juno.KeyRegister, Subject: name, Role: role}
@@ -95,7 +91,7 @@ func (l *Ledger) settleKey(ctx context.Context, name string) error {
 		}
 	}
 	key, err := l.dir.NextKey(name)
-	if errors.Is(err, ErrNoKey) {
+	if errors.Is(err, datadir.ErrNoKey) {
 		delete(l.undecided, name)
 		return nil
 	}
@@ -189,12 +185,12 @@ func (l *Ledger) keyRecord(id juno.KeyID) (juno.KeyRecord, bool) {
 // settleKeys finishes what an end in the middle of introduce left: a key that reached the log
 // takes its place, one that cannot get there any more is removed.
 func (l *Ledger) settleKeys(ring *juno.Keyring) error {
-	names, err := l.dir.pendingKeys()
+	names, err := l.dir.PendingNames()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		key, err := readKey(l.fsys, l.dir.Path, name+nextSuffix)
+		key, err := l.dir.NextKey(name)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/consensus"
+	"juno/datadir"
 )
 
 // A caller who stops waiting for a key change must not lose the key that it brought: a second try
@@ -38,7 +39,7 @@ func TestKeyChangeNobodyWaitedFor(t *testing.T) {
 		t.Error("the key did not change")
 	}
 	_, err = bank.Register(ctx, "carol", juno.RoleClient)
-	if _, errKey := l.dir.Key("carol"); errKey != nil {
+	if _, errKey := l.dir.ClientKey("carol"); errKey != nil {
 		t.Errorf("register again: %v; carol's key: %v", err, errKey)
 	}
 	must(t, l, "bank", "CreateAccount a")
@@ -69,7 +70,7 @@ func TestKeyChangeThatWasRefused(t *testing.T) {
 // A node that goes down with drawn keys that are in nobody's log yet must still have them when it
 // comes back: others may have got them into the log meanwhile. It used to remove them.
 func TestDrawnKeysOutliveTheNode(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{Admins: []string{"ann"}})
+	w := newTown(t, 4, datadir.Options{Admins: []string{"ann"}})
 	w.submit(1, 20, juno.Single)
 	const id = 2
 	dir := w.nodes[id-1].dir
@@ -86,7 +87,7 @@ func TestDrawnKeysOutliveTheNode(t *testing.T) {
 	w.close(id)
 	m, _, _ := w.nodes[0].Membership().Member(id)
 	m.Public = public
-	w.change(3, Replace(m), dir.PossessDrawn)
+	w.change(3, juno.ReplaceMember(m), dir.PossessNext)
 	w.open(id)
 	w.await(id, "its vote under the new key", func(s *cluster.Status) bool {
 		return s.Config.Epoch == 1 && !s.Observing && s.Role == consensus.Follower
@@ -106,7 +107,7 @@ func TestDrawnKeysOutliveTheNode(t *testing.T) {
 // A key that was stolen is why a ledger is halted, so keys are changed meanwhile: also by a change
 // that was on its way when the node that has it was cut off and heard of the halt.
 func TestKeyChangesWhileHalted(t *testing.T) {
-	w := newTown(t, 4, CreateOptions{Admins: []string{"ann"}})
+	w := newTown(t, 4, datadir.Options{Admins: []string{"ann"}})
 	w.submit(1, 20, juno.Single)
 	id := w.leader()%4 + 1
 	l, client := w.nodes[id-1], w.client[id-1]

@@ -10,9 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"juno/verify/files"
-
 	"juno"
+	"juno/verify/files"
 )
 
 // killDir, in the environment, makes TestKillWriter the process that is killed.

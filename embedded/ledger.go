@@ -15,6 +15,7 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/consensus"
+	"juno/datadir"
 	"juno/db"
 	"juno/db/sql"
 	"juno/db/state"
@@ -24,8 +25,6 @@ import (
 
 // Options are how a ledger is opened. The zero value is fine.
 type Options struct {
-	// FS is the file system; nil is the machine's.
-	FS vfs.FS
 	// Lookup reads the environment for settings; nil is os.LookupEnv.
 	Lookup func(string) (string, bool)
 	// Progress, if not nil, is told while entries are executed again.
@@ -39,6 +38,7 @@ type Options struct {
 	// clients are valid. It is called by one goroutine.
 	ClientKeys func(keys []juno.PublicKey)
 
+	fsys         vfs.FS           // of the log and the computed state; nil is the machine's
 	spoil        func(*juno.Hash) // makes the node claim a wrong state, in a test
 	segmentBytes int64            // smaller in tests, so that a log has several
 	// Limits are the constants of the protocol; nil stands for consensus.DefaultLimits.
@@ -56,9 +56,9 @@ func limits(o *Options) consensus.Limits {
 
 // Ledger is an open ledger. All methods are safe for concurrent use.
 type Ledger struct {
-	dir          *Directory
+	dir          *datadir.Directory
 	cluster      juno.ClusterID
-	settings     Settings
+	settings     datadir.Settings
 	warn         func(string)
 	segmentBytes int64
 	fsys         vfs.FS
@@ -93,11 +93,11 @@ type Ledger struct {
 }
 
 // Open opens the ledger in a directory, executes again what the computed state lacks, and starts
-// its node. The directory is held until Close; a second Open, here or in another process, gives a
-// *vfs.LockedError.
+// its node. The directory is locked until Close; a second Open, here or in another process, gives
+// datadir.ErrLocked.
 func Open(path string, o Options) (_ *Ledger, err error) {
-	if o.FS == nil {
-		o.FS = vfs.OS{}
+	if o.fsys == nil {
+		o.fsys = vfs.OS{}
 	}
 	if o.Lookup == nil {
 		o.Lookup = os.LookupEnv
@@ -105,20 +105,20 @@ func Open(path string, o Options) (_ *Ledger, err error) {
 	if o.Warn == nil {
 		o.Warn = func(string) {}
 	}
-	dir, err := Look(o.FS, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	l := &Ledger{
-		dir: dir, cluster: dir.Genesis.ID(), warn: o.Warn, fsys: o.FS,
+		dir: dir, cluster: dir.Genesis.ID(), warn: o.Warn, fsys: o.fsys,
 		segmentBytes: o.segmentBytes, spoil: o.spoil,
 		started: make(chan struct{}),
 		clients: make(map[string]*Client), undecided: make(map[string]*cluster.Ticket),
 	}
-	if l.settings, err = ReadSettings(o.FS, path, o.Lookup); err != nil {
+	if l.settings, err = dir.Settings(o.Lookup); err != nil {
 		return nil, err
 	}
-	if l.lock, err = o.FS.Lock(path); err != nil {
+	if l.lock, err = dir.Lock(); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -157,7 +157,7 @@ func Open(path string, o Options) (_ *Ledger, err error) {
 // warnOfSharedKeys names a key that others may read. Whether that matters is the operator's to
 // know, so it stops nothing.
 func (l *Ledger) warnOfSharedKeys() error {
-	paths, err := l.dir.sharedKeys()
+	paths, err := l.dir.SharedKeys()
 	if err != nil || len(paths) == 0 {
 		return err
 	}
@@ -218,7 +218,7 @@ func (l *Ledger) startNode(o *Options) error {
 	if err := l.settleKeys(prefix.Keyring()); err != nil {
 		return err
 	}
-	names, err := l.dir.Names()
+	names, err := l.dir.ClientNames()
 	if err != nil {
 		return err
 	}
@@ -335,7 +335,7 @@ func (l *Ledger) Client(name string) (*Client, error) {
 	if c := l.clients[name]; c != nil {
 		return c, nil
 	}
-	key, err := l.dir.Key(name)
+	key, err := l.dir.ClientKey(name)
 	if err != nil {
 		return nil, err
 	}
@@ -356,7 +356,7 @@ func (l *Ledger) Engine() *sql.Engine { return l.view.Load().engine }
 func (l *Ledger) db() *db.Ledger { return l.view.Load().state }
 
 // Directory returns the ledger's identity.
-func (l *Ledger) Directory() *Directory { return l.dir }
+func (l *Ledger) Directory() *datadir.Directory { return l.dir }
 
 // Head returns the newest executed entry.
 func (l *Ledger) Head() juno.Head { return l.db().Head() }

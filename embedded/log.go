@@ -8,6 +8,7 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/consensus"
+	"juno/datadir"
 	"juno/db"
 	"juno/wal"
 )
@@ -19,7 +20,7 @@ type clusterLog struct {
 	mu      sync.RWMutex
 	log     *wal.Log
 	options wal.Options
-	dir     *Directory
+	dir     *datadir.Directory
 	// drops makes it drop what a certified checkpoint has made needless.
 	drops bool
 	// fatal is told of a read that failed. The core cannot go on without its own log, and has no

@@ -10,9 +10,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"juno/verify/files"
-
 	"juno"
+	"juno/verify/files"
 )
 
 // unpack unpacks a stored directory.
@@ -64,7 +63,7 @@ func TestDirectoryFromBeforeThereWereClusters(t *testing.T) {
 	if pos, err := l.Position(17); err != nil || pos.Hash.Short() != "fa699e67" {
 		t.Errorf("entry 17: %s, %v, want 17/fa699e67", pos, err)
 	}
-	snapshots, err := l.Directory().Snapshots()
+	snapshots, err := Snapshots(l.Directory())
 	if err != nil || len(snapshots) != 1 || snapshots[0].Index != 13 || snapshots[0].Err != nil {
 		t.Errorf("snapshots: %+v, %v, want a sound one at 13", snapshots, err)
 	}

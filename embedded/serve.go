@@ -24,8 +24,9 @@ func (l *Ledger) NodeKey(epoch uint32) (juno.PrivateKey, bool) {
 	return key, member && config.Epoch == epoch && m.Public == key.Public()
 }
 
-// Take takes in what a client has signed, wherever the client may be. See cluster.Node.Submit.
-func (l *Ledger) Take(p *cluster.Proposal) (*cluster.Ticket, error) {
+// SubmitProposal submits what a client has signed, wherever the client may be. See
+// cluster.Node.Submit.
+func (l *Ledger) SubmitProposal(p *cluster.Proposal) (*cluster.Ticket, error) {
 	if l.node == nil {
 		return nil, ErrReadOnly
 	}

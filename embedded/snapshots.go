@@ -13,6 +13,7 @@ import (
 
 	"juno"
 	"juno/cluster"
+	"juno/datadir"
 	"juno/db"
 	"juno/db/state"
 	"juno/snapshot"
@@ -118,14 +119,14 @@ func (l *Ledger) signSnapshot(body []byte) (juno.KeyID, juno.Signature) {
 // our own. A new disk begins with a fetched state before it has heard of the membership that names
 // its key, and could never use that otherwise. Who verifies the directory needs the former.
 func (l *Ledger) nodeKeys() (*juno.Keyring, error) {
-	named, err := l.dir.nodeKeys()
+	named, err := l.dir.NodeKeys()
 	if err != nil {
 		return nil, err
 	}
 	records := named.Records()
-	for _, name := range []string{nodeKeyName, nodeKeyName + nextSuffix} {
-		key, err := readKey(l.fsys, l.dir.Path, name)
-		if errors.Is(err, ErrNoKey) {
+	for _, read := range []func() (juno.PrivateKey, error){l.dir.NodeKey, l.dir.NextNodeKey} {
+		key, err := read()
+		if errors.Is(err, datadir.ErrNoKey) {
 			continue
 		}
 		if err != nil {
@@ -142,8 +143,8 @@ func (l *Ledger) nodeKeys() (*juno.Keyring, error) {
 }
 
 // Snapshots returns the snapshots of a directory, oldest first, the damaged ones with the reason.
-func (d *Directory) Snapshots() ([]juno.SnapshotInfo, error) {
-	ring, err := d.nodeKeys()
+func Snapshots(d *datadir.Directory) ([]juno.SnapshotInfo, error) {
+	ring, err := d.NodeKeys()
 	if err != nil {
 		return nil, err
 	}
@@ -158,14 +159,14 @@ func (d *Directory) Snapshots() ([]juno.SnapshotInfo, error) {
 	return infos, nil
 }
 
-// PruneSnapshots removes all but the newest keep snapshots, at least one. It takes hold of the
-// directory meanwhile.
-func (d *Directory) PruneSnapshots(keep int) (err error) {
-	ring, err := d.nodeKeys()
+// PruneSnapshots removes all but the newest keep snapshots of a directory, at least one. It holds
+// the directory's lock meanwhile.
+func PruneSnapshots(d *datadir.Directory, keep int) (err error) {
+	ring, err := d.NodeKeys()
 	if err != nil {
 		return err
 	}
-	lock, err := d.fsys.Lock(d.Path)
+	lock, err := d.Lock()
 	if err != nil {
 		return err
 	}
@@ -175,7 +176,7 @@ func (d *Directory) PruneSnapshots(keep int) (err error) {
 
 // snapshotRows shows the snapshots to SQL.
 func (l *Ledger) snapshotRows(context.Context) ([]juno.SnapshotInfo, error) {
-	all, err := l.dir.Snapshots()
+	all, err := Snapshots(l.dir)
 	if err != nil {
 		return nil, err
 	}

@@ -24,9 +24,5 @@ func (l *Ledger) Verify(
 	if progress != nil {
 		report = func(done, total juno.Index) { progress(int(done), int(total)) }
 	}
-	found, err := l.db().Audit(ctx, sql.VerifyRequest{Kind: sql.VerifyAll, From: from, To: to},
-		report)
-	findings := make([]juno.Finding, len(found))
-	copy(findings, found)
-	return findings, err
+	return l.db().Audit(ctx, sql.VerifyRequest{Kind: sql.VerifyAll, From: from, To: to}, report)
 }

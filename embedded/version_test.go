@@ -57,7 +57,7 @@ func TestFilesOfANewerVersion(t *testing.T) {
 		{filepath.Join(path, logName, "DURABLE"), "JUNODUR\x01", "JUNODUR\x02", opens, ""},
 		{filepath.Join(path, heldName), "\x01", "\x02", opens, ""},
 		{manifest, "\x01", "\x02", func() error {
-			all, err := (&Directory{Path: path, Genesis: l.dir.Genesis, fsys: l.fsys}).Snapshots()
+			all, err := Snapshots(l.Directory())
 			if err != nil || len(all) != 1 {
 				t.Fatal(all, err)
 			}

@@ -32,8 +32,8 @@ import (
 	"juno/cluster/client"
 	"juno/cluster/rpc"
 	"juno/cluster/zmq"
+	"juno/datadir"
 	"juno/db/state"
-	"juno/embedded"
 )
 
 // Options say who speaks, and to whom. The zero value is fine.
@@ -65,7 +65,7 @@ var ErrNoClientKey = errors.New("no key of a client here")
 
 // Open returns a client as soon as the membership of the cluster is proven.
 func Open(ctx context.Context, path string, o Options) (*client.Client, error) {
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func Open(ctx context.Context, path string, o Options) (*client.Client, error) {
 	return c, nil
 }
 
-func (o *Options) keyOf(dir *embedded.Directory) (juno.PrivateKey, error) {
+func (o *Options) keyOf(dir *datadir.Directory) (juno.PrivateKey, error) {
 	if o.Key != nil {
 		return *o.Key, nil
 	}
@@ -107,12 +107,12 @@ func (o *Options) keyOf(dir *embedded.Directory) (juno.PrivateKey, error) {
 			return juno.PrivateKey{}, err
 		}
 	}
-	return dir.Key(name)
+	return dir.ClientKey(name)
 }
 
 // DefaultName returns the first client of the genesis whose key is in a directory.
-func DefaultName(dir *embedded.Directory) (string, error) {
-	here, err := dir.Names()
+func DefaultName(dir *datadir.Directory) (string, error) {
+	here, err := dir.ClientNames()
 	if err != nil {
 		return "", err
 	}

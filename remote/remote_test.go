@@ -11,7 +11,7 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/client"
-	"juno/embedded"
+	"juno/datadir"
 	"juno/internal/ports"
 	"juno/remote"
 	"juno/server"
@@ -41,13 +41,13 @@ func newTown(t *testing.T, n int) *town {
 	t.Helper()
 	w := &town{t: t, servers: make([]*server.Server, n)}
 	root := t.TempDir()
-	var places []embedded.Place
+	var places []datadir.Place
 	for i := range n {
 		path := filepath.Join(root, fmt.Sprintf("node%d", i+1))
 		w.paths = append(w.paths, path)
-		places = append(places, embedded.Place{Path: path, Address: freeAddress(t)})
+		places = append(places, datadir.Place{Path: path, Address: freeAddress(t)})
 	}
-	if _, err := embedded.CreateCluster(nil, places, embedded.CreateOptions{
+	if _, err := datadir.CreateCluster(places, datadir.Options{
 		Clients: []string{"bank", "alice"}, Open: true, Admins: []string{"admin"},
 	}); err != nil {
 		t.Fatal(err)
@@ -164,7 +164,7 @@ func TestNodeKeyIsRotated(t *testing.T) {
 	c := w.client(ctx, "bank")
 	w.pay(ctx, c, 10, juno.Single)
 	const i = 2
-	dir, err := embedded.Look(nil, w.paths[i])
+	dir, err := datadir.Open(w.paths[i])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestNodeKeyIsRotated(t *testing.T) {
 	if again, err := dir.DrawNodeKey(); err != nil || again != m.Public {
 		t.Errorf("drawn again: %s, %v, want %s", again, err, m.Public)
 	}
-	w.change(ctx, c, embedded.Replace(m), dir.PossessDrawn)
+	w.change(ctx, c, juno.ReplaceMember(m), dir.PossessNext)
 	if err := w.servers[i].Ledger.Watch(ctx, func(s *cluster.Status) bool {
 		return s.Term.Epoch() == 1 && !s.Observing
 	}); err != nil {
@@ -264,7 +264,7 @@ func (w *town) mode(ctx context.Context, c *client.Client, change *juno.ModeChan
 
 func (w *town) adminKey() juno.PrivateKey {
 	w.t.Helper()
-	dir, err := embedded.Look(nil, w.paths[0])
+	dir, err := datadir.Open(w.paths[0])
 	if err != nil {
 		w.t.Fatal(err)
 	}

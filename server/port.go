@@ -51,7 +51,7 @@ func (p *port) Submit(s rpc.Submission, done func([]juno.Outcome, error)) {
 		done(nil, fmt.Errorf("%w: %w", juno.ErrRefused, err))
 		return
 	}
-	ticket, err := p.ledger.Take(proposal)
+	ticket, err := p.ledger.SubmitProposal(proposal)
 	if err != nil {
 		done(nil, codeOf(err))
 		return
@@ -148,6 +148,6 @@ func (p *port) Admin(_ context.Context, kind juno.Kind, payload []byte) error {
 
 // Snapshots implements rpc.Ledger.
 func (p *port) Snapshots(context.Context) ([]juno.SnapshotInfo, error) {
-	all, err := p.ledger.Directory().Snapshots()
+	all, err := embedded.Snapshots(p.ledger.Directory())
 	return slices.DeleteFunc(all, func(s juno.SnapshotInfo) bool { return s.Err != nil }), err
 }

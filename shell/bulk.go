@@ -84,7 +84,7 @@ func (s *session) bulk(ctx context.Context, u unit) error {
 		part := texts[:min(len(texts), b.count-sent)]
 		var outcomes []juno.Outcome
 		outcomes, err = s.ledger.Submit(ctx, part, mode, func(done, _ int) {
-			bar.report(sent+done, b.count)
+			bar.Report(sent+done, b.count)
 		})
 		if err == nil && len(outcomes) != len(part) {
 			panic(fmt.Sprintf("shell: %d commands, %d outcomes", len(part), len(outcomes)))
@@ -92,7 +92,7 @@ func (s *session) bulk(ctx context.Context, u unit) error {
 		t.add(outcomes)
 	}
 	elapsed := s.now().Sub(started)
-	bar.stop()
+	bar.Stop()
 	if t.sent > 0 {
 		if err := s.tellTally(t, elapsed); err != nil {
 			return err

@@ -26,11 +26,11 @@ func cellText(v juno.Value) string {
 	case juno.Blob:
 		return "x'" + hex.EncodeToString(v.Blob) + "'"
 	}
-	return clean(plainText(v))
+	return clean(PlainText(v))
 }
 
-// plainText returns a value for programs: nothing is changed, a blob is hexadecimal, NULL is empty.
-func plainText(v juno.Value) string {
+// PlainText returns a value for programs: nothing is changed, a blob is hexadecimal, NULL is empty.
+func PlainText(v juno.Value) string {
 	switch v.Kind {
 	case juno.Integer:
 		return strconv.FormatInt(v.Integer, 10)
@@ -65,6 +65,7 @@ func floatText(f float64) string {
 
 // numeric says whether values of a kind are numbers, and stand to the right.
 func numeric(k juno.ValueKind) bool {
+	k = k.Cells()
 	return k == juno.Integer || k == juno.Exact || k == juno.Float
 }
 

@@ -17,7 +17,7 @@ func (s *session) command(ctx context.Context, u unit) error {
 	started := s.now()
 	bar := s.bar("waiting for the ledger")
 	outcomes, err := s.ledger.Submit(ctx, []string{u.text}, juno.Single, nil)
-	bar.stop()
+	bar.Stop()
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@
 //	table     aligned columns, numbers to the right. On a terminal, text that does not fit is cut
 //	          and ends in …; a number never is. What cannot fit is printed as vertical.
 //	vertical  one line per value, nothing is cut
-//	csv       RFC 4180 with a header and CRLF. NULL is an empty field, an empty text "".
+//	csv       RFC 4180 with a header; lines end with LF. NULL is an empty field, an empty text ""
 //	json      per statement one array of objects, a row per line. Integers are numbers, exact
 //	          amounts strings, blobs hexadecimal. Of equal column names the second becomes name_2.
 //	          The array of an answer that failed half-way is not closed.

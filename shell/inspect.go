@@ -27,19 +27,11 @@ func (s *session) describe(_ context.Context, args []string) error {
 		}
 		t := table("column", "type", "description")
 		for _, c := range entry.Columns {
-			t.add(textValue(c.Name), textValue(typeName(c.Kind)), textValue(c.Doc))
+			t.add(textValue(c.Name), textValue(c.Kind.String()), textValue(c.Doc))
 		}
 		return s.answer(t)
 	}
 	return fmt.Errorf(`no table %s; \d lists the tables`, clip(args[0]))
-}
-
-// typeName says what a column holds.
-func typeName(k juno.ValueKind) string {
-	if k == juno.Null {
-		return "any"
-	}
-	return k.String()
 }
 
 // describeFunctions is \df.
@@ -238,8 +230,8 @@ func (s *session) snapshot(ctx context.Context, args []string) error {
 	}
 	started := s.now()
 	bar := s.bar("snapshot")
-	info, err := s.ledger.Snapshot(ctx, bar.report)
-	bar.stop()
+	info, err := s.ledger.Snapshot(ctx, bar.Report)
+	bar.Stop()
 	if err != nil {
 		return err
 	}

@@ -12,57 +12,6 @@ import (
 	"juno"
 )
 
-// csvPrinter prints RFC 4180: a header, CRLF at the end of every record, quotes doubled. NULL is
-// an empty field, an empty text is "". Values are not changed: a text that a spreadsheet would
-// take for a formula stays what it is, but stands in quotes.
-type csvPrinter struct {
-	w    io.Writer
-	look look
-	line strings.Builder
-}
-
-func (c *csvPrinter) begin(columns []juno.Column) error {
-	for i, column := range columns {
-		c.field(i, column.Name, column.Name == "")
-	}
-	return c.flush()
-}
-
-func (c *csvPrinter) row(values []juno.Value) error {
-	for i, v := range values {
-		text := plainText(v)
-		empty := text == "" && v.Kind != juno.Null
-		formula := v.Kind == juno.Text && text != "" && strings.IndexByte("=+-@", text[0]) >= 0
-		c.field(i, text, empty || formula)
-	}
-	return c.flush()
-}
-
-func (c *csvPrinter) end() error { return nil }
-
-func (c *csvPrinter) field(i int, text string, quote bool) {
-	if i > 0 {
-		c.line.WriteByte(',')
-	}
-	if c.look.terminal {
-		text = clean(text)
-	}
-	if !quote && !strings.ContainsAny(text, "\",\r\n\t") && text == strings.TrimSpace(text) {
-		c.line.WriteString(text)
-		return
-	}
-	c.line.WriteByte('"')
-	c.line.WriteString(strings.ReplaceAll(text, `"`, `""`))
-	c.line.WriteByte('"')
-}
-
-func (c *csvPrinter) flush() error {
-	c.line.WriteString("\r\n")
-	_, err := io.WriteString(c.w, c.line.String())
-	c.line.Reset()
-	return err
-}
-
 // jsonPrinter prints one array of objects, an object per line. The array is closed only when
 // the answer is whole: one that failed half-way is no JSON, so nobody takes it for all of it.
 type jsonPrinter struct {

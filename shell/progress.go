@@ -19,9 +19,9 @@ const (
 	progressColumns = 24
 )
 
-// progressBar tells a waiting person how far a task is: a bar where the end is known, otherwise
-// how long it has run. It draws on a terminal only, and nothing in the first second.
-type progressBar struct {
+// ProgressBar shows on a terminal how far a task is: a bar where the end is known, otherwise the
+// time since the start. Nothing is drawn in the first second.
+type ProgressBar struct {
 	label       string
 	w           io.Writer
 	width       func() int
@@ -30,9 +30,18 @@ type progressBar struct {
 	quit, gone  chan struct{}
 }
 
+// NewProgressBar starts a bar on w, which is drawn if w is a terminal. Stop must be called.
+func NewProgressBar(w io.Writer, label string) *ProgressBar {
+	file, ok := terminal(w)
+	if !ok {
+		return newProgressBar(nil, nil, label)
+	}
+	return newProgressBar(w, (&screen{errsFile: file}).columns, label)
+}
+
 // newProgressBar starts the clock. w is nil where there is no terminal; then nothing is drawn.
-func newProgressBar(w io.Writer, width func() int, label string) *progressBar {
-	p := &progressBar{
+func newProgressBar(w io.Writer, width func() int, label string) *ProgressBar {
+	p := &ProgressBar{
 		label: label, w: w, width: width, started: time.Now(),
 		quit: make(chan struct{}), gone: make(chan struct{}),
 	}
@@ -45,16 +54,17 @@ func newProgressBar(w io.Writer, width func() int, label string) *progressBar {
 }
 
 // noBar is the bar of what takes no time.
-func noBar() *progressBar { return newProgressBar(nil, nil, "") }
+func noBar() *ProgressBar { return newProgressBar(nil, nil, "") }
 
-// report is a Progress.
-func (p *progressBar) report(done, total int) {
+// Report is told how much is done; total is 0 where it is not known. It returns at once, and may be
+// called from any goroutine.
+func (p *ProgressBar) Report(done, total int) {
 	p.done.Store(int64(done))
 	p.total.Store(int64(total))
 }
 
-// stop takes the bar off the screen. It may be called twice, by one goroutine.
-func (p *progressBar) stop() {
+// Stop takes the bar off the screen. It may be called twice, by one goroutine.
+func (p *ProgressBar) Stop() {
 	select {
 	case <-p.quit:
 	default:
@@ -63,7 +73,7 @@ func (p *progressBar) stop() {
 	<-p.gone
 }
 
-func (p *progressBar) run() {
+func (p *ProgressBar) run() {
 	defer close(p.gone)
 	delay := time.NewTimer(progressDelay)
 	defer delay.Stop()
@@ -87,7 +97,7 @@ func (p *progressBar) run() {
 }
 
 // picture returns the line as it is after some time.
-func (p *progressBar) picture(elapsed time.Duration) string {
+func (p *ProgressBar) picture(elapsed time.Duration) string {
 	done, total := p.done.Load(), p.total.Load()
 	seconds := int64(elapsed / time.Second)
 	if total <= 0 {

@@ -32,7 +32,7 @@ func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b lockedBuffer
 		p := newProgressBar(&b, func() int { return 120 }, "verify")
-		p.report(250, 1000)
+		p.Report(250, 1000)
 		<-time.After(progressDelay - time.Millisecond)
 		synctest.Wait()
 		if got := b.String(); got != "" {
@@ -44,8 +44,8 @@ func TestProgress(t *testing.T) {
 		if got := b.String(); got != want {
 			t.Errorf("after a second %q, want %q", got, want)
 		}
-		p.stop()
-		p.stop()
+		p.Stop()
+		p.Stop()
 		if got := b.String(); !strings.HasSuffix(got, "\r\x1b[K") {
 			t.Errorf("at the end %q, want an empty line", got)
 		}
@@ -55,7 +55,7 @@ func TestProgress(t *testing.T) {
 // TestProgressOfNothing: what takes less than a second leaves no trace.
 func TestProgressOfNothing(t *testing.T) {
 	var b bytes.Buffer
-	newProgressBar(&b, func() int { return 80 }, "verify").stop()
+	newProgressBar(&b, func() int { return 80 }, "verify").Stop()
 	if b.Len() > 0 {
 		t.Errorf("printed %q", b.String())
 	}
@@ -77,7 +77,7 @@ func TestProgressPictures(t *testing.T) {
 		},
 		{7, 5, 2 * time.Second, "verify [########################] 100 %  5 of 5  2/s  0 s left"},
 	} {
-		p.report(c.done, c.total)
+		p.Report(c.done, c.total)
 		if got := p.picture(c.elapsed); got != c.want {
 			t.Errorf("%d of %d: %q, want %q", c.done, c.total, got, c.want)
 		}

@@ -24,7 +24,7 @@ func (s *session) query(ctx context.Context, u unit) error {
 func (s *session) ask(ctx context.Context, text string, f Format) error {
 	started := s.now()
 	bar := s.bar("running")
-	defer bar.stop()
+	defer bar.Stop()
 	rows, err := s.ledger.Query(ctx, juno.Query{Text: text})
 	if err == nil {
 		defer rows.Close()
@@ -48,8 +48,8 @@ type shown struct {
 }
 
 // show prints an answer row by row and then how long it is. The bar runs until the first row.
-func (s *session) show(rows juno.Rows, f Format, bar *progressBar, started time.Time) error {
-	defer bar.stop()
+func (s *session) show(rows juno.Rows, f Format, bar *ProgressBar, started time.Time) error {
+	defer bar.Stop()
 	out, err := s.output()
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (s *session) show(rows juno.Rows, f Format, bar *progressBar, started time.
 	s.separate(out)
 	p := newPrinter(f, out, out.look)
 	err = s.rows(rows, p, out, bar, &n)
-	bar.stop()
+	bar.Stop()
 	if err == nil && f.forPeople() && s.interactive {
 		err = s.footer(out, rows, n.rows, started)
 	}
@@ -80,12 +80,12 @@ func (s *session) separate(out *output) {
 }
 
 // rows prints all rows. Nothing is printed of an answer that fails before its first row.
-func (s *session) rows(rows juno.Rows, p printer, out *output, bar *progressBar, n *shown) error {
+func (s *session) rows(rows juno.Rows, p printer, out *output, bar *ProgressBar, n *shown) error {
 	begun := false
 	begin := func() error {
 		begun = true
 		if s.file == nil {
-			bar.stop() // both are on one screen
+			bar.Stop() // both are on one screen
 		}
 		return p.begin(rows.Columns())
 	}
@@ -104,7 +104,7 @@ func (s *session) rows(rows juno.Rows, p printer, out *output, bar *progressBar,
 			return err
 		}
 		n.rows++
-		bar.report(int(n.rows), 0)
+		bar.Report(int(n.rows), 0)
 		if now := s.now(); out.look.terminal && now.Sub(n.flushed) >= flushPeriod {
 			n.flushed = now
 			if err := out.Flush(); err != nil {

@@ -337,7 +337,7 @@ func (s *session) note(text string) {
 func (s *session) write(w io.Writer, text string) { _, _ = io.WriteString(w, text) }
 
 // bar starts a progress bar.
-func (s *session) bar(label string) *progressBar {
+func (s *session) bar(label string) *ProgressBar {
 	if !s.screen.errTerminal || s.getenv("TERM") == "dumb" {
 		return newProgressBar(nil, s.screen.width, label)
 	}

@@ -29,8 +29,8 @@ func (s *session) verify(ctx context.Context, args []string) error {
 	}
 	started := s.now()
 	bar := s.bar("verify")
-	checks, err := s.ledger.Verify(ctx, juno.Index(from), juno.Index(to), bar.report)
-	bar.stop()
+	checks, err := s.ledger.Verify(ctx, juno.Index(from), juno.Index(to), bar.Report)
+	bar.Stop()
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ func (r *Report) String() string {
 		r.Cluster)
 	line("proven: its chain hash is %s, and with it everything before it", r.Pos.Hash)
 	line("because %d of the %d voters of epoch %d attest index %d: %s", len(r.Attested), r.Voters,
-		r.Epoch, r.Certified.Index, nodeNames(r.Attested))
+		r.Epoch, r.Certified.Index, juno.NodeNames(r.Attested))
 	r.describeSigner(line)
 	r.describeResult(line)
 	if r.Faulty == 0 {
@@ -72,7 +72,7 @@ func (r *Report) describeResult(line func(string, ...any)) {
 	}
 	if r.ResultProven() {
 		line("proven: its result is %s; %s who signed that: %d, it takes %d: %s", said, voters,
-			len(r.Answered), r.AnswerFaulty+1, nodeNames(r.Answered))
+			len(r.Answered), r.AnswerFaulty+1, juno.NodeNames(r.Answered))
 	} else {
 		line("claimed only: its result is %s; %s who signed that: %d, it takes %d", said, voters,
 			len(r.Answered), r.AnswerFaulty+1)
@@ -86,8 +86,6 @@ func names(ids []juno.NodeID) []string {
 	}
 	return all
 }
-
-func nodeNames(ids []juno.NodeID) string { return strings.Join(names(ids), ", ") }
 
 // ReportRecord is the JSON form of a report. Every text in it is Clean.
 type ReportRecord struct {

@@ -133,34 +133,52 @@ func (r *Rows) Close() error {
 }
 
 // Query starts one SQL statement. A refused statement is a *juno.QueryError, here or from Rows.Err.
+// What f+1 voters sign are the rows of this text with these arguments.
 func (c *Client) Query(ctx context.Context, q juno.Query, how Consistency) (*Rows, error) {
 	if len(q.Text) > rpc.QueryBytesMax {
 		return nil, fmt.Errorf("a query of %d bytes, at most %d", len(q.Text), rpc.QueryBytesMax)
 	}
-	question := rpc.Query{Text: q.Text, RowsMax: q.RowsMax}
+	if err := juno.CheckArgs(q.Args); err != nil {
+		return nil, err
+	}
+	question := rpc.Query{Text: q.Text, Args: q.Args, RowsMax: q.RowsMax}
+	if err := c.chooseIndex(ctx, &question, how); err != nil {
+		return nil, err
+	}
+	ask := c.queryAgreed
+	if how == Local {
+		ask = c.queryLocal
+	}
+	rows, err := ask(ctx, question)
+	if !errors.Is(err, rpc.ErrMalformed) {
+		return rows, err
+	}
+	// The nodes are older than this form of the question. They know the one without arguments.
+	if len(q.Args) > 0 {
+		return nil, fmt.Errorf("the nodes take no arguments yet: %w", err)
+	}
+	question.Plain = true
+	return ask(ctx, question)
+}
+
+// chooseIndex sets the index that a question is read at.
+func (c *Client) chooseIndex(ctx context.Context, question *rpc.Query, how Consistency) error {
+	at, err := juno.Index(0), error(nil)
 	switch how {
 	case Local:
-		return c.queryLocal(ctx, question)
 	case Ordered:
-		at, err := c.barrier(ctx, &question)
-		if err != nil {
-			return nil, err
-		}
-		question.At = at
+		at, err = c.barrier(ctx, question)
 	case Quorum:
-		at, err := c.readIndex(ctx)
+		at, err = c.readIndex(ctx)
 		if err == nil && at == 0 {
 			// The log is empty, and "at 0" asks for whatever there is, of each node.
-			at, err = c.barrier(ctx, &question)
+			at, err = c.barrier(ctx, question)
 		}
-		if err != nil {
-			return nil, err
-		}
-		question.At = at
 	default:
-		return nil, fmt.Errorf("no such consistency: %s", how)
+		err = fmt.Errorf("no such consistency: %s", how)
 	}
-	return c.queryAgreed(ctx, question)
+	question.At = at
+	return err
 }
 
 // stream is the receiving side of rows.

@@ -64,7 +64,11 @@ type fakeNode struct {
 	lie     func(*juno.Entry, *juno.Result)
 	liesSQL bool
 	falseQC bool
-	ahead   juno.RequestID // what it knows to be used, and others do not
+	// bends changes a question before the node sees it; older answers as one that does not know
+	// questions with arguments.
+	bends func(*rpc.Query)
+	older bool
+	ahead juno.RequestID // what it knows to be used, and others do not
 }
 
 func testGenesis(n int) *juno.Genesis {
@@ -277,10 +281,30 @@ func (w *world) dial(to Node, receive func([]byte)) (Conn, error) {
 		server := n.server
 		w.mu.Unlock()
 		if _, ok := n.reachable(); ok {
-			server.Serve(clientKey.Public(), f, reply)
+			n.serve(server, f, reply)
 		}
 	})
 	return c, nil
+}
+
+// serve hands a frame to the node, as the node is.
+func (n *fakeNode) serve(server *rpc.Server, frame []byte, reply func([]byte)) {
+	n.w.mu.Lock()
+	bends, older := n.bends, n.older
+	n.w.mu.Unlock()
+	h, r, err := rpc.ParseRequest(frame)
+	q, ok := r.(*rpc.Query)
+	switch {
+	case err != nil || !ok:
+	case older && !q.Plain:
+		e := &rpc.Error{Code: rpc.CodeMalformed, Text: "unknown kind of request", Offset: -1}
+		reply(rpc.AppendResponse(nil, h, e))
+		return
+	case bends != nil:
+		bends(q)
+		frame = rpc.AppendRequest(nil, h, q)
+	}
+	server.Serve(clientKey.Public(), frame, reply)
 }
 
 func (n *fakeNode) reachable() (time.Duration, bool) {
@@ -633,9 +657,13 @@ func (n *fakeNode) Position() (juno.Pos, *juno.QuorumCertificate) {
 
 var errTable = &juno.QueryError{Message: "no such table: nothing", Offset: 14}
 
-// Query implements rpc.Ledger: "SELECT n" gives n rows with the sum at the index in each.
+// Query implements rpc.Ledger: "SELECT n" gives n rows with the sum at the index in each, and so
+// does "SELECT ?" with n as its argument.
 func (n *fakeNode) Query(ctx context.Context, q juno.Query, at juno.Index) (juno.Rows, error) {
 	count, err := strconv.Atoi(strings.TrimPrefix(q.Text, "SELECT "))
+	if q.Text == "SELECT ?" && len(q.Args) == 1 {
+		count, err = int(q.Args[0].Value.Integer), nil
+	}
 	if err != nil {
 		return nil, errTable
 	}
@@ -675,7 +703,7 @@ type fakeRows struct {
 
 // Columns implements juno.Rows.
 func (r *fakeRows) Columns() []juno.Column {
-	return []juno.Column{{Name: "sum", Kind: juno.Integer}, {Name: "filler", Kind: juno.Text}}
+	return []juno.Column{{Name: "sum", Kind: juno.LogIndex}, {Name: "filler", Kind: juno.Text}}
 }
 
 // Next implements juno.Rows.

@@ -119,14 +119,14 @@ func (j *answering) await() error {
 func (j *answering) query(q *Query) error {
 	rows, err := j.server.cfg.Ledger.Query(
 		j.ctx,
-		juno.Query{Text: q.Text, RowsMax: q.RowsMax},
+		juno.Query{Text: q.Text, Args: q.Args, RowsMax: q.RowsMax},
 		q.At,
 	)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	columns := rows.Columns()
+	columns := q.columns(rows.Columns())
 	frame := &Rows{Columns: columns, Width: len(columns)}
 	sum, size, frames := NewRowsHash(columns), 0, 0
 	flush := func() error {

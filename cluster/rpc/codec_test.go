@@ -134,7 +134,7 @@ func samples() []sample {
 		&Hello{Epochs: 2, Genesis: true},
 		testSubmit(),
 		&Ask{[]juno.RequestID{5, 400}},
-		&Query{Text: "SELECT 1", RowsMax: 10, At: 9, EndOnly: true},
+		&Query{Text: "SELECT 1", RowsMax: 10, At: 9, EndOnly: true, Plain: true},
 		&Credit{Of: 299, Frames: 4},
 		&Cancel{Of: 299},
 		&Position{Nonce: testHash(5)},
@@ -179,7 +179,38 @@ func samples() []sample {
 		name := strings.TrimPrefix(fmt.Sprintf("%T", r), "*rpc.")
 		all = append(all, sample{"response " + name, AppendResponse(nil, h, r), responseAgain})
 	}
-	return all
+	return append(all, laterSamples(h)...)
+}
+
+// laterSamples are frames that came to the protocol after those of samples.
+func laterSamples(h Header) []sample {
+	var columns []juno.Column
+	for k := juno.Null; k.Valid(); k++ {
+		columns = append(columns, juno.Column{Name: k.String(), Kind: k})
+	}
+	rows := &Rows{Columns: columns, Width: len(columns)}
+	request := func(q *Query) []byte { return AppendRequest(nil, h, q) }
+	return []sample{
+		{"request Query without arguments", request(&Query{Text: "SELECT 1", At: 9}), requestAgain},
+		{
+			"request Query by position",
+			request(&Query{Text: "SELECT ?1", RowsMax: 10, Args: testArgs()}), requestAgain,
+		},
+		{
+			"request Query by name",
+			request(&Query{Text: "SELECT :a, :b", EndOnly: true, Args: []juno.Arg{
+				juno.Named("a", juno.TextValue("'; --")), juno.Named("b", juno.Value{}),
+			}}), requestAgain,
+		},
+		{"response Rows of all kinds", AppendResponse(nil, h, rows), responseAgain},
+	}
+}
+
+// testArgs has a value of every kind.
+func testArgs() []juno.Arg {
+	return juno.Args(juno.Value{}, juno.IntegerValue(math.MinInt64), juno.TextValue("zoë"),
+		juno.AmountValue(juno.NewAmount(12)), juno.FloatValue(0.5), juno.BytesValue([]byte{0, 255}),
+		juno.BooleanValue(true), juno.IndexValue(9), juno.TimeValue(1_700_000_000_000))
 }
 
 // TestGolden holds every frame to the bytes it had when it was released. A difference is a new

@@ -25,6 +25,9 @@
 // before them. The body of each message is with its type. Parsers accept exactly what the
 // formatters emit.
 //
+// What a version has is never changed, only added to: a kind of request that a node does not know
+// it answers with CodeMalformed, and what its client then asks for instead is with that kind.
+//
 // # Streams
 //
 // Rows and the bytes of a receipt come as a stream: frames of at most about StreamFrameBytes,

@@ -73,6 +73,8 @@ var (
 	ErrNoLeader    = newError(CodeNoLeader)
 	ErrTooOld      = newError(CodeTooOld)
 	ErrUnsupported = newError(CodeUnsupported)
+	// ErrMalformed is what a node says of a frame that its version of the protocol does not have.
+	ErrMalformed = newError(CodeMalformed)
 )
 
 func newError(c Code) *Error { return &Error{Code: c, Text: c.String(), Offset: -1} }

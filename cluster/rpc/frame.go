@@ -14,18 +14,19 @@ type RequestKind uint8
 
 // The kinds of requests. The numbers are part of the protocol.
 const (
-	KindHello     RequestKind = 1
-	KindSubmit    RequestKind = 2
-	KindAsk       RequestKind = 3
-	KindQuery     RequestKind = 4
-	KindCredit    RequestKind = 5
-	KindCancel    RequestKind = 6
-	KindPosition  RequestKind = 7
-	KindComplete  RequestKind = 8
-	KindReceipt   RequestKind = 9
-	KindStatus    RequestKind = 10
-	KindAdmin     RequestKind = 11
-	KindSnapshots RequestKind = 12
+	KindHello      RequestKind = 1
+	KindSubmit     RequestKind = 2
+	KindAsk        RequestKind = 3
+	KindPlainQuery RequestKind = 4 // of programs older than KindQuery
+	KindCredit     RequestKind = 5
+	KindCancel     RequestKind = 6
+	KindPosition   RequestKind = 7
+	KindComplete   RequestKind = 8
+	KindReceipt    RequestKind = 9
+	KindStatus     RequestKind = 10
+	KindAdmin      RequestKind = 11
+	KindSnapshots  RequestKind = 12
+	KindQuery      RequestKind = 13
 )
 
 // ResponseKind is the kind of a response.
@@ -133,18 +134,19 @@ func checkSize(d *juno.Decoder, frame []byte) {
 }
 
 var requestDecoders = map[RequestKind]func(*juno.Decoder) Request{
-	KindHello:     func(d *juno.Decoder) Request { return decodeHello(d) },
-	KindSubmit:    func(d *juno.Decoder) Request { return decodeSubmit(d) },
-	KindAsk:       func(d *juno.Decoder) Request { return decodeAsk(d) },
-	KindQuery:     func(d *juno.Decoder) Request { return decodeQuery(d) },
-	KindCredit:    func(d *juno.Decoder) Request { return decodeCredit(d) },
-	KindCancel:    func(d *juno.Decoder) Request { return &Cancel{Of: d.Uvarint()} },
-	KindPosition:  func(d *juno.Decoder) Request { return &Position{Nonce: d.Hash()} },
-	KindComplete:  func(d *juno.Decoder) Request { return decodeComplete(d) },
-	KindReceipt:   func(d *juno.Decoder) Request { return &Receipt{juno.Index(d.Uvarint())} },
-	KindStatus:    func(*juno.Decoder) Request { return &Status{} },
-	KindAdmin:     func(d *juno.Decoder) Request { return decodeAdmin(d) },
-	KindSnapshots: func(*juno.Decoder) Request { return &Snapshots{} },
+	KindHello:      func(d *juno.Decoder) Request { return decodeHello(d) },
+	KindSubmit:     func(d *juno.Decoder) Request { return decodeSubmit(d) },
+	KindAsk:        func(d *juno.Decoder) Request { return decodeAsk(d) },
+	KindPlainQuery: func(d *juno.Decoder) Request { return decodeQuery(d, true) },
+	KindQuery:      func(d *juno.Decoder) Request { return decodeQuery(d, false) },
+	KindCredit:     func(d *juno.Decoder) Request { return decodeCredit(d) },
+	KindCancel:     func(d *juno.Decoder) Request { return &Cancel{Of: d.Uvarint()} },
+	KindPosition:   func(d *juno.Decoder) Request { return &Position{Nonce: d.Hash()} },
+	KindComplete:   func(d *juno.Decoder) Request { return decodeComplete(d) },
+	KindReceipt:    func(d *juno.Decoder) Request { return &Receipt{juno.Index(d.Uvarint())} },
+	KindStatus:     func(*juno.Decoder) Request { return &Status{} },
+	KindAdmin:      func(d *juno.Decoder) Request { return decodeAdmin(d) },
+	KindSnapshots:  func(*juno.Decoder) Request { return &Snapshots{} },
 }
 
 var responseDecoders = map[ResponseKind]func(*juno.Decoder) Response{

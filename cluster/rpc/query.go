@@ -5,27 +5,42 @@ import (
 	"encoding/binary"
 	"hash"
 	"math"
+	"slices"
 
 	"juno"
 )
 
 // Query asks for the rows of one SQL statement. They come as a stream of Rows with an End.
 //
-// Body: text (text), most rows (uvarint), index (8), only the end (1).
+// Body: text (text), most rows (uvarint), index (8), only the end (1), arguments (see appendArgs).
+// A plain one, which has a kind of request of its own, has no arguments: it is how programs ask
+// that are older than arguments and the kinds of columns behind juno.Blob, and it is answered with
+// juno.ValueKind.Cells in their place, so that all nodes sign the same, whatever their version.
 type Query struct {
-	Text    string // `AS OF` is part of it
-	RowsMax int    // 0: the server's limit
+	Text    string     // `AS OF` is part of it
+	Args    []juno.Arg // none if Plain
+	RowsMax int        // 0: the server's limit
 	// At is the index that the statement is read at, unless its own AS OF says another: the node
 	// waits until it has executed that far. 0: whatever the node has executed.
 	At juno.Index
 	// EndOnly asks for the End alone, to compare its hash with another node's.
 	EndOnly bool
+	Plain   bool
 }
 
-func (*Query) requestKind() RequestKind { return KindQuery }
+func (q *Query) requestKind() RequestKind {
+	if q.Plain {
+		return KindPlainQuery
+	}
+	return KindQuery
+}
 
 func (q *Query) appendTo(b []byte) []byte {
-	return juno.AppendBool(q.appendQuestion(b), q.EndOnly)
+	b = juno.AppendBool(q.appendQuestion(b), q.EndOnly)
+	if q.Plain {
+		return b
+	}
+	return appendArgs(b, q.Args)
 }
 
 func (q *Query) appendQuestion(b []byte) []byte {
@@ -33,16 +48,42 @@ func (q *Query) appendQuestion(b []byte) []byte {
 	return juno.AppendU64(b, uint64(q.At))
 }
 
-const queryTag = "juno1/query"
+// The tags of the two hashes; none begins the other.
+const (
+	plainQueryTag = "juno1/query"
+	queryTag      = "juno1/typed-query"
+)
 
-// Hash names the question in a juno.Reading: its text, its limit and its index.
-func (q *Query) Hash() juno.Hash { return sha256.Sum256(q.appendQuestion([]byte(queryTag))) }
-
-func decodeQuery(d *juno.Decoder) *Query {
-	return &Query{
-		Text: d.Text(QueryBytesMax), RowsMax: d.Count(math.MaxInt32),
-		At: juno.Index(d.U64()), EndOnly: d.Bool(),
+// Hash names the question in a juno.Reading: its text, its limit, its index and its arguments. An
+// answer to the same text with other arguments is an answer to another question.
+func (q *Query) Hash() juno.Hash {
+	if q.Plain {
+		return sha256.Sum256(q.appendQuestion([]byte(plainQueryTag)))
 	}
+	return sha256.Sum256(appendArgs(q.appendQuestion([]byte(queryTag)), q.Args))
+}
+
+func decodeQuery(d *juno.Decoder, plain bool) *Query {
+	q := &Query{
+		Text: d.Text(QueryBytesMax), RowsMax: d.Count(math.MaxInt32),
+		At: juno.Index(d.U64()), EndOnly: d.Bool(), Plain: plain,
+	}
+	if !plain {
+		q.Args = decodeArgs(d)
+	}
+	return q
+}
+
+// columns returns the columns of the answer as the question wants them told.
+func (q *Query) columns(all []juno.Column) []juno.Column {
+	if !q.Plain {
+		return all
+	}
+	plain := slices.Clone(all)
+	for i := range plain {
+		plain[i].Kind = plain[i].Kind.Cells()
+	}
+	return plain
 }
 
 // Credit allows a stream to send more frames.
@@ -76,9 +117,9 @@ func (c *Cancel) appendTo(b []byte) []byte { return juno.AppendUvarint(b, c.Of) 
 // Rows is one frame of an answer.
 //
 // Body: place in the stream (uvarint), columns (count, then name (text), kind (1) each; none
-// unless the place is 0), rows (count, then the cells of each). A cell is its kind (1), then for
-// integers eight bytes in two's complement, for floats the eight bytes of IEEE 754, for texts,
-// exact amounts and blobs their bytes.
+// unless the place is 0), cells of a row (uvarint), rows (count, then the cells of each). A cell is
+// its kind (1), at most juno.Blob, then for integers eight bytes in two's complement, for floats
+// the eight bytes of IEEE 754, for texts, exact amounts and blobs their bytes.
 type Rows struct {
 	Place   int
 	Columns []juno.Column
@@ -123,7 +164,9 @@ func decodeRows(d *juno.Decoder) *Rows {
 		if d.Err() != nil {
 			break
 		}
-		r.Columns = append(r.Columns, juno.Column{Name: d.Text(textBytesMax), Kind: decodeKind(d)})
+		r.Columns = append(r.Columns, juno.Column{
+			Name: d.Text(textBytesMax), Kind: decodeKind(d, juno.Instant),
+		})
 	}
 	r.Width = d.Count(ColumnsMax)
 	n := d.Count(rowsMax)
@@ -145,9 +188,9 @@ func decodeRows(d *juno.Decoder) *Rows {
 	return r
 }
 
-func decodeKind(d *juno.Decoder) juno.ValueKind {
+func decodeKind(d *juno.Decoder, last juno.ValueKind) juno.ValueKind {
 	k := juno.ValueKind(d.U8())
-	if k > juno.Blob {
+	if k > last {
 		d.Fail("unknown kind of value %d", k)
 	}
 	return k
@@ -169,7 +212,7 @@ func appendValue(b []byte, v *juno.Value) []byte {
 }
 
 func decodeValue(d *juno.Decoder) (v juno.Value) {
-	switch v.Kind = decodeKind(d); v.Kind {
+	switch v.Kind = decodeKind(d, juno.Blob); v.Kind {
 	case juno.Integer:
 		v.Integer = int64(d.U64())
 	case juno.Float:

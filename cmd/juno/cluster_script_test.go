@@ -12,7 +12,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"juno/embedded"
+	"juno/datadir"
+	"juno/internal/cli"
 	"juno/internal/ports"
 )
 
@@ -36,20 +37,20 @@ func scriptPorts(ts *testscript.TestScript, _ bool, args []string) {
 func scriptServe(ts *testscript.TestScript, _ bool, args []string) {
 	ctx, stop := context.WithCancel(context.Background())
 	reading, out := io.Pipe()
-	ended := make(chan int, 1)
+	ended := make(chan cli.ExitCode, 1)
 	words := []string{"server", ts.MkAbs(args[0])}
 	if len(args) > 1 {
 		words = append(words, "--listen", args[1])
 	}
 	var says bytes.Buffer // to be read when it has ended
 	go func() {
-		code := run(ctx, console{out: out, err: &says}, words)
+		code := program().Run(ctx, cli.Console{Out: out, Err: &says}, words)
 		out.Close()
 		ended <- code
 	}()
 	ts.Defer(func() {
 		stop()
-		if code := <-ended; code != exitOK {
+		if code := <-ended; code != cli.ExitOK {
 			ts.Fatalf("juno server %s ended with code %d: %s", args[0], code, says.String())
 		}
 	})
@@ -62,7 +63,7 @@ func scriptServe(ts *testscript.TestScript, _ bool, args []string) {
 // scriptAddresses sets ADDRESS1, ADDRESS2, … to where the members of a genesis listen: addresses
 // DIR.
 func scriptAddresses(ts *testscript.TestScript, _ bool, args []string) {
-	dir, err := embedded.Look(nil, ts.MkAbs(args[0]))
+	dir, err := datadir.Open(ts.MkAbs(args[0]))
 	ts.Check(err)
 	for _, m := range dir.Genesis.Config.Voters {
 		ts.Setenv(fmt.Sprintf("ADDRESS%d", m.ID), m.Address)

@@ -12,7 +12,8 @@ import (
 
 	"juno"
 	"juno/cluster/client"
-	"juno/embedded"
+	"juno/datadir"
+	"juno/internal/cli"
 	"juno/remote"
 	"juno/server"
 	"juno/shell"
@@ -46,28 +47,28 @@ type connection struct {
 var _ shell.Cluster = (*connection)(nil)
 
 // connect speaks to the cluster whose client directory that is, for the client of that name.
-func connect(ctx context.Context, c console, path, name string) (*connection, error) {
+func connect(ctx context.Context, c cli.Console, path, name string) (*connection, error) {
 	return connectAs(ctx, c, path, remote.Options{Name: name})
 }
 
 // connectAs is connect for a client that is named otherwise. What nodes are caught at is said.
 func connectAs(
-	ctx context.Context, c console, path string, o remote.Options,
+	ctx context.Context, c cli.Console, path string, o remote.Options,
 ) (*connection, error) {
 	k := &connection{path: path, problems: make(map[juno.NodeID]error)}
 	o.Software = "juno " + version
-	o.OnEvidence = func(e client.Evidence) { fmt.Fprintf(c.err, "warning: %s\n", e) }
+	o.OnEvidence = func(e client.Evidence) { fmt.Fprintf(c.Err, "warning: %s\n", e) }
 	o.OnChange = func(id juno.NodeID, problem error) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.problems[id] = problem
 	}
 	if o.Name == "" && o.Key == nil {
-		dir, err := embedded.Look(nil, path)
+		dir, err := datadir.Open(path)
 		if err != nil {
 			return nil, err
 		}
-		if o.Name, err = remote.DefaultName(dir); err != nil {
+		if o.Name, err = dir.DefaultClient(); err != nil {
 			return nil, err
 		}
 	}
@@ -106,7 +107,7 @@ func (k *connection) awaitWithin(ctx context.Context, within time.Duration) erro
 
 // unfinished reports whether the client has a next key, which may have come into force.
 func (k *connection) unfinished() bool {
-	dir, err := embedded.Look(nil, k.path)
+	dir, err := datadir.Open(k.path)
 	if err != nil {
 		return false
 	}
@@ -196,7 +197,7 @@ type vouchedRows struct{ *client.Rows }
 // Vouchers implements shell.Vouched.
 func (r vouchedRows) Vouchers() string {
 	p := r.Proof()
-	text := nodeNames(p.Nodes)
+	text := juno.NodeNames(p.Nodes)
 	switch {
 	case len(p.Nodes) > 1:
 		text += " agree"
@@ -204,17 +205,9 @@ func (r vouchedRows) Vouchers() string {
 		text += " says so"
 	}
 	if len(p.Disagree) > 0 {
-		text += "; DISAGREEING: " + nodeNames(p.Disagree)
+		text += "; DISAGREEING: " + juno.NodeNames(p.Disagree)
 	}
 	return text
-}
-
-func nodeNames(all []juno.NodeID) string {
-	names := make([]string, len(all))
-	for i, id := range all {
-		names[i] = id.String()
-	}
-	return strings.Join(names, ", ")
 }
 
 // Submit implements shell.Ledger.
@@ -324,10 +317,10 @@ func (n *nodeLine) take(facts []juno.Fact) {
 
 // isClientDirectory reports whether a path is the clients' directory of a cluster.
 func isClientDirectory(path string) bool {
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil || len(dir.Genesis.Config.Voters) < 2 {
 		return false
 	}
 	_, err = dir.NodePublic()
-	return errors.Is(err, embedded.ErrNoKey)
+	return errors.Is(err, datadir.ErrNoKey)
 }

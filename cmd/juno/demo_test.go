@@ -14,7 +14,12 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"juno/internal/cli"
 )
+
+// demoNodes is how many nodes the demo has.
+const demoNodes = 4
 
 // demoTestMax ends a demo that hangs.
 const demoTestMax = 3 * time.Minute
@@ -75,14 +80,14 @@ func (r *running) await(want string) {
 }
 
 // end waits for the end, and wants that exit code and no process left over. -1 is a signal.
-func (r *running) end(code int) {
+func (r *running) end(code cli.ExitCode) {
 	r.t.Helper()
 	_, err := io.Copy(&r.got, r.out)
 	if err != nil && !errors.Is(err, syscall.EIO) { // that is how a pseudo-terminal ends
 		r.t.Error(err)
 	}
 	_ = r.cmd.Wait() // the exit code is looked at
-	if got := r.cmd.ProcessState.ExitCode(); got != code {
+	if got := r.cmd.ProcessState.ExitCode(); got != int(code) {
 		r.t.Errorf("exit code %d, want %d; it printed:\n%s", got, code, r.got.String())
 	}
 	poll := time.NewTicker(10 * time.Millisecond)
@@ -121,10 +126,10 @@ func TestDemoInterrupted(t *testing.T) {
 		at     string
 		signal syscall.Signal
 		group  bool
-		code   int
+		code   cli.ExitCode
 	}{
-		{"Ctrl-C", "under load", syscall.SIGINT, true, exitInterrupted},
-		{"kill", "leads in term", syscall.SIGTERM, false, exitInterrupted},
+		{"Ctrl-C", "under load", syscall.SIGINT, true, cli.ExitInterrupted},
+		{"kill", "leads in term", syscall.SIGTERM, false, cli.ExitInterrupted},
 		{"kill -9", "leads in term", syscall.SIGKILL, false, -1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -171,5 +176,5 @@ func TestDemoShell(t *testing.T) {
 	typed("transfer(000->001, 1%1)\r")
 	r.await("ok, entry")
 	typed("\\q\r")
-	r.end(exitOK)
+	r.end(cli.ExitOK)
 }

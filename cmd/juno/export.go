@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/csv"
-	"encoding/hex"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,23 +13,29 @@ import (
 	"juno"
 	"juno/db/sql"
 	"juno/embedded"
+	"juno/internal/cli"
+	"juno/shell"
 )
 
-var exportVerb = verb{
-	name:    "export",
-	summary: "write a table to a file: csv, sql or parquet",
-	help: `  juno export books --format csv --table accounts accounts.csv
+var exportVerb = cli.Verb{
+	Name:    "export",
+	Summary: "write a table to a file: csv, sql or parquet",
+	Help: `  juno export books --format csv --table accounts accounts.csv
   juno export books --format sql --table transfers --as-of 1200 transfers.sql
   juno export books --format parquet --table accounts_history history.parquet
+  juno export books --table log - | wc -l
+
+FILE must not exist yet; - is standard output, and a pipe or a device is written to. In csv, lines
+end with LF, NULL is an empty field, and an empty text is "".
 
 Amounts are exact: text in every format. In parquet a column NAME_decimal stands beside each, a
 DECIMAL with the most decimal places that a currency of the ledger has, NULL where an amount does
 not fit; it is not there if no currency has fixed places. Names are as their owners chose them: a
 spreadsheet takes one that begins with = + - @ in a csv file for a formula.
 `,
+	Args:  "DIR FILE",
+	Setup: setupExport,
 }
-
-func init() { exportVerb.run = runExport }
 
 // exportWriter writes the rows of a table in one format.
 type exportWriter func(w io.Writer, table string, rows juno.Rows) error
@@ -40,33 +43,36 @@ type exportWriter func(w io.Writer, table string, rows juno.Rows) error
 // sqlBatchRows is how many rows one INSERT of an SQL export holds.
 const sqlBatchRows = 200
 
-func runExport(ctx context.Context, c console, args []string) (err error) {
-	set := flags(c, &exportVerb)
-	format := set.String("format", "csv", "csv, sql or parquet")
-	table := set.String("table", "", "the `table`, as \\d shows it")
-	asOf := set.Uint64("as-of", 0, "as it was right after this `index`; 0 is now")
-	words, err := parse(set, args, 2, 2)
-	if err != nil {
-		return err
+// exportCall are the flags of one call.
+type exportCall struct{ format, table, asOf string }
+
+func setupExport(set *flag.FlagSet) cli.Action {
+	var e exportCall
+	set.StringVar(&e.format, "format", "csv", "csv, sql or parquet")
+	set.StringVar(&e.table, "table", "", "the `table`, as \\d shows it")
+	set.StringVar(&e.asOf, "as-of", "", "as it was right after this `index`, or at this time "+
+		"(2026-03-31 23:59:59, UTC); empty or 0 is now")
+	return func(ctx context.Context, c cli.Console, words []string) error {
+		return e.run(ctx, c, words[0], words[1])
 	}
+}
+
+func (e *exportCall) run(ctx context.Context, c cli.Console, path, file string) (err error) {
 	write, known := map[string]exportWriter{
 		"csv": writeCSV, "sql": writeSQL, "parquet": nil,
-	}[*format]
+	}[e.format]
 	if !known {
-		return usagef("--format %q: want csv, sql or parquet", *format)
+		return cli.Usagef("--format %q: want csv, sql or parquet", e.format)
 	}
-	if !isTable(*table) {
-		return usagef("--table %q: want one of %s", *table, strings.Join(tableNames(), ", "))
+	if !isTable(e.table) {
+		return cli.Usagef("--table %q: want one of %s", e.table, strings.Join(tableNames(), ", "))
 	}
-	ledger, err := openLedger(c, words[0])
+	ledger, err := openLedger(c, path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
-	at := ""
-	if *asOf != 0 {
-		at = fmt.Sprintf(" AS OF %d", *asOf)
-	}
+	at := e.at()
 	if write == nil {
 		scale, err := fixedScale(ctx, ledger, at)
 		if err != nil {
@@ -74,22 +80,34 @@ func runExport(ctx context.Context, c console, args []string) (err error) {
 		}
 		write = parquetWriter(scale)
 	}
-	rows, err := ledger.Query(ctx, juno.Query{Text: "SELECT * FROM " + *table + at})
+	rows, err := ledger.Query(ctx, juno.Query{Text: "SELECT * FROM " + e.table + at})
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	f, err := os.OpenFile(words[1], os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	out, err := createOutput(c, file)
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriterSize(f, 1<<20)
-	err = write(out, *table, rows)
-	if err = errors.Join(err, out.Flush(), f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(words[1]))
+	if err := out.end(write(out, e.table, rows)); err != nil {
+		return err
 	}
-	fmt.Fprintf(c.out, "%s as of %d in %s\n", *table, rows.Head().Index, words[1])
+	moment := fmt.Sprint(rows.Head().Index)
+	if at != "" {
+		moment = e.asOf
+	}
+	fmt.Fprintf(out.messages, "%s as of %s in %s\n", e.table, moment, file)
 	return nil
+}
+
+// at returns the clause of SQL that stands behind the table.
+func (e *exportCall) at() string {
+	if index, err := strconv.ParseUint(e.asOf, 10, 64); err == nil && index != 0 {
+		return fmt.Sprintf(" AS OF %d", index)
+	} else if e.asOf == "" || err == nil {
+		return ""
+	}
+	return " AS OF TIMESTAMP " + literal(juno.Value{Kind: juno.Text, Text: e.asOf})
 }
 
 // fixedScale returns the most decimal places that a currency has, -1 if none has fixed ones.
@@ -118,41 +136,15 @@ func tableNames() []string {
 	return names
 }
 
-// writeCSV writes RFC 4180 with a header. NULL is an empty field without quotes.
+// writeCSV writes a table by the shell's rules of CSV.
 func writeCSV(w io.Writer, _ string, rows juno.Rows) error {
-	out := csv.NewWriter(w)
-	record := make([]string, len(rows.Columns()))
-	for i, c := range rows.Columns() {
-		record[i] = c.Name
+	_, err := w.Write(shell.AppendCSVHeader(nil, rows.Columns()))
+	var line []byte
+	for row, ok := rows.Next(); ok && err == nil; row, ok = rows.Next() {
+		line = shell.AppendCSV(line[:0], row)
+		_, err = w.Write(line)
 	}
-	if err := out.Write(record); err != nil {
-		return err
-	}
-	for row, ok := rows.Next(); ok; row, ok = rows.Next() {
-		for i, v := range row {
-			record[i] = plain(v)
-		}
-		if err := out.Write(record); err != nil {
-			return err
-		}
-	}
-	out.Flush()
-	return errors.Join(rows.Err(), out.Error())
-}
-
-// plain is a value as text that programs read: exact amounts as they are, bytes in hexadecimal.
-func plain(v juno.Value) string {
-	switch v.Kind {
-	case juno.Integer:
-		return strconv.FormatInt(v.Integer, 10)
-	case juno.Text, juno.Exact:
-		return v.Text
-	case juno.Float:
-		return strconv.FormatFloat(v.Float, 'g', -1, 64)
-	case juno.Blob:
-		return hex.EncodeToString(v.Blob)
-	}
-	return ""
+	return errors.Join(rows.Err(), err)
 }
 
 // writeSQL writes statements that any SQL database takes. Exact amounts are text: a column of
@@ -161,7 +153,7 @@ func writeSQL(w io.Writer, table string, rows juno.Rows) error {
 	names := make([]string, len(rows.Columns()))
 	for i, c := range rows.Columns() {
 		kind := "TEXT"
-		if c.Kind == juno.Integer {
+		if c.Kind.Cells() == juno.Integer {
 			kind = "BIGINT"
 		}
 		names[i] = fmt.Sprintf("%q %s", c.Name, kind)
@@ -194,7 +186,7 @@ func literal(v juno.Value) string {
 	case juno.Null:
 		return "NULL"
 	case juno.Integer, juno.Float:
-		return plain(v)
+		return shell.PlainText(v)
 	}
-	return "'" + strings.ReplaceAll(plain(v), "'", "''") + "'"
+	return "'" + strings.ReplaceAll(shell.PlainText(v), "'", "''") + "'"
 }

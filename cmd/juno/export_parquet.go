@@ -9,6 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"juno"
+	"juno/shell"
 )
 
 const (
@@ -72,11 +73,11 @@ func parquetSchema(columns []juno.Column, scale int) ([]parquetField, *parquet.S
 		})
 	}
 	for i, c := range columns {
-		switch c.Kind {
+		switch kind := c.Kind.Cells(); kind {
 		case juno.Integer:
-			add(parquetField{source: i, kind: c.Kind}, c.Name, "", int64(0))
+			add(parquetField{source: i, kind: kind}, c.Name, "", int64(0))
 		case juno.Float:
-			add(parquetField{source: i, kind: c.Kind}, c.Name, "", float64(0))
+			add(parquetField{source: i, kind: kind}, c.Name, "", float64(0))
 		default: // blobs are hexadecimal, as in csv
 			add(parquetField{source: i, kind: juno.Text}, c.Name, "", "")
 		}
@@ -98,7 +99,7 @@ func parquetValue(kind juno.ValueKind, v juno.Value) parquet.Value {
 	case kind == juno.Float:
 		return parquet.DoubleValue(v.Float)
 	}
-	return parquet.ByteArrayValue([]byte(plain(v)))
+	return parquet.ByteArrayValue([]byte(shell.PlainText(v)))
 }
 
 // parquetDecimal is an amount in units of 10^-scale, NULL where it is none or does not fit.

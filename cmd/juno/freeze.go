@@ -3,50 +3,60 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"time"
 
 	"juno"
+	"juno/internal/cli"
 	"juno/server"
 )
 
-var freezeVerb = verb{
-	name:    "freeze",
-	summary: "halt a cluster at once; it can still be read",
-	help: `  juno freeze books --reason 'key of alice stolen'
+var freezeVerb = cli.Verb{
+	Name:    "freeze",
+	Summary: "halt a cluster at once; it can still be read",
+	Help: `  juno freeze books --reason 'key of alice stolen'
   juno freeze books --sign-only halt --by ann        and on another machine:
   juno freeze books --with halt --by ben
 
-Every node that hears of it obeys, without a vote. juno resume ends it.
+A node that receives the signed order obeys it, without a vote. juno resume ends the freeze.
 `,
+	Args:  "DIR",
+	Setup: setupMode(true),
 }
 
-var resumeVerb = verb{
-	name:    "resume",
-	summary: "end a freeze",
-	help:    "  juno resume books\n",
+var resumeVerb = cli.Verb{
+	Name:    "resume",
+	Summary: "end a freeze",
+	Help:    "  juno resume books\n",
+	Args:    "DIR",
+	Setup:   setupMode(false),
 }
 
-func init() {
-	freezeVerb.run = func(ctx context.Context, c console, args []string) error {
-		return runMode(ctx, c, &freezeVerb, args, true)
-	}
-	resumeVerb.run = func(ctx context.Context, c console, args []string) error {
-		return runMode(ctx, c, &resumeVerb, args, false)
+// modeWithin is how long freeze and resume wait until a quorum says that the mode is in force: a
+// few elections on a slow network.
+const modeWithin = 30 * time.Second
+
+// setupMode returns the setup of the verb that halts the ledger, or ends that.
+func setupMode(halted bool) func(*flag.FlagSet) cli.Action {
+	return func(set *flag.FlagSet) cli.Action {
+		reason := set.String("reason", "", "`text` for the log")
+		number := set.Uint64("number", 0, "`number` of the change, higher than those before; "+
+			"0: milliseconds since 1970")
+		s := signingFlags(set)
+		return func(ctx context.Context, c cli.Console, words []string) error {
+			change := &juno.ModeChange{Halted: halted, Nonce: *number, Reason: *reason}
+			return changeMode(ctx, c, words[0], s, change)
+		}
 	}
 }
 
-func runMode(ctx context.Context, c console, v *verb, args []string, halted bool) error {
-	set := flags(c, v)
-	reason := set.String("reason", "", "`words` for the log")
-	number := set.Uint64("number", 0,
-		"`number` of the change, above that of every one before; 0: milliseconds since 1970")
-	s := signingFlags(set)
-	words, err := parse(set, args, 1, 1)
-	if err != nil {
-		return err
-	}
-	k, err := connect(ctx, c, words[0], "")
+// changeMode signs a change of the mode and hands it in, or the one that was begun elsewhere.
+func changeMode(
+	ctx context.Context, c cli.Console, path string, s *signing, change *juno.ModeChange,
+) error {
+	halted := change.Halted
+	k, err := connect(ctx, c, path, "")
 	if err != nil {
 		return err
 	}
@@ -54,7 +64,6 @@ func runMode(ctx context.Context, c console, v *verb, args []string, halted bool
 	if err := k.await(ctx); err != nil {
 		return err
 	}
-	change := &juno.ModeChange{Halted: halted, Nonce: *number, Reason: *reason}
 	if change.Nonce == 0 {
 		change.Nonce = nowMillis()
 	}
@@ -67,11 +76,12 @@ func runMode(ctx context.Context, c console, v *verb, args []string, halted bool
 			return fmt.Errorf("%s: %w", *s.with, err)
 		}
 		if change.Halted != halted {
-			return usagef("%s is of another verb", *s.with)
+			return cli.Usagef("%s holds a change for the other verb: freeze halts, resume "+
+				"ends that", *s.with)
 		}
 	}
 	threshold := k.Members().AdminThreshold
-	keys, err := s.keys(words[0], threshold)
+	keys, err := s.keys(path, threshold)
 	if err != nil {
 		return err
 	}
@@ -80,8 +90,8 @@ func runMode(ctx context.Context, c console, v *verb, args []string, halted bool
 	}
 	if *s.signOnly != "" || len(change.Approvals) < threshold {
 		if s.file() == "" {
-			return fmt.Errorf("%d signatures, %d are needed: --sign-only FILE keeps them for the "+
-				"others", len(change.Approvals), threshold)
+			return fmt.Errorf("%d of %d signatures: --sign-only FILE writes the change to a file "+
+				"for the other administrators", len(change.Approvals), threshold)
 		}
 		return sayUnfinished(c, s, writeChange(s.file(), change.Payload()))
 	}
@@ -92,13 +102,13 @@ func runMode(ctx context.Context, c console, v *verb, args []string, halted bool
 }
 
 // sayMode waits until a quorum says that the mode is in force.
-func (k *connection) sayMode(ctx context.Context, c console, halted bool) error {
-	want, text := "no", "it goes on, as %d of %d voters say\n"
+func (k *connection) sayMode(ctx context.Context, c cli.Console, halted bool) error {
+	want, text := "no", "resumed; confirmed by %d of %d voters\n"
 	if halted {
-		want, text = "yes", "halted, as %d of %d voters say; it can be read\n"
+		want, text = "yes", "halted; confirmed by %d of %d voters; the ledger can still be read\n"
 	}
 	said := 0
-	for end := time.Now().Add(demoPatience); time.Now().Before(end) && ctx.Err() == nil; {
+	for end := time.Now().Add(modeWithin); time.Now().Before(end) && ctx.Err() == nil; {
 		said = 0
 		config := k.Members()
 		for _, n := range k.nodes(ctx) {
@@ -107,12 +117,12 @@ func (k *connection) sayMode(ctx context.Context, c console, halted bool) error 
 			}
 		}
 		if said >= config.Quorum() {
-			fmt.Fprintf(c.out, text, said, len(config.Voters))
+			fmt.Fprintf(c.Out, text, said, len(config.Voters))
 			return nil
 		}
 	}
-	return errors.Join(ctx.Err(), fmt.Errorf("handed in; %d voters say that it is in force: see "+
-		"juno status --connect", said))
+	return errors.Join(ctx.Err(), fmt.Errorf("submitted, and confirmed by %d voters within %s: "+
+		"see juno status --connect", said, modeWithin))
 }
 
 // nowMillis numbers changes of the mode that nobody has numbered.

@@ -30,7 +30,7 @@ echo "opening: exit code $?"
 grep -o 'make room and start again' err.txt
 mount -o remount,size=900m "$1"
 juno shell books --format csv -c "SELECT balance >= 2000 * $acknowledged, $acknowledged > 0
-	FROM accounts WHERE name = 'b'" | sed -n 2p | tr -d '\r'
+	FROM accounts WHERE name = 'b'" | sed -n 2p
 juno shell books -c 'transfer(a->b, 1%1)' >out.txt
 juno verify books >out.txt
 echo "with room: exit code $?"

@@ -2,21 +2,22 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
+	"flag"
 	"fmt"
 	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
 
-	"juno"
-	"juno/embedded"
+	"juno/datadir"
+	"juno/internal/cli"
 )
 
-var initVerb = verb{
-	name:    "init",
-	summary: "make a ledger in a directory",
-	help: `  juno init books --clients alice,bob
+var initVerb = cli.Verb{
+	Name:    "init",
+	Summary: "make a ledger in a directory",
+	Args:    "DIR",
+	Help: `  juno init books --clients alice,bob
   juno shell books
 
   juno init books --nodes 4
@@ -24,85 +25,88 @@ var initVerb = verb{
   juno shell --connect books
 
 The first client is an operator: it may issue money and define currencies. --open makes a ledger
-as permissive as the 2016 prototype: accounts are made by being paid, anyone may debit them.
+as permissive as the 2016 prototype: a payment makes the account that it goes to, and anyone may
+debit any account.
 
-With --nodes, books holds the genesis and the keys of clients and administrators, and a directory
-for each node, which needs nothing else. Administrators change the membership and halt the ledger.
+With --nodes, books holds the genesis, the keys of clients and administrators, and one directory for
+each node, which is complete in itself. Administrators change the membership and halt the ledger.
 `,
+	Setup: setupInit,
 }
-
-func init() { initVerb.run = runInit }
 
 // nodesMax bounds --nodes; a cluster can grow beyond it later.
 const nodesMax = 31
 
-func runInit(_ context.Context, c console, args []string) error {
-	set := flags(c, &initVerb)
-	clients := set.String("clients", "operator", "names of the clients that get a key, `a,b`")
-	open := set.Bool("open", false, "no owners, no overdraft limit: the prototype's rules")
-	every := set.Uint64("checkpoint-every", embedded.DefaultCheckpointEvery,
+func setupInit(set *flag.FlagSet) cli.Action {
+	clients := set.String("clients", "operator", "make a key for each of these clients, `a,b`")
+	open := set.Bool("open", false,
+		"the prototype's rules: accounts have no owners and no overdraft limit")
+	every := set.Uint64("checkpoint-every", datadir.DefaultCheckpointEvery,
 		"entries between two automatic snapshots")
-	nodes := set.Int("nodes", 0, "make a cluster of `n` nodes; 0: one, in this directory alone")
+	nodes := set.Int("nodes", 0, "make a cluster of `n` nodes; 0: a ledger in this directory alone")
 	listen := set.String("listen", "127.0.0.1:7101",
-		"`address` of the first node, the others one port further each; or all, with commas")
+		"`address` of the first node, each other node one port higher; or one for each, `a,b`")
 	admins := set.String("admins", "admin", "names of the administrators of a cluster, `a,b`")
 	threshold := set.Int("threshold", 0,
-		"how many administrators it takes; 0: more than half of them")
-	words, err := parse(set, args, 1, 1)
-	if err != nil {
-		return err
-	}
-	o := embedded.CreateOptions{
-		Clients: strings.Split(*clients, ","), Open: *open, CheckpointEvery: *every,
-	}
-	if *nodes != 0 {
+		"how many administrators must sign a change; 0: more than half of them")
+	return func(_ context.Context, c cli.Console, words []string) error {
+		o := datadir.Options{
+			Clients: strings.Split(*clients, ","), Open: *open, CheckpointEvery: *every,
+		}
+		if *nodes == 0 {
+			return initAlone(c, words[0], o)
+		}
 		o.Admins, o.AdminThreshold = strings.Split(*admins, ","), *threshold
 		return initCluster(c, words[0], *nodes, *listen, o)
 	}
-	dir, err := embedded.Create(nil, words[0], o)
+}
+
+// initAlone makes a ledger of one node.
+func initAlone(c cli.Console, path string, o datadir.Options) error {
+	dir, err := datadir.Create(path, o)
 	if err != nil {
 		return err
 	}
 	if err := sayKeys(c, dir); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "next: juno shell %s\n", dir.Path)
+	fmt.Fprintf(c.Out, "next: juno shell %s\n", dir.Path)
 	return nil
 }
 
 // sayKeys says what was made, and where its secrets are.
-func sayKeys(c console, dir *embedded.Directory) error {
-	names, err := dir.Names()
+func sayKeys(c cli.Console, dir *datadir.Directory) error {
+	names, err := dir.ClientNames()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "ledger %s in %s\n", dir.Genesis.ID().Short(), dir.Path)
-	fmt.Fprintf(c.out, "keys of %s in %s: whoever reads them acts as them\n",
+	fmt.Fprintf(c.Out, "ledger %s in %s\n", dir.Genesis.ID().Short(), dir.Path)
+	fmt.Fprintf(c.Out, "keys of %s in %s; keep them secret: anyone who has one can sign with it\n",
 		strings.Join(names, ", "), filepath.Join(dir.Path, "keys"))
 	return nil
 }
 
 // initCluster makes a client's directory with a directory for each node in it.
-func initCluster(c console, path string, n int, listen string, o embedded.CreateOptions) error {
+func initCluster(c cli.Console, path string, n int, listen string, o datadir.Options) error {
 	if n < 1 || n > nodesMax {
-		return usagef("--nodes %d: want 1 to %d", n, nodesMax)
+		return cli.Usagef("--nodes %d: want 1 to %d", n, nodesMax)
 	}
 	addresses, err := nodeAddresses(listen, n)
 	if err != nil {
 		return err
 	}
 	o.Home = path
-	var places []embedded.Place
+	var places []datadir.Place
 	for i := range n {
-		places = append(places, embedded.Place{
+		places = append(places, datadir.Place{
 			Path:    filepath.Join(path, "node"+strconv.Itoa(i+1)),
 			Address: addresses[i],
 		})
 	}
-	if _, err := embedded.CreateCluster(nil, places, o); err != nil {
+	if _, err := datadir.CreateCluster(places, o); err != nil {
 		return err
 	}
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}
@@ -110,19 +114,17 @@ func initCluster(c console, path string, n int, listen string, o embedded.Create
 		return err
 	}
 	g := &dir.Genesis.Config
-	fmt.Fprintf(c.out, "%d voters, any %d may fail or lie; %d of %d administrators decide\n",
-		len(g.Voters), g.Faulty(), g.AdminThreshold, len(g.Admins))
-	for i, m := range g.Voters {
-		fmt.Fprintf(c.out, "%s at %s: juno server %s\n", m.ID, m.Address, places[i].Path)
+	lying := "none may lie"
+	if f := g.Faulty(); f > 0 {
+		lying = fmt.Sprintf("any %d may fail or lie", f)
 	}
-	fmt.Fprintf(c.out, "next: start them, then juno shell --connect %s\n", path)
+	fmt.Fprintf(c.Out, "%d voters, %s; %d of %d administrators must sign a change\n",
+		len(g.Voters), lying, g.AdminThreshold, len(g.Admins))
+	for i, m := range g.Voters {
+		fmt.Fprintf(c.Out, "%s at %s: juno server %s\n", m.ID, m.Address, places[i].Path)
+	}
+	fmt.Fprintf(c.Out, "next: start them, then juno shell --connect %s\n", path)
 	return nil
-}
-
-// drawSeed draws a secret from the system's source.
-func drawSeed() (seed [juno.SeedBytes]byte, err error) {
-	_, err = rand.Read(seed[:])
-	return seed, err
 }
 
 // nodeAddresses returns where the nodes listen: one address for each, or that of the first, whose
@@ -131,7 +133,7 @@ func nodeAddresses(listen string, n int) ([]string, error) {
 	if all := strings.Split(listen, ","); len(all) == n && n > 1 {
 		for _, a := range all {
 			if host, _, err := net.SplitHostPort(a); err != nil || host == "" {
-				return nil, usagef("--listen %.80q: want host:port", a)
+				return nil, cli.Usagef("--listen %.80q: want host:port", a)
 			}
 		}
 		return all, nil
@@ -139,8 +141,8 @@ func nodeAddresses(listen string, n int) ([]string, error) {
 	host, text, err := net.SplitHostPort(listen)
 	port, bad := strconv.Atoi(text)
 	if err != nil || bad != nil || port < 1 || port+n-1 > 65535 || host == "" {
-		return nil, usagef("--listen %.80q: want host:port, with room for %d ports, or %d of them "+
-			"with commas", listen, n, n)
+		return nil, cli.Usagef("--listen %.80q: want host:port, with room for %d ports, or %d of "+
+			"them with commas", listen, n, n)
 	}
 	all := make([]string, n)
 	for i := range all {

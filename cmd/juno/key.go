@@ -3,92 +3,106 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
-	"slices"
 
 	"juno"
-	"juno/embedded"
+	"juno/datadir"
+	"juno/internal/cli"
 )
 
-var keyVerb = verb{
-	name:    "key",
-	summary: "show, make, rotate and revoke the keys of clients",
-	help: `  juno key show books
+var keyVerb = cli.Verb{
+	Name:    "key",
+	Summary: "show, add, rotate and revoke the keys of clients",
+	Help: `  juno key show books
   juno key new books carol --as alice        alice, an operator, introduces carol
   juno key rotate books --as carol           carol's key introduces the next one and ends
-  juno key revoke books 5f0c1d2e3a4b5c6d     that key signs nothing from now on
+  juno key revoke books 5f0c1d2e3a4b5c6d     that key is not valid from now on
   juno key rotate --connect books --as carol   in a cluster; books is the clients' directory
 
-A new key is written to the disk before it is handed in. Where the outcome is unknown (exit code 4)
-both keys are kept, and the same command again finds out and finishes the change.
+A new key is written to the disk before it is submitted. If the outcome is unknown (exit code 4),
+both keys are kept; give the same command again to find out and to finish the change.
 `,
+	Verbs: []cli.Verb{
+		{
+			Name: "show", Args: "[DIR]", Summary: "list the clients' keys in a directory",
+			Help: "  juno key show books\n", Setup: setupKey("show", ""),
+		},
+		{
+			Name: "new", Args: "[DIR] NAME", Summary: "introduce a client",
+			Help: `  juno key new books carol --as alice
+  juno key new --connect books carol --as alice
+`,
+			Setup: setupKey("new", "NAME"),
+		},
+		{
+			Name: "rotate", Args: "[DIR]", Summary: "replace a client's key by a new one",
+			Help: `  juno key rotate books --as carol
+  juno key rotate --connect books --as carol
+`,
+			Setup: setupKey("rotate", ""),
+		},
+		{
+			Name: "revoke", Args: "[DIR] KEYID", Summary: "end a key",
+			Help:  "  juno key revoke books 5f0c1d2e3a4b5c6d --as alice\n",
+			Setup: setupKey("revoke", "KEYID"),
+		},
+	},
 }
 
-func init() { keyVerb.run = runKey }
-
-func runKey(ctx context.Context, c console, args []string) error {
-	set := flags(c, &keyVerb)
-	name := set.String("as", "", "act as the client of that `name`")
-	operator := set.Bool("operator", false, "new: the client may issue money")
-	far := set.String("connect", "", "change the keys of the cluster of this client `directory`")
-	words, err := parse(set, args, 1, 3)
-	if err != nil {
-		return err
+// setupKey returns the setup of an action. word names what stands behind the directory; it may be
+// empty.
+func setupKey(action, word string) func(*flag.FlagSet) cli.Action {
+	return func(set *flag.FlagSet) cli.Action {
+		name := set.String("as", "", "act as the client of that `name`")
+		far := set.String("connect", "",
+			"change the keys of the cluster of this client `directory`")
+		operator := new(bool)
+		if action == "new" {
+			operator = set.Bool("operator", false, "the client may issue money")
+		}
+		return func(ctx context.Context, c cli.Console, words []string) error {
+			path, word, err := place(words, *far, word)
+			role := juno.RoleClient
+			if *operator {
+				role = juno.RoleOperator
+			}
+			switch {
+			case err != nil:
+				return err
+			case action == "show":
+				return showKeys(c, path)
+			case *far != "" || isClientDirectory(path):
+				return changeKeyOfCluster(ctx, c, path, *name, action, word, role)
+			}
+			return changeKey(ctx, c, path, *name, action, word, role)
+		}
 	}
-	if *far != "" {
-		words = slices.Insert(words, 1, *far)
-	}
-	action, rest := words[0], words[min(2, len(words)):]
-	wanted, known := map[string]int{"show": 0, "new": 1, "rotate": 0, "revoke": 1}[action]
-	if !known {
-		return usagef("no action %q; there are show, new, rotate, revoke", action)
-	}
-	if len(words) < 2 {
-		return usagef("%s: want a ledger's directory, or --connect and a client's", action)
-	}
-	if len(rest) != wanted {
-		return usagef("%s: %d words behind the directory, want %d", action, len(rest), wanted)
-	}
-	path, word := words[1], ""
-	if wanted > 0 {
-		word = rest[0]
-	}
-	role := juno.RoleClient
-	if *operator {
-		role = juno.RoleOperator
-	}
-	switch {
-	case action == "show":
-		return showKeys(c, path)
-	case *far != "" || isClientDirectory(path):
-		return changeKeyOfCluster(ctx, c, path, *name, action, word, role)
-	}
-	return changeKey(ctx, c, path, *name, action, word, role)
 }
 
 // showKeys needs no hold of the directory: it reads key files only.
-func showKeys(c console, path string) error {
-	dir, err := embedded.Look(nil, path)
+func showKeys(c cli.Console, path string) error {
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}
-	names, err := dir.Names()
+	names, err := dir.ClientNames()
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		k, err := dir.Key(n)
+		k, err := dir.ClientKey(n)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.out, "%-20s %s  %s\n", n, k.Public().ID(), k.Public())
+		fmt.Fprintf(c.Out, "%-20s %s  %s\n", n, k.Public().ID(), k.Public())
 	}
 	return nil
 }
 
 // changeKey does one of the actions new, rotate and revoke on a ledger in this process.
 func changeKey(
-	ctx context.Context, c console, path, name, action, word string, role juno.Role,
+	ctx context.Context, c cli.Console, path, name, action, word string, role juno.Role,
 ) (err error) {
 	ledger, err := openLedger(c, path)
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 
 	"juno"
 	"juno/cluster/client"
-	"juno/embedded"
+	"juno/datadir"
+	"juno/internal/cli"
 	"juno/remote"
 )
 
@@ -20,8 +21,8 @@ var keyStep = func(context.Context, string) {}
 // long as that is open both stay, and the same call again sends the same key: whichever of the
 // calls gets into the log, its key is there.
 type keyCall struct {
-	console
-	dir  *embedded.Directory
+	cli.Console
+	dir  *datadir.Directory
 	k    *connection
 	name string // who signs
 	key  juno.PrivateKey
@@ -30,24 +31,24 @@ type keyCall struct {
 
 // changeKeyOfCluster does one of the actions new, rotate and revoke.
 func changeKeyOfCluster(
-	ctx context.Context, c console, path, name, action, word string, role juno.Role,
+	ctx context.Context, c cli.Console, path, name, action, word string, role juno.Role,
 ) error {
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}
-	held, err := dir.Hold()
+	held, err := dir.Lock()
 	if err != nil {
 		return err
 	}
 	defer held.Close()
-	n := &keyCall{console: c, dir: dir, name: name, role: role}
+	n := &keyCall{Console: c, dir: dir, name: name, role: role}
 	if n.name == "" {
-		if n.name, err = remote.DefaultName(dir); err != nil {
+		if n.name, err = dir.DefaultClient(); err != nil {
 			return err
 		}
 	}
-	if n.key, err = dir.Key(n.name); err != nil {
+	if n.key, err = dir.ClientKey(n.name); err != nil {
 		return err
 	}
 	if n.k, err = connect(ctx, c, path, n.name); err != nil {
@@ -72,7 +73,7 @@ func changeKeyOfCluster(
 
 // register introduces a client.
 func (n *keyCall) register(ctx context.Context, name string) error {
-	if _, err := n.dir.Key(name); err == nil {
+	if _, err := n.dir.ClientKey(name); err == nil {
 		return fmt.Errorf("register %s: there is a key of that name here", name)
 	}
 	op := juno.KeyOp{Action: juno.KeyRegister, Subject: name, Role: n.role}
@@ -162,7 +163,7 @@ func (n *keyCall) lookForNext(ctx context.Context, err error) error {
 	if missing != nil {
 		return err
 	}
-	k, failed := connectAs(ctx, n.console, n.k.path, remote.Options{Key: &next})
+	k, failed := connectAs(ctx, n.Console, n.k.path, remote.Options{Key: &next})
 	if failed != nil {
 		return errors.Join(err, failed)
 	}
@@ -204,15 +205,15 @@ func (n *keyCall) submit(
 }
 
 func (n *keyCall) say(index juno.Index, r *juno.Result) error {
-	return sayKeyChange(n.console, index, r)
+	return sayKeyChange(n.Console, index, r)
 }
 
 // sayKeyChange says what became of a change of keys.
-func sayKeyChange(c console, index juno.Index, r *juno.Result) error {
+func sayKeyChange(c cli.Console, index juno.Index, r *juno.Result) error {
 	if r.Status != juno.StatusOK {
 		return fmt.Errorf("refused at index %d: %s %s", index, r.Code, r.Message)
 	}
-	fmt.Fprintf(c.out, "done at index %d, with effect from index %d\n", index, index+1)
+	fmt.Fprintf(c.Out, "done at index %d, with effect from index %d\n", index, index+1)
 	return nil
 }
 

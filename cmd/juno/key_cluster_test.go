@@ -7,7 +7,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"juno/embedded"
+	"juno/datadir"
 )
 
 // crash is juno, except that changing a key ends in the middle: juno-crash kill STEP key rotate …
@@ -32,18 +32,18 @@ func crash() {
 
 // scriptKeyID sets KEYID to the id of a client's key: keyid DIR NAME.
 func scriptKeyID(ts *testscript.TestScript, _ bool, args []string) {
-	dir, err := embedded.Look(nil, ts.MkAbs(args[0]))
+	dir, err := datadir.Open(ts.MkAbs(args[0]))
 	ts.Check(err)
-	key, err := dir.Key(args[1])
+	key, err := dir.ClientKey(args[1])
 	ts.Check(err)
 	ts.Setenv("KEYID", key.Public().ID().String())
 }
 
 // scriptLock holds the keys of a directory until the script ends: lock DIR.
 func scriptLock(ts *testscript.TestScript, _ bool, args []string) {
-	dir, err := embedded.Look(nil, ts.MkAbs(args[0]))
+	dir, err := datadir.Open(ts.MkAbs(args[0]))
 	ts.Check(err)
-	held, err := dir.Hold()
+	held, err := dir.Lock()
 	ts.Check(err)
 	ts.Defer(func() { held.Close() })
 }

@@ -17,7 +17,10 @@ import (
 	"time"
 
 	"juno"
+	"juno/datadir"
 	"juno/embedded"
+	"juno/internal/cli"
+	"juno/shell"
 	"juno/verify/files"
 )
 
@@ -32,7 +35,7 @@ var (
 func payer() {
 	if err := pay(os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "juno-payer:", err)
-		os.Exit(exitFailed)
+		os.Exit(int(cli.ExitFailed))
 	}
 }
 
@@ -126,6 +129,16 @@ func (p *payments) upkeep() error {
 	return err
 }
 
+// parseAcknowledged reads a line of the payer.
+func parseAcknowledged(line string) (p juno.Pos, err error) {
+	var hash string
+	if _, err := fmt.Sscanf(line, "acknowledged %d %s", &p.Index, &hash); err != nil {
+		return p, fmt.Errorf("the payer said %.80q: %w", line, err)
+	}
+	p.Hash, err = juno.ParseHash(hash)
+	return p, err
+}
+
 // TestKillUpkeep kills a process that does everything at once with SIGKILL, at a random moment,
 // again and again on the same ledger: while it opens, while two goroutines pay, while it takes
 // snapshots, by itself and on demand, and rotates a key. After every kill the files as they lie
@@ -136,7 +149,7 @@ func TestKillUpkeep(t *testing.T) {
 		rounds = min(rounds, 5)
 	}
 	path := filepath.Join(t.TempDir(), "books")
-	_, err := embedded.Create(nil, path, embedded.CreateOptions{
+	_, err := datadir.Create(path, datadir.Options{
 		Clients: []string{"payer", "rotating"}, Open: true, CheckpointEvery: 300,
 	})
 	if err != nil {
@@ -275,7 +288,7 @@ func (k *killing) query(l *embedded.Ledger, text, want string) {
 	}
 	defer rows.Close()
 	row, _ := rows.Next()
-	if len(row) != 1 || plain(row[0]) != want {
+	if len(row) != 1 || shell.PlainText(row[0]) != want {
 		k.t.Errorf("%s: got %v, want %s", strings.TrimSpace(text), row, want)
 	}
 }

@@ -6,26 +6,28 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 
 	"juno"
-	"juno/embedded"
+	"juno/datadir"
+	"juno/internal/cli"
 	"juno/internal/vfs"
 	"juno/wal"
 )
 
-var logVerb = verb{
-	name:    "log",
-	summary: "print the entries of a ledger's log",
-	help: `  juno log books --from 10 --to 20
+var logVerb = cli.Verb{
+	Name:    "log",
+	Summary: "print the entries of a ledger's log",
+	Help: `  juno log books --from 10 --to 20
   juno log books --json
 
 Entries [from, to) are read from the files as they are; the ledger may be open elsewhere.
 `,
+	Args:  "DIR",
+	Setup: setupLog,
 }
-
-func init() { logVerb.run = runLog }
 
 // logRow is an entry as --json prints it.
 type logRow struct {
@@ -40,24 +42,30 @@ type logRow struct {
 	Payload string         `json:"payload,omitempty"` // of what is no command
 }
 
-func runLog(_ context.Context, c console, args []string) error {
-	set := flags(c, &logVerb)
+func setupLog(set *flag.FlagSet) cli.Action {
 	from := set.Uint64("from", 1, "first index")
 	to := set.Uint64("to", 0, "index after the last; 0 is the end")
 	asJSON := set.Bool("json", false, "one JSON object a line")
-	words, err := parse(set, args, 1, 1)
+	return func(_ context.Context, c cli.Console, words []string) error {
+		if *to != 0 && *to <= *from {
+			return cli.Usagef("--from %d --to %d: no entry is in between; --to is the index after "+
+				"the last", *from, *to)
+		}
+		return printLog(c, words[0], *from, *to, *asJSON)
+	}
+}
+
+// printLog prints the entries [from, to); to is 0 for the end.
+func printLog(c cli.Console, path string, from, to uint64, asJSON bool) error {
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return err
 	}
-	dir, err := embedded.Look(nil, words[0])
-	if err != nil {
-		return err
-	}
-	out := bufio.NewWriter(c.out)
+	out := bufio.NewWriter(c.Out)
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false) // transfer(a->b, 1%1) is read by people too
 	printed := func(e *juno.Chained) error {
-		if *asJSON {
+		if asJSON {
 			return encoder.Encode(toLogRow(e))
 		}
 		return printEntry(out, e)
@@ -67,7 +75,7 @@ func runLog(_ context.Context, c console, args []string) error {
 		Visit: func(entries []juno.Chained) error {
 			for i := range entries {
 				index := uint64(entries[i].Index)
-				if index < *from || (*to != 0 && index >= *to) {
+				if index < from || (to != 0 && index >= to) {
 					continue
 				}
 				if err := printed(&entries[i]); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -11,31 +12,54 @@ import (
 	"time"
 
 	"juno"
-	"juno/embedded"
+	"juno/datadir"
+	"juno/internal/cli"
 	"juno/internal/vfs"
 	"juno/server"
 )
 
-var nodeVerb = verb{
-	name:    "node",
-	summary: "add, promote, remove and recover the nodes of a cluster, and rotate their keys",
-	help: `  juno node add books books/node5 --address 10.0.0.5:7101   a member that follows
+var nodeVerb = cli.Verb{
+	Name:    "node",
+	Summary: "add, promote, remove and recover the nodes of a cluster, and rotate their keys",
+	Help: `  juno node add books books/node5 --address 10.0.0.5:7101   a member that follows
   juno node promote books 5                                 it votes from now on
   juno node recover books books/node2b 2                    a new disk and key for node2
   juno node remove books 5                                  it is no member any more
   juno node rotate books/node2 --connect books              another key, while it runs
   juno node promote books 5 --sign-only change --by ann     sign here, and write it to a file
-  juno node promote books 5 --with change --by ben          add a signature, and hand it in
+  juno node promote books 5 --with change --by ben          add a signature, and submit it
 
-books is the clients' directory. Every change is signed by administrators, whose keys are there,
-as many as the ledger demands. Where their keys are on different machines, the first one begins with
---sign-only, the file goes from one to the other, and whoever completes it hands it in. Change one
-thing at a time. After add and recover start the new directory, with --listen: its own genesis
-does not know where it is. rotate wants the node's own directory, on its machine.
+books is the clients' directory. Every change is signed by as many administrators as the ledger
+demands, with their keys in that directory. If the keys are on different machines, the first
+administrator begins with --sign-only, the others add --with, and the last signature submits the
+change. Change one thing at a time. After add and recover, start the new node with --listen: its
+genesis does not name its address. rotate takes the node's own directory, on its machine.
 `,
+	Verbs: []cli.Verb{
+		{
+			Name: "add", Args: "DIR NODEDIR", Summary: "make a node a member that follows",
+			Help:  "  juno node add books books/node5 --address 10.0.0.5:7101\n",
+			Setup: setupNode("add"),
+		},
+		{
+			Name: "promote", Args: "DIR NODE", Summary: "let a member vote",
+			Help: "  juno node promote books 5\n", Setup: setupNode("promote"),
+		},
+		{
+			Name: "remove", Args: "DIR NODE", Summary: "end a node's membership",
+			Help: "  juno node remove books 5\n", Setup: setupNode("remove"),
+		},
+		{
+			Name: "recover", Args: "DIR NODEDIR NODE",
+			Summary: "give a member a new directory and a new key",
+			Help:    "  juno node recover books books/node2b 2\n", Setup: setupNode("recover"),
+		},
+		{
+			Name: "rotate", Args: "NODEDIR", Summary: "give a member a new key, while it runs",
+			Help: "  juno node rotate books/node2 --connect books\n", Setup: setupNode("rotate"),
+		},
+	},
 }
-
-func init() { nodeVerb.run = runNode }
 
 // nodeCall is one call of the verb.
 type nodeCall struct {
@@ -44,25 +68,37 @@ type nodeCall struct {
 	address      string
 	// prepared is the directory that shows that it has the new key: rotated says that it runs, and
 	// keeps that key beside the one in force.
-	prepared *embedded.Directory
+	prepared *datadir.Directory
 	rotated  bool
 }
 
-func runNode(ctx context.Context, c console, args []string) error {
-	set := flags(c, &nodeVerb)
-	address := set.String("address", "", "add, recover: `host:port` where the others reach it")
-	clients := set.String("connect", "", "rotate: the clients' `directory` of the cluster")
-	force := set.Bool("force", false, "promote: also a node that does not answer, or is behind")
-	signing := signingFlags(set)
-	words, err := parse(set, args, 2, 4)
-	if err != nil {
-		return err
+// setupNode returns the setup of an action.
+func setupNode(action string) func(*flag.FlagSet) cli.Action {
+	return func(set *flag.FlagSet) cli.Action {
+		address, clients, force := new(string), new(string), new(bool)
+		switch action {
+		case "add", "recover":
+			address = set.String("address", "", "`host:port` where the others reach it")
+		case "rotate":
+			clients = set.String("connect", "", "the clients' `directory` of the cluster")
+		case "promote":
+			force = set.Bool("force", false,
+				"promote the node even if it does not answer, or is behind")
+		}
+		signing := signingFlags(set)
+		return func(ctx context.Context, c cli.Console, words []string) error {
+			call, err := newNodeCall(action, words, *address, *clients)
+			if err != nil {
+				return err
+			}
+			return call.run(ctx, c, signing, *force)
+		}
 	}
-	call, err := newNodeCall(words, *address, *clients)
-	if err != nil {
-		return err
-	}
-	k, err := connect(ctx, c, call.path, "")
+}
+
+// run signs the change and hands it in, and waits until it is in force.
+func (n *nodeCall) run(ctx context.Context, c cli.Console, s *signing, force bool) error {
+	k, err := connect(ctx, c, n.path, "")
 	if err != nil {
 		return err
 	}
@@ -70,15 +106,15 @@ func runNode(ctx context.Context, c console, args []string) error {
 	if err := k.await(ctx); err != nil {
 		return err
 	}
-	if call.action == "promote" && !*force {
-		if err := k.caughtUp(ctx, call.rest[0]); err != nil {
+	if n.action == "promote" && !force {
+		if err := k.caughtUp(ctx, n.rest[0]); err != nil {
 			return err
 		}
 	}
-	draft := func() (*juno.ConfigChange, error) { return call.draft(k.Members()) }
-	change, ready, err := signConfig(call.path, signing, draft)
+	draft := func() (*juno.ConfigChange, error) { return n.draft(k.Members()) }
+	change, ready, err := signConfig(n.path, s, draft)
 	if err != nil || !ready {
-		return sayUnfinished(c, signing, err)
+		return sayUnfinished(c, s, err)
 	}
 	if err := k.Admin(ctx, juno.KindConfig, change.Payload()); err != nil {
 		return err
@@ -86,35 +122,26 @@ func runNode(ctx context.Context, c console, args []string) error {
 	if err := k.epochBegins(ctx, change.Next.Epoch); err != nil {
 		return err
 	}
-	return call.say(c, k.Members())
+	return n.say(c, k.Members())
 }
 
 // newNodeCall reads the words of a call.
-func newNodeCall(words []string, address, clients string) (*nodeCall, error) {
-	n := &nodeCall{action: words[0], path: words[1], rest: words[2:], address: address}
-	wanted, known := map[string]int{
-		"add": 1, "promote": 1, "remove": 1, "recover": 2, "rotate": 0,
-	}[n.action]
-	if !known {
-		return nil, usagef("no action %q; there are add, promote, remove, recover, rotate",
-			n.action)
+func newNodeCall(action string, words []string, address, clients string) (*nodeCall, error) {
+	n := &nodeCall{action: action, address: address}
+	if n.rotated = action == "rotate"; !n.rotated {
+		n.path, n.rest = words[0], words[1:]
+		return n, nil
 	}
-	if len(n.rest) != wanted {
-		return nil, usagef("%s: %d words behind the directory, want %d", n.action, len(n.rest),
-			wanted)
+	if clients == "" {
+		return nil, cli.Usagef("want --connect, the clients' directory")
 	}
-	if n.rotated = n.action == "rotate"; n.rotated {
-		if clients == "" {
-			return nil, usagef("rotate: want --connect, the clients' directory")
-		}
-		n.path, n.rest = clients, words[1:]
-	}
+	n.path, n.rest = clients, words
 	return n, nil
 }
 
 // say tells what is in force now, and what is to be done next.
-func (n *nodeCall) say(c console, m *juno.EpochConfig) error {
-	fmt.Fprintf(c.out, "epoch %d: %d voters, %d observers\n", m.Epoch, len(m.Voters),
+func (n *nodeCall) say(c cli.Console, m *juno.EpochConfig) error {
+	fmt.Fprintf(c.Out, "epoch %d: %d voters, %d observers\n", m.Epoch, len(m.Voters),
 		len(m.Observers))
 	if n.prepared == nil {
 		return nil
@@ -125,10 +152,10 @@ func (n *nodeCall) say(c console, m *juno.EpochConfig) error {
 	}
 	there, _, _ := m.Member(id)
 	if n.rotated {
-		fmt.Fprintf(c.out, "%s signs with key %s from now on\n", id, there.Public.ID())
+		fmt.Fprintf(c.Out, "%s signs with key %s from now on\n", id, there.Public.ID())
 		return nil
 	}
-	fmt.Fprintf(c.out, "next: juno server %s --listen %s\n", n.prepared.Path, there.Address)
+	fmt.Fprintf(c.Out, "next: juno server %s --listen %s\n", n.prepared.Path, there.Address)
 	return nil
 }
 
@@ -165,11 +192,18 @@ func (k *connection) caughtUp(ctx context.Context, node string) error {
 	return nil
 }
 
+// epochWithin is how long a change of the membership may take until it is in force, a few elections
+// on a slow network, and epochLook how often that is looked at.
+const (
+	epochWithin = 30 * time.Second
+	epochLook   = 500 * time.Millisecond
+)
+
 // epochBegins waits until the nodes prove that a membership is in force.
 func (k *connection) epochBegins(ctx context.Context, epoch uint32) error {
-	tick := time.NewTicker(demoLook)
+	tick := time.NewTicker(epochLook)
 	defer tick.Stop()
-	for end := time.Now().Add(demoPatience); time.Now().Before(end); {
+	for end := time.Now().Add(epochWithin); time.Now().Before(end); {
 		if k.Members().Epoch >= epoch {
 			return nil
 		}
@@ -179,8 +213,8 @@ func (k *connection) epochBegins(ctx context.Context, epoch uint32) error {
 			return ctx.Err()
 		}
 	}
-	return fmt.Errorf("handed in, and epoch %d has not begun within %s: see juno status --connect",
-		epoch, demoPatience)
+	return fmt.Errorf("submitted, but epoch %d has not begun within %s: see juno status --connect",
+		epoch, epochWithin)
 }
 
 // draft writes the change down that a call is about.
@@ -199,7 +233,7 @@ func (n *nodeCall) draft(present *juno.EpochConfig) (*juno.ConfigChange, error) 
 	case n.prepared == nil:
 		return change, nil
 	case n.rotated:
-		return change, n.prepared.PossessDrawn(change)
+		return change, n.prepared.PossessNext(change)
 	}
 	return change, n.prepared.Possess(change)
 }
@@ -208,11 +242,11 @@ func (n *nodeCall) apply(next *juno.EpochConfig) error {
 	switch n.action {
 	case "add":
 		if n.address == "" {
-			return usagef("add: want --address, where the others reach the node")
+			return cli.Usagef("want --address, where the others reach the node")
 		}
 		m, err := n.prepare(n.rest[0], freeNode(next))
 		m.Address = n.address
-		return errors.Join(err, embedded.AddObserver(m)(next))
+		return errors.Join(err, juno.AddObserver(m)(next))
 	case "recover":
 		id, err := parseNode(n.rest[1])
 		if err != nil {
@@ -226,29 +260,29 @@ func (n *nodeCall) apply(next *juno.EpochConfig) error {
 		if m.Address = old.Address; n.address != "" {
 			m.Address = n.address
 		}
-		return errors.Join(err, embedded.Replace(m)(next))
+		return errors.Join(err, juno.ReplaceMember(m)(next))
 	}
 	if n.rotated {
 		m, err := n.draw(next)
-		return errors.Join(err, embedded.Replace(m)(next))
+		return errors.Join(err, juno.ReplaceMember(m)(next))
 	}
 	id, err := parseNode(n.rest[0])
 	if err != nil {
 		return err
 	}
 	if n.action == "promote" {
-		return embedded.Promote(id)(next)
+		return juno.Promote(id)(next)
 	}
-	return embedded.Remove(id)(next)
+	return juno.RemoveMember(id)(next)
 }
 
 // draw draws the next key of the node whose directory was named.
 func (n *nodeCall) draw(present *juno.EpochConfig) (m juno.Member, err error) {
-	client, err := embedded.Look(nil, n.path)
+	client, err := datadir.Open(n.path)
 	if err != nil {
 		return m, err
 	}
-	if n.prepared, err = embedded.Look(nil, n.rest[0]); err != nil {
+	if n.prepared, err = datadir.Open(n.rest[0]); err != nil {
 		return m, err
 	}
 	if n.prepared.Genesis.ID() != client.Genesis.ID() {
@@ -274,12 +308,12 @@ func (n *nodeCall) draw(present *juno.EpochConfig) (m juno.Member, err error) {
 
 // prepare makes the node's directory, or takes the one that was made for it before.
 func (n *nodeCall) prepare(path string, id juno.NodeID) (m juno.Member, err error) {
-	client, err := embedded.Look(nil, n.path)
+	client, err := datadir.Open(n.path)
 	if err != nil {
 		return m, err
 	}
-	if n.prepared, err = embedded.Look(nil, path); errors.Is(err, embedded.ErrNoLedger) {
-		n.prepared, err = embedded.PrepareNode(nil, path, client.Genesis, id)
+	if n.prepared, err = datadir.Open(path); errors.Is(err, datadir.ErrNoLedger) {
+		n.prepared, err = datadir.PrepareNode(path, client.Genesis, id)
 	}
 	if err != nil {
 		return m, err
@@ -308,7 +342,7 @@ func freeNode(c *juno.EpochConfig) juno.NodeID {
 func parseNode(text string) (juno.NodeID, error) {
 	n, err := strconv.ParseUint(strings.TrimPrefix(text, "node"), 10, 32)
 	if err != nil || n == 0 {
-		return 0, usagef("node %q: want its number, or node3", text)
+		return 0, cli.Usagef("node %q: want its number, or node3", text)
 	}
 	return juno.NodeID(n), nil
 }

@@ -14,7 +14,8 @@ import (
 	"strings"
 	"testing"
 
-	"juno/embedded"
+	"juno/datadir"
+	"juno/internal/cli"
 )
 
 // oldArchives is where the artefacts of 5d3b088 are. Its README.md says how each was made.
@@ -64,15 +65,15 @@ func unpackOld(t *testing.T, name string) string {
 }
 
 // runOld runs the program in this process.
-func runOld(args ...string) (code int, out, says string) {
+func runOld(args ...string) (code cli.ExitCode, out, says string) {
 	var stdout, stderr bytes.Buffer
-	c := console{in: strings.NewReader(""), out: &stdout, err: &stderr}
-	code = run(context.Background(), c, args)
+	c := cli.Console{In: strings.NewReader(""), Out: &stdout, Err: &stderr}
+	code = program().Run(context.Background(), c, args)
 	return code, stdout.String(), stderr.String()
 }
 
 // wantOld runs the program, and wants an exit code and a text in what it prints.
-func wantOld(t *testing.T, code int, text string, args ...string) {
+func wantOld(t *testing.T, code cli.ExitCode, text string, args ...string) {
 	t.Helper()
 	got, out, says := runOld(args...)
 	if got != code || !strings.Contains(out+says, text) {
@@ -86,10 +87,10 @@ func TestOldVerify(t *testing.T) {
 	const verified, proven = ": verified, ledger ", "proven: entry "
 	tests := []struct {
 		archive, path string
-		code          int    // of 5d3b088, and today
-		want          string // in what is printed; "": 5d3b088 is wrong here, want3 is right
-		want3         string // with exit code 3, as soon as judgesStates
-		waits         bool   // code and want hold as soon as judgesStates
+		code          cli.ExitCode // of 5d3b088, and today
+		want          string       // in what is printed; "": 5d3b088 is wrong here, want3 is right
+		want3         string       // with exit code 3, as soon as judgesStates
+		waits         bool         // code and want hold as soon as judgesStates
 	}{
 		{archive: "alone", path: "books", want: verified},
 		{archive: "alone", path: "moved", want: verified},
@@ -118,12 +119,12 @@ func TestOldVerify(t *testing.T) {
 		},
 		// Signed with a key that a change of the membership introduced, which neither file carries.
 		{
-			archive: "cluster", path: "rotated.juno", code: exitVerify, want: ": unknown key",
+			archive: "cluster", path: "rotated.juno", code: cli.ExitVerify, want: ": unknown key",
 			want3: "node2's word only",
 		},
 		{
 			archive: "cluster", path: "loose-rotated/00000000000000000384.manifest",
-			code: exitVerify, want: ": unknown key", want3: "node2's word only",
+			code: cli.ExitVerify, want: ": unknown key", want3: "node2's word only",
 		},
 		{archive: "cluster", path: "first-single.json", want: proven + "6 (command)"},
 		{archive: "cluster", path: "first-batched.json", want: proven + "11 (command)"},
@@ -154,14 +155,14 @@ func TestOldVerify(t *testing.T) {
 			code, want := test.code, test.want
 			switch {
 			case judgesStates && test.want3 != "":
-				code, want = exitVerify, test.want3
+				code, want = cli.ExitVerify, test.want3
 			case !judgesStates && (test.waits || want == ""):
 				t.Skip(waitsForStates)
 			}
 			top := unpacked[test.archive]
 			path := filepath.Join(top, filepath.FromSlash(test.path))
 			wantOld(t, code, want, "verify", path)
-			if code == exitOK && !test.waits {
+			if code == cli.ExitOK && !test.waits {
 				wantOld(t, code, oldHash(t, top, test.path), "verify", path)
 			}
 		})
@@ -246,11 +247,11 @@ func TestOldDirectories(t *testing.T) {
 				want += transcript(t, dir+".txt", "shell "+test.dir+" --format csv -c '"+query+"'")
 			}
 			code, out, says := runOld(args...)
-			if code != exitOK || plainLines(out) != want {
+			if code != cli.ExitOK || plainLines(out) != want {
 				t.Errorf("shell: exit code %d, %s\ngot:\n%s\nwant:\n%s", code, says, out, want)
 			}
 			code, out, says = runOld("status", dir)
-			if code != exitOK {
+			if code != cli.ExitOK {
 				t.Errorf("status: exit code %d, %s", code, says)
 			}
 			for _, name := range oldStatus {
@@ -260,7 +261,7 @@ func TestOldDirectories(t *testing.T) {
 				}
 			}
 			if !test.waits || judgesStates {
-				wantOld(t, exitOK, ": verified, ledger ", "verify", dir)
+				wantOld(t, cli.ExitOK, ": verified, ledger ", "verify", dir)
 			}
 		})
 	}
@@ -311,11 +312,11 @@ func TestOldReceipts(t *testing.T) {
 			file := filepath.Join(top, test.dir+"-"+number+".json")
 			args := []string{"receipt", filepath.Join(top, test.dir), number, "-o", file}
 			if test.want == "" {
-				wantOld(t, exitFailed, test.no, args...)
+				wantOld(t, cli.ExitFailed, test.no, args...)
 				return
 			}
-			wantOld(t, exitOK, "", args...)
-			wantOld(t, exitOK, test.want, "verify", file)
+			wantOld(t, cli.ExitOK, "", args...)
+			wantOld(t, cli.ExitOK, test.want, "verify", file)
 		})
 	}
 }
@@ -338,15 +339,15 @@ func TestOldImports(t *testing.T) {
 			top := unpackOld(t, test.archive)
 			file, dir := filepath.Join(top, test.file), filepath.Join(top, "imported")
 			if !test.refused {
-				wantOld(t, exitOK, "up to ", "snapshot", "import", file, dir)
-				wantOld(t, exitOK, ": verified, ledger ", "verify", dir)
+				wantOld(t, cli.ExitOK, "up to ", "snapshot", "import", file, dir)
+				wantOld(t, cli.ExitOK, ": verified, ledger ", "verify", dir)
 				return
 			}
 			if !judgesStates {
 				t.Skip(waitsForStates)
 			}
 			code, out, says := runOld("snapshot", "import", file, dir)
-			if code == exitOK || !strings.Contains(out+says, "node1's word only") {
+			if code == cli.ExitOK || !strings.Contains(out+says, "node1's word only") {
 				t.Errorf("exit code %d, want a refusal: %s%s", code, out, says)
 			}
 			if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
@@ -365,7 +366,7 @@ func TestOldClients(t *testing.T) {
 	if want := transcript(t, town+".txt", "key show town"); out != want {
 		t.Errorf("key show: got\n%s\nwant\n%s", out, want)
 	}
-	dir, err := embedded.Look(nil, town)
+	dir, err := datadir.Open(town)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,22 +2,22 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
-	"time"
+	"strings"
 
 	"juno/embedded"
+	"juno/internal/cli"
 	"juno/shell"
 )
 
 // openLedger opens a directory for a verb: warnings and the progress of a long start go to err.
-func openLedger(c console, path string) (*embedded.Ledger, error) {
-	report := progressLine(c.err, "executing the log again")
+func openLedger(c cli.Console, path string) (*embedded.Ledger, error) {
+	bar := shell.NewProgressBar(c.Err, "replaying the log")
 	ledger, err := embedded.Open(path, embedded.Options{
-		Warn:     func(text string) { fmt.Fprintf(c.err, "warning: %s\n", text) },
-		Progress: report.update,
+		Warn:     func(text string) { fmt.Fprintf(c.Err, "warning: %s\n", text) },
+		Progress: bar.Report,
 	})
-	report.end()
+	bar.Stop()
 	return ledger, err
 }
 
@@ -30,7 +30,7 @@ func actAs(ledger *embedded.Ledger, name string) (*embedded.Client, error) {
 	if ledger.ReadOnly() {
 		return nil, nil
 	}
-	here, err := ledger.Directory().Names()
+	here, err := ledger.Directory().ClientNames()
 	if err != nil {
 		return nil, err
 	}
@@ -42,40 +42,19 @@ func actAs(ledger *embedded.Ledger, name string) (*embedded.Client, error) {
 	return nil, nil
 }
 
-// progressBar reports on something that takes more than a second, on a terminal.
-type progressBar struct {
-	w       io.Writer
-	what    string
-	show    bool
-	started time.Time
-	shown   time.Time
-}
-
-func progressLine(w io.Writer, what string) *progressBar {
-	return &progressBar{w: w, what: what, show: shell.IsTerminal(w), started: time.Now()}
-}
-
-const (
-	progressAfter = time.Second
-	progressEvery = 100 * time.Millisecond
-)
-
-func (p *progressBar) update(done, total int) {
-	now := time.Now()
-	if !p.show || now.Sub(p.started) < progressAfter || now.Sub(p.shown) < progressEvery {
-		return
+// place returns the directory that a call is about, its first word or that of --connect, and the
+// word behind it, which word names; it is empty where there is none.
+func place(words []string, connect, word string) (path, value string, err error) {
+	want, all := 1, words
+	if word != "" {
+		want = 2
 	}
-	p.shown = now
-	percent := 0
-	if total > 0 {
-		percent = done * 100 / total
+	if connect != "" {
+		all = append([]string{connect}, words...)
 	}
-	fmt.Fprintf(p.w, "\r%s: %3d %% (%d of %d)\x1b[K", p.what, percent, done, total)
-}
-
-// end takes the line away.
-func (p *progressBar) end() {
-	if !p.shown.IsZero() {
-		fmt.Fprint(p.w, "\r\x1b[K")
+	if len(all) != want {
+		return "", "", cli.Usagef("want %s, or %s", strings.TrimSpace("DIR "+word),
+			strings.TrimSpace("--connect DIR "+word))
 	}
+	return all[0], strings.Join(all[1:], ""), nil
 }

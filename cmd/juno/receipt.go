@@ -3,61 +3,57 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"strconv"
 
 	"juno"
+	"juno/internal/cli"
 )
 
-var receiptVerb = verb{
-	name:    "receipt",
-	summary: "a self-contained proof of one entry, as JSON",
-	help: `  juno receipt books 812 > receipt.json
-  juno receipt --connect books 812      of a cluster, with the answers of its nodes
+var receiptVerb = cli.Verb{
+	Name:    "receipt",
+	Summary: "print a self-contained proof of one entry, as JSON",
+	Help: `  juno receipt books 812 > receipt.json
+  juno receipt --connect books 812      of a cluster, with signed answers of its nodes
   juno verify receipt.json
 `,
+	Args:  "[DIR] INDEX",
+	Setup: setupReceipt,
 }
 
-func init() { receiptVerb.run = runReceipt }
-
-func runReceipt(ctx context.Context, c console, args []string) (err error) {
-	set := flags(c, &receiptVerb)
+func setupReceipt(set *flag.FlagSet) cli.Action {
 	file := set.String("o", "", "write to this `file`")
-	clients := set.String("connect", "", "ask the cluster whose clients' `directory` that is")
-	words, err := parse(set, args, 1, 2)
-	if err != nil {
+	far := set.String("connect", "", "ask the cluster of this client `directory`")
+	return func(ctx context.Context, c cli.Console, words []string) error {
+		path, word, err := place(words, *far, "INDEX")
+		if err != nil {
+			return err
+		}
+		index, err := strconv.ParseUint(word, 10, 64)
+		if err != nil || index == 0 {
+			return cli.Usagef("index %q: want a number from 1", word)
+		}
+		take := receiptHere
+		if *far != "" {
+			take = receiptOfCluster
+		}
+		text, err := take(ctx, c, path, juno.Index(index))
+		if err != nil {
+			return err
+		}
+		if *file != "" {
+			return os.WriteFile(*file, text, 0o644)
+		}
+		_, err = fmt.Fprintf(c.Out, "%s\n", text)
 		return err
 	}
-	if *clients != "" {
-		words = append([]string{*clients}, words...)
-	}
-	if len(words) != 2 {
-		return usagef("want a directory and an index")
-	}
-	index, err := strconv.ParseUint(words[1], 10, 64)
-	if err != nil || index == 0 {
-		return usagef("index %q: want a number from 1", words[1])
-	}
-	var text []byte
-	if *clients != "" {
-		text, err = receiptOfCluster(ctx, c, *clients, juno.Index(index))
-	} else {
-		text, err = receiptHere(ctx, c, words[0], juno.Index(index))
-	}
-	if err != nil {
-		return err
-	}
-	if *file != "" {
-		return os.WriteFile(*file, text, 0o644)
-	}
-	_, err = fmt.Fprintf(c.out, "%s\n", text)
-	return err
 }
 
 // receiptHere makes the receipt from the ledger in a directory.
 func receiptHere(
-	ctx context.Context, c console, path string, index juno.Index,
+	ctx context.Context, c cli.Console, path string, index juno.Index,
 ) (text []byte, err error) {
 	ledger, err := openLedger(c, path)
 	if err != nil {
@@ -73,7 +69,7 @@ func receiptHere(
 
 // receiptOfCluster asks the nodes.
 func receiptOfCluster(
-	ctx context.Context, c console, path string, index juno.Index,
+	ctx context.Context, c cli.Console, path string, index juno.Index,
 ) ([]byte, error) {
 	k, err := connect(ctx, c, path, "")
 	if err != nil {

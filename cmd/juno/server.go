@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"sync"
 	"time"
@@ -10,46 +11,49 @@ import (
 	"juno"
 	"juno/cluster"
 	"juno/cluster/consensus"
+	"juno/internal/cli"
 	"juno/server"
 )
 
-var serverVerb = verb{
-	name:    "server",
-	summary: "run one node of a cluster",
-	help: `  juno init books --nodes 4
+var serverVerb = cli.Verb{
+	Name:    "server",
+	Summary: "run one node of a cluster",
+	Help: `  juno init books --nodes 4
   juno server books/node1
 
-It runs until SIGINT or SIGTERM, which ends it cleanly. What happens goes to the error output, a
-line each with its time (UTC).
+The node runs until SIGINT or SIGTERM, which ends it cleanly. Events are written to standard error,
+one line each with the time (UTC).
 `,
+	Args:  "DIR",
+	Setup: setupServer,
 }
-
-func init() { serverVerb.run = runServer }
 
 // journal writes one line per event. Several goroutines write.
 type journal struct {
 	mu sync.Mutex
-	c  console
+	c  cli.Console
 }
 
 func (j *journal) line(format string, args ...any) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	fmt.Fprintf(j.c.err, "%s %s\n", time.Now().UTC().Format("2006-01-02 15:04:05.000"),
+	fmt.Fprintf(j.c.Err, "%s %s\n", time.Now().UTC().Format("2006-01-02 15:04:05.000"),
 		fmt.Sprintf(format, args...))
 }
 
-func runServer(ctx context.Context, c console, args []string) (err error) {
-	set := flags(c, &serverVerb)
+func setupServer(set *flag.FlagSet) cli.Action {
 	listen := set.String("listen", "",
-		"`host:port` to listen on, if it is not the one that the membership names")
-	words, err := parse(set, args, 1, 1)
-	if err != nil {
-		return err
+		"`host:port` to listen on, if not the address that the membership names")
+	return func(ctx context.Context, c cli.Console, words []string) error {
+		return serve(ctx, c, words[0], *listen)
 	}
+}
+
+// serve runs a node until ctx ends or it fails.
+func serve(ctx context.Context, c cli.Console, path, listen string) (err error) {
 	log := &journal{c: c}
-	s, err := server.Open(words[0], server.Options{
-		Listen: *listen, Software: "juno " + version,
+	s, err := server.Open(path, server.Options{
+		Listen: listen, Software: "juno " + version,
 		Warn: func(text string) { log.line("warning: %s", text) },
 	})
 	if err != nil {
@@ -57,7 +61,7 @@ func runServer(ctx context.Context, c console, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	id := s.Ledger.NodeID()
-	fmt.Fprintf(c.out, "%s of ledger %s listens on %s\n", id,
+	fmt.Fprintf(c.Out, "%s of ledger %s listens on %s\n", id,
 		s.Ledger.Directory().Genesis.ID().Short(), s.Address())
 	watched := make(chan struct{})
 	watching, stop := context.WithCancel(ctx)
@@ -120,9 +124,9 @@ func tellChange(log *journal, s *cluster.Status, before news) {
 	}
 	if s.Reachable != before.reachable {
 		if s.Reachable {
-			log.line("enough voters are heard to decide")
+			log.line("a quorum of voters is reachable")
 		} else {
-			log.line("too few voters are heard to decide: want %d of %d", s.Config.Quorum(),
+			log.line("no quorum of voters is reachable: want %d of %d", s.Config.Quorum(),
 				len(s.Config.Voters))
 		}
 	}
@@ -131,13 +135,14 @@ func tellChange(log *journal, s *cluster.Status, before news) {
 			len(s.Config.Voters), len(s.Config.Observers))
 	}
 	if s.Observing && !before.observing {
-		log.line("the membership names another key for %s: it follows, and does not vote", s.ID)
+		log.line("the membership names another key for %s: this node follows, and does not vote",
+			s.ID)
 	}
 	if s.Halted != before.halted {
 		if s.Halted {
-			log.line("administrators have halted the ledger; it can be read")
+			log.line("administrators have halted the ledger; it can still be read")
 		} else {
-			log.line("the ledger goes on")
+			log.line("administrators have ended the halt")
 		}
 	}
 	if s.Quarantine != before.quarantine {

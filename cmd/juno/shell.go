@@ -3,29 +3,32 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"path/filepath"
 
 	"juno"
 	"juno/cluster/client"
+	"juno/internal/cli"
 	"juno/shell"
 )
 
-var shellVerb = verb{
-	name:    "shell",
-	summary: "commands, SQL and \\-commands on a ledger",
-	help: `  juno shell books
+var shellVerb = cli.Verb{
+	Name:    "shell",
+	Summary: "commands, SQL and \\-commands on a ledger",
+	Help: `  juno shell books
   juno shell books -c 'transfer(a->b, 1%1)' -c 'SELECT * FROM accounts'
   juno shell books --format json -f report.sql
   juno shell --connect books --as alice
   juno shell books --request 1001 -c 'transfer(a->b, 1%1)'
 
-With --request the commands are numbered from there. A number that was used for the same command
-before gives its first result and pays nothing, so a script that is not sure can ask again.
+With --request the commands are numbered from that number on. A command that was already executed
+under its number returns its first result and runs no second time, so a script that does not know
+the outcome can repeat it.
 `,
+	Args:  "[DIR]",
+	Setup: setupShell,
 }
-
-func init() { shellVerb.run = runShell }
 
 // texts is a flag that can be given more than once.
 type texts []string
@@ -37,64 +40,72 @@ func (t *texts) Set(s string) error {
 	return nil
 }
 
-func runShell(ctx context.Context, c console, args []string) (err error) {
-	set := flags(c, &shellVerb)
-	var commands texts
-	set.Var(&commands, "c", "run this `text` and end; may be repeated")
-	file := set.String("f", "", "run the texts in this `file` and end; - is the input")
-	format := set.String("format", "", "table, csv, json, markdown or vertical")
-	name := set.String("as", "", "act as the client of that `name`")
-	request := set.Uint64("request", 0, "`number` of the first command; 0: the next unused one")
-	far := set.String("connect", "", "speak to the cluster of this client `directory`")
-	read := set.String("read", "quorum",
+// shellCall are the flags of one call.
+type shellCall struct {
+	options shell.Options
+	texts   texts
+	name    string // the client to act as
+	request uint64 // number of the first command, if not 0
+	read    string // how a cluster is read
+}
+
+func setupShell(set *flag.FlagSet) cli.Action {
+	var s shellCall
+	set.Var(&s.texts, "c", "run this `text` and exit; may be given more than once")
+	set.StringVar(&s.options.File, "f", "",
+		"run the texts in this `file` and exit; - is standard input")
+	set.StringVar(&s.options.Format, "format", "", "table, csv, json, markdown or vertical")
+	set.StringVar(&s.name, "as", "", "act as the client of that `name`")
+	set.Uint64Var(&s.request, "request", 0,
+		"`number` of the first command; 0: the next unused one")
+	set.StringVar(&s.read, "read", "quorum",
 		"with --connect: quorum (f+1 nodes say the same), ordered (through the log) or local")
-	words, err := parse(set, args, 0, 1)
-	if err != nil {
-		return err
-	}
-	run := func(ledger shell.Ledger) error {
-		code := shell.Run(ctx, shell.Options{
-			Ledger: ledger, Commands: commands, File: *file, Format: *format,
-			HistoryFile: historyFile(), Stdin: c.in, Stdout: c.out, Stderr: c.err,
-		})
-		if code != exitOK {
-			return &exitError{code}
+	far := set.String("connect", "", "connect to the cluster of this client `directory`")
+	return func(ctx context.Context, c cli.Console, words []string) error {
+		path, _, err := place(words, *far, "")
+		if err != nil {
+			return err
 		}
-		return nil
+		s.options.Commands, s.options.HistoryFile = s.texts, historyFile()
+		if *far != "" || isClientDirectory(path) {
+			return s.runConnected(ctx, c, path)
+		}
+		return s.runHere(ctx, c, path)
 	}
-	if (*far == "") == (len(words) == 0) {
-		return usagef("want a ledger's directory, or --connect and a client's")
-	}
-	if *far == "" && isClientDirectory(words[0]) {
-		*far = words[0]
-	}
-	if *far != "" {
-		return runConnected(ctx, c, *far, *name, *read, juno.RequestID(*request), run)
-	}
-	ledger, err := openLedger(c, words[0])
+}
+
+// run runs the shell on a ledger.
+func (s *shellCall) run(ctx context.Context, c cli.Console, ledger shell.Ledger) error {
+	s.options.Ledger = ledger
+	s.options.Stdin, s.options.Stdout, s.options.Stderr = c.In, c.Out, c.Err
+	return cli.Exit(shell.Run(ctx, s.options))
+}
+
+// runHere runs the shell on a ledger in this process.
+func (s *shellCall) runHere(ctx context.Context, c cli.Console, path string) (err error) {
+	ledger, err := openLedger(c, path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
-	actor, err := actAs(ledger, *name)
+	actor, err := actAs(ledger, s.name)
 	if err != nil {
 		return err
 	}
-	return run(&port{Ledger: ledger, client: actor, request: juno.RequestID(*request)})
+	return s.run(ctx, c, &port{
+		Ledger: ledger, client: actor, request: juno.RequestID(s.request),
+	})
 }
 
 // runConnected runs the shell on a cluster.
-func runConnected(
-	ctx context.Context, c console, path, name, read string, first juno.RequestID,
-	run func(shell.Ledger) error,
-) error {
+func (s *shellCall) runConnected(ctx context.Context, c cli.Console, path string) error {
 	how, known := map[string]client.Consistency{
 		"quorum": client.Quorum, "ordered": client.Ordered, "local": client.Local,
-	}[read]
+	}[s.read]
 	if !known {
-		return usagef("--read %q: want quorum, ordered or local", read)
+		return cli.Usagef("--read %q: want quorum, ordered or local", s.read)
 	}
-	k, err := connect(ctx, c, path, name)
+	k, err := connect(ctx, c, path, s.name)
 	if err != nil {
 		return err
 	}
@@ -102,8 +113,8 @@ func runConnected(
 	if err := k.await(ctx); err != nil {
 		return err
 	}
-	k.how, k.request = how, first
-	return run(k)
+	k.how, k.request = how, juno.RequestID(s.request)
+	return s.run(ctx, c, k)
 }
 
 // historyFile is where the shell remembers what was typed, over all ledgers.

@@ -6,7 +6,8 @@ import (
 	"strings"
 
 	"juno"
-	"juno/embedded"
+	"juno/datadir"
+	"juno/internal/cli"
 )
 
 // signing says who signs a change, and what becomes of it.
@@ -18,15 +19,17 @@ type signing struct {
 
 func signingFlags(set *flag.FlagSet) *signing {
 	return &signing{
-		by:       set.String("by", "", "sign as these administrators, `a,b`"),
-		signOnly: set.String("sign-only", "", "write the signed change to this `file`, and end"),
-		with:     set.String("with", "", "sign what is in this `file`, and hand it in if complete"),
+		by: set.String("by", "", "sign as these administrators, `a,b`"),
+		signOnly: set.String("sign-only", "",
+			"write the signed change to this `file`, and submit nothing"),
+		with: set.String("with", "",
+			"sign the change in this `file`, and submit it if it is complete"),
 	}
 }
 
 // keys returns the keys that sign, at most most of them unless they are named.
 func (s *signing) keys(path string, most int) (keys []juno.PrivateKey, err error) {
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +82,7 @@ func signConfig(
 	if err != nil {
 		return nil, false, err
 	}
-	dir, err := embedded.Look(nil, path)
+	dir, err := datadir.Open(path)
 	if err != nil {
 		return nil, false, err
 	}
@@ -90,16 +93,17 @@ func signConfig(
 	if !ready && s.file() != "" {
 		err = writeChange(s.file(), change.Payload())
 	} else if !ready {
-		err = fmt.Errorf("%d signatures, %d are needed: --sign-only FILE keeps them for the others",
+		err = fmt.Errorf("%d of %d signatures: --sign-only FILE writes the change to a file for "+
+			"the other administrators",
 			len(change.Approvals), threshold)
 	}
 	return change, ready, err
 }
 
 // sayUnfinished says where a change waits for more signatures.
-func sayUnfinished(c console, s *signing, err error) error {
+func sayUnfinished(c cli.Console, s *signing, err error) error {
 	if err == nil {
-		fmt.Fprintf(c.out, "signed, in %s; the next administrator goes on with: --with %s\n",
+		fmt.Fprintf(c.Out, "signed, and written to %s; the next administrator adds --with %s\n",
 			s.file(), s.file())
 	}
 	return err

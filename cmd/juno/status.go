@@ -3,47 +3,45 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 
+	"juno/internal/cli"
 	"juno/shell"
 )
 
-var statusVerb = verb{
-	name:    "status",
-	summary: "what a ledger holds and how its node is doing",
-	help:    "  juno status books\n  juno status --connect books\n",
+var statusVerb = cli.Verb{
+	Name:    "status",
+	Summary: "print what a ledger holds, and the state of its nodes",
+	Help:    "  juno status books\n  juno status --connect books\n",
+	Args:    "[DIR]",
+	Setup:   setupStatus,
 }
 
-func init() { statusVerb.run = runStatus }
-
-func runStatus(ctx context.Context, c console, args []string) (err error) {
-	set := flags(c, &statusVerb)
+func setupStatus(set *flag.FlagSet) cli.Action {
 	format := set.String("format", "", "table, csv, json, markdown or vertical")
 	far := set.String("connect", "", "all nodes of the cluster of this client `directory`")
 	name := set.String("as", "", "ask as the client of that `name`")
-	words, err := parse(set, args, 0, 1)
-	if err != nil {
-		return err
+	return func(ctx context.Context, c cli.Console, words []string) error {
+		path, _, err := place(words, *far, "")
+		if err != nil {
+			return err
+		}
+		if *far != "" || isClientDirectory(path) {
+			return statusOfCluster(ctx, c, path, *name)
+		}
+		return statusHere(ctx, c, path, *format)
 	}
-	if (*far == "") == (len(words) == 0) {
-		return usagef("want a ledger's directory, or --connect and a client's")
-	}
-	if *far == "" && isClientDirectory(words[0]) {
-		*far = words[0]
-	}
-	if *far != "" {
-		return statusOfCluster(ctx, c, *far, *name)
-	}
-	ledger, err := openLedger(c, words[0])
+}
+
+// statusHere prints what a ledger in this process holds.
+func statusHere(ctx context.Context, c cli.Console, path, format string) (err error) {
+	ledger, err := openLedger(c, path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, ledger.Close()) }()
-	code := shell.Run(ctx, shell.Options{
+	return cli.Exit(shell.Run(ctx, shell.Options{
 		Ledger: &port{Ledger: ledger}, Commands: []string{`\status`},
-		Format: *format, Stdin: c.in, Stdout: c.out, Stderr: c.err,
-	})
-	if code != exitOK {
-		return &exitError{code}
-	}
-	return nil
+		Format: format, Stdin: c.In, Stdout: c.Out, Stderr: c.Err,
+	}))
 }

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"text/tabwriter"
 
+	"juno/internal/cli"
 	"juno/server"
 )
 
 // statusOfCluster prints a line for each node. It ends with exit code 1 if there is no quorum, or
 // if nodes that have executed the same differ.
-func statusOfCluster(ctx context.Context, c console, path, name string) error {
+func statusOfCluster(ctx context.Context, c cli.Console, path, name string) error {
 	k, err := connect(ctx, c, path, name)
 	if err != nil {
 		return err
@@ -21,9 +22,9 @@ func statusOfCluster(ctx context.Context, c console, path, name string) error {
 	return k.printStatus(ctx, c)
 }
 
-func (k *connection) printStatus(ctx context.Context, c console) error {
+func (k *connection) printStatus(ctx context.Context, c cli.Console) error {
 	all := k.nodes(ctx)
-	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(c.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(
 		w,
 		"node\taddress\trole\tterm\tcommit\tapplied\tlag\tstate\tat\tsnapshot\tevidence",
@@ -58,29 +59,30 @@ func (k *connection) printStatus(ctx context.Context, c console) error {
 	bad := differ
 	for _, n := range all {
 		if n.problem != nil {
-			fmt.Fprintf(c.out, "%s: %v\n", n.id, n.problem)
+			fmt.Fprintf(c.Out, "%s: %v\n", n.id, n.problem)
 		}
 		if n.text(server.FactHalted) == "yes" {
-			fmt.Fprintf(c.out, "%s is halted by administrators; juno resume ends that\n", n.id)
+			fmt.Fprintf(c.Out, "%s is halted by administrators; juno resume ends the halt\n", n.id)
 		}
 		if q := n.text(server.FactQuarantine); q != "" {
 			bad = true
-			fmt.Fprintf(c.out, "%s is quarantined: %s; what it knew then is in its directory, "+
-				"folder quarantine: compare it with the others, and see docs/OPERATIONS.md\n",
+			fmt.Fprintf(c.Out, "%s is quarantined: %s; its evidence is in the folder quarantine "+
+				"of its directory: compare it with the other nodes, see docs/OPERATIONS.md\n",
 				n.id, q)
 		}
 	}
 	if differ {
-		fmt.Fprintln(c.out, "STATES DIFFER at the same entry: stop, and copy all directories")
+		fmt.Fprintln(c.Out,
+			"STATES DIFFER at the same entry: stop all nodes, and copy their directories")
 	}
 	config := k.Members()
 	if reachable < config.Quorum() {
 		bad = true
-		fmt.Fprintf(c.out, "no quorum: %d of %d voters answer, %d are needed\n", reachable,
+		fmt.Fprintf(c.Out, "no quorum: %d of %d voters answer, %d are needed\n", reachable,
 			len(config.Voters), config.Quorum())
 	}
 	if bad {
-		return &exitError{exitFailed}
+		return cli.ExitFailed
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -12,16 +13,19 @@ import (
 	"time"
 
 	"juno"
+	"juno/internal/cli"
+	"juno/shell"
 	"juno/snapshot"
 	"juno/verify"
 	"juno/verify/files"
 	"juno/wal"
 )
 
-var verifyVerb = verb{
-	name:    "verify",
-	summary: "check a ledger, an export, a snapshot or a receipt, offline and without a key",
-	help: `  juno verify books                 the directory of a ledger, open or not
+var verifyVerb = cli.Verb{
+	Name:    "verify",
+	Args:    "PATH",
+	Summary: "check a ledger, an export, a snapshot or a receipt, offline and without a key",
+	Help: `  juno verify books                 the directory of a ledger, open or not
   juno verify books.juno            an export
   juno verify books/snapshots/00000000000000001000.manifest
   juno verify receipt.json --ledger 3fa0…   the ledger that it must be of
@@ -30,55 +34,64 @@ Exit code 0: verified, up to the head that is named; what is held behind it is c
 was not checked is named. 3: something is wrong, or is no more than somebody's word; the first bad
 entry is named, with what was expected and found, or who claims what. 1: it could not be read.
 `,
+	Setup: setupVerify,
 }
 
-func init() { verifyVerb.run = runVerify }
+// verifyCall are the flags of one call.
+type verifyCall struct {
+	from, to                     uint64
+	hashOnly, signatures, replay bool
+	ledger, format               string
+}
 
-func runVerify(ctx context.Context, c console, args []string) error {
-	set := flags(c, &verifyVerb)
-	from := set.Uint64("from", 0, "first index to report on; 0 is the first that is held")
-	to := set.Uint64("to", 0, "index after the last; 0 is the end")
-	hashOnly := set.Bool("hash-only", false, "only the hash chain, the members and the newest "+
-		"certificate: fast")
-	signatures := set.Bool("signatures", true, "check every client signature")
-	replay := set.Bool("replay", true, "execute the log again and compare states and balances")
-	ledger := set.String("ledger", "", "the `hash` of the ledger that it must be of")
-	format := set.String("format", "text", "text, or json: one record for each check")
-	words, err := parse(set, args, 1, 1)
+func setupVerify(set *flag.FlagSet) cli.Action {
+	var v verifyCall
+	set.Uint64Var(&v.from, "from", 0, "first index to report on; 0 is the first that is held")
+	set.Uint64Var(&v.to, "to", 0, "index after the last; 0 is the end")
+	set.BoolVar(&v.hashOnly, "hash-only", false,
+		"only the hash chain, the members and the newest certificate: fast")
+	set.BoolVar(&v.signatures, "signatures", true, "check every client signature")
+	set.BoolVar(&v.replay, "replay", true,
+		"execute the log again and compare states and balances")
+	set.StringVar(&v.ledger, "ledger", "", "the `hash` of the ledger that it must be of")
+	set.StringVar(&v.format, "format", "text", "text, or json: one record for each check")
+	return func(ctx context.Context, c cli.Console, words []string) error {
+		return v.run(ctx, c, words[0])
+	}
+}
+
+func (v *verifyCall) run(ctx context.Context, c cli.Console, path string) error {
+	pinned, err := parsePin(v.ledger)
 	if err != nil {
 		return err
 	}
-	pinned, err := parsePin(*ledger)
-	if err != nil {
-		return err
+	if v.format != "text" && v.format != "json" {
+		return cli.Usagef("--format %q: want text or json", v.format)
 	}
-	if *format != "text" && *format != "json" {
-		return usagef("--format %q: want text or json", *format)
-	}
-	kind, err := kindOf(words[0])
+	kind, err := kindOf(path)
 	if err != nil {
 		return err
 	}
 	if kind == kindReceipt {
-		return verifyReceipt(c, words[0], pinned, *format)
+		return verifyReceipt(c, path, pinned, v.format)
 	}
-	bar := progressLine(c.err, "verifying")
+	bar := shell.NewProgressBar(c.Err, "verifying")
 	started := time.Now()
-	v, err := verifyPath(ctx, kind, words[0], files.Options{
-		Pinned: pinned, HashOnly: *hashOnly, SkipSignatures: !*signatures,
-		SkipReplay: !*replay, From: juno.Index(*from), To: juno.Index(*to),
-		Progress: func(done, total int64) { bar.update(int(done>>10), int(total>>10)) },
+	verdict, err := verifyPath(ctx, kind, path, files.Options{
+		Pinned: pinned, HashOnly: v.hashOnly, SkipSignatures: !v.signatures,
+		SkipReplay: !v.replay, From: juno.Index(v.from), To: juno.Index(v.to),
+		Progress: func(done, total int64) { bar.Report(int(done>>10), int(total>>10)) },
 	})
-	bar.end()
+	bar.Stop()
 	if errors.Is(err, snapshot.ErrCorrupt) || errors.Is(err, juno.ErrMalformed) ||
 		errors.Is(err, wal.ErrCluster) || errors.Is(err, verify.ErrPin) ||
 		errors.Is(err, verify.ErrEvidence) {
-		return refuse(c, words[0], err, *format)
+		return refuse(c, path, err, v.format)
 	}
 	if err != nil {
 		return err
 	}
-	return report(c, words[0], v, *format, time.Since(started))
+	return report(c, path, verdict, v.format, time.Since(started))
 }
 
 // parsePin reads the hash of the ledger that somebody expects; empty stands for any.
@@ -87,20 +100,21 @@ func parsePin(text string) (pinned juno.ClusterID, err error) {
 		return pinned, nil
 	}
 	if pinned, err = juno.ParseHash(text); err != nil || pinned == (juno.ClusterID{}) {
-		return pinned, usagef("--ledger %q: want the hash that juno status shows (%v)", text, err)
+		return pinned, cli.Usagef("--ledger %q: want the hash that juno status shows (%v)", text,
+			err)
 	}
 	return pinned, nil
 }
 
 // refuse prints why nothing could be verified of a path: it is of another ledger, or its bytes are
 // no ledger's.
-func refuse(c console, path string, err error, format string) error {
+func refuse(c cli.Console, path string, err error, format string) error {
 	if format == "json" {
-		_ = printJSON(c.out, map[string]any{"verified": false, "problem": juno.Clean(err.Error())})
+		_ = printJSON(c.Out, map[string]any{"verified": false, "problem": juno.Clean(err.Error())})
 	} else {
-		fmt.Fprintf(c.out, "BAD  %s: %s\n", path, juno.Clean(err.Error()))
+		fmt.Fprintf(c.Out, "BAD  %s: %s\n", path, juno.Clean(err.Error()))
 	}
-	return &exitError{exitVerify}
+	return cli.ExitVerify
 }
 
 func printJSON(w io.Writer, v any) error {
@@ -160,33 +174,35 @@ func verifyPath(
 }
 
 // report prints the findings and turns them into an exit code.
-func report(c console, path string, v *verify.Verdict, format string, took time.Duration) error {
+func report(
+	c cli.Console, path string, v *verify.Verdict, format string, took time.Duration,
+) error {
 	switch {
 	case format == "json":
-		if err := printJSON(c.out, v.Record()); err != nil {
+		if err := printJSON(c.Out, v.Record()); err != nil {
 			return err
 		}
 	default:
-		wrong := printFindings(c.out, v.Findings)
+		wrong := printFindings(c.Out, v.Findings)
 		if v.Missing != nil {
-			fmt.Fprintf(c.out, "BAD claimed    %s\n", juno.Clean(v.Missing.Error()))
+			fmt.Fprintf(c.Out, "BAD claimed    %s\n", juno.Clean(v.Missing.Error()))
 		}
 		took = took.Round(time.Millisecond)
 		if wrong {
-			fmt.Fprintf(c.out, "%s: NOT what was written and signed, ledger %s (%s)\n", path,
+			fmt.Fprintf(c.Out, "%s: NOT what was written and signed, ledger %s (%s)\n", path,
 				v.Ledger,
 				took)
 		} else {
-			fmt.Fprintf(c.out, "%s: %s, in %s\n", path, v.Summary(), took)
+			fmt.Fprintf(c.Out, "%s: %s, in %s\n", path, v.Summary(), took)
 		}
 	}
 	if !v.Verified() {
-		return &exitError{exitVerify}
+		return cli.ExitVerify
 	}
 	return nil
 }
 
-func verifyReceipt(c console, path string, pinned juno.ClusterID, format string) error {
+func verifyReceipt(c cli.Console, path string, pinned juno.ClusterID, format string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -205,8 +221,8 @@ func verifyReceipt(c console, path string, pinned juno.ClusterID, format string)
 		return refuse(c, path, err, format)
 	}
 	if format == "json" {
-		return printJSON(c.out, proven.Record())
+		return printJSON(c.Out, proven.Record())
 	}
-	fmt.Fprintln(c.out, proven)
+	fmt.Fprintln(c.Out, proven)
 	return nil
 }

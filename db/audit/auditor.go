@@ -227,7 +227,10 @@ func (a *Auditor) link(e *juno.Chained, link *juno.EntryHeader) {
 func (a *Auditor) outOfOrder(header juno.EntryHeader, index juno.Index) bool {
 	err := verify.CheckOrder(a.before, header, index)
 	if err != nil { // rule: chain-order
-		keep(&a.chain, fault{index, "an entry that may follow the one before", "another", err.Error()})
+		keep(&a.chain, fault{
+			index, "an entry that may follow the one before", "another",
+			err.Error(),
+		})
 		return true
 	}
 	return false

@@ -249,7 +249,7 @@ func (p *proofs) conclude() {
 		keep(&p.finding, fault{
 			at, fmt.Sprintf("a proven membership of epoch %d", epoch),
 			fmt.Sprintf("%d certificates that %s claim to be of it", u.certificates,
-				nodeNames(slices.Sorted(maps.Keys(u.nodes)))), why,
+				juno.NodeNames(slices.Sorted(maps.Keys(u.nodes)))), why,
 		})
 	}
 	if p.dropped > 0 {
@@ -270,17 +270,6 @@ func (p *proofs) open() juno.Index {
 		covered = max(covered, p.newest.Pos().Index)
 	}
 	return p.window.last - min(covered, p.window.last)
-}
-
-func nodeNames(ids []juno.NodeID) string {
-	var all string
-	for i, id := range ids {
-		if i > 0 {
-			all += ", "
-		}
-		all += id.String()
-	}
-	return all
 }
 
 var errNoMembers = errors.New("audit: certificates need the memberships that verify proves")

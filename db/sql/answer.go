@@ -53,8 +53,8 @@ func (a *answer) guard(f func() error) {
 	}
 }
 
-// start compiles the statement and runs it to its first row.
-func (a *answer) start() {
+// start compiles the statement, binds its arguments and runs it to its first row.
+func (a *answer) start(args []juno.Arg) {
 	a.guard(func() error {
 		p, offset, err := a.conn.prepare(a.plan.text)
 		if err != nil {
@@ -70,6 +70,9 @@ func (a *answer) start() {
 		for i := range a.columns {
 			kind := a.plan.columns[i].kind.valueKind()
 			a.columns[i] = juno.Column{Name: p.names[i], Kind: kind}
+		}
+		if err := a.bind(args); err != nil {
+			return err
 		}
 		a.more, err = a.conn.step(p)
 		return err

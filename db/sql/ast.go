@@ -29,6 +29,7 @@ const (
 	opCall             // function: call
 	opSelect           // ( sel ) as a value
 	opExists           // EXISTS ( sel )
+	opParam            // parameter: text as written, param
 )
 
 // expr is one expression, text[start:end] of the statement.
@@ -41,6 +42,7 @@ type expr struct {
 	sel        *selectStmt
 	call       *call
 	operator   token // the operator's own token in opUnary and opBinary
+	param      int   // opParam: which argument, from 0, once that is known
 	depth      int   // of the tree below, this node included
 	kind       kind  // set when the expression is checked
 	caseParts
@@ -158,6 +160,7 @@ type statement struct {
 	text    string
 	explain bool // EXPLAIN QUERY PLAN
 	sel     *selectStmt
+	params  []*expr // all opParam, in the order of the text
 }
 
 // unparen returns the expression inside any brackets.

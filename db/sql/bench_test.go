@@ -107,7 +107,7 @@ func BenchmarkExport(b *testing.B) { benchmarkScan(b, "SELECT * FROM transfers")
 
 func BenchmarkPlan(b *testing.B) {
 	for b.Loop() {
-		_, err := makePlan("SELECT balance FROM accounts AS OF 12345 WHERE name='acc000001'")
+		_, err := makePlan("SELECT balance FROM accounts AS OF 12345 WHERE name='acc000001'", nil)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -8,12 +8,13 @@
 // # How a statement is executed
 //
 // A statement is divided into tokens (lex.go), parsed (parse*.go) and walked (rewrite*.go). Each
-// expression gets a kind, each name is looked up, AS OF becomes the hidden argument of its table,
-// and calculations that would be done in floating point are rewritten or refused. SQLite receives
-// the original text with a few insertions (edits.go), so strings and comments stay as they are and
-// errors refer to places in the original. The statement is then bound to one log index (run.go).
-// Virtual tables (vtab.go, scan.go) read views of the source and return columns one by one
-// (table*.go).
+// expression gets a kind, each name is looked up, each parameter gets its argument (params.go),
+// AS OF becomes the hidden argument of its table, and calculations that would be done in floating
+// point are rewritten or refused. SQLite receives the original text with a few insertions
+// (edits.go), so strings and comments stay as they are and errors refer to places in the original.
+// The statement is then bound to one log index (run.go), and its parameters to the arguments
+// (bind.go). Virtual tables (vtab.go, scan.go) read views of the source and return columns one by
+// one (table*.go).
 //
 // # Time
 //
@@ -26,6 +27,27 @@
 //
 // Times are text of one form, 2026-03-31T23:59:59.000Z. A value that is compared with a time is
 // converted to that form first.
+//
+// # Parameters
+//
+// A statement has parameters of one style, ? or ?1 and $1 or :name, @name and $name, wherever an
+// expression may stand, behind AS OF too. Each wants an argument ([juno.Arg]) and each argument a
+// parameter; the error names the one that is missing or left over. A value never becomes a part of
+// the text, of a plan or of a message, but for the first bytes of one that is no amount or no time.
+//
+// An argument has a kind and keeps it. A plan is made for a text and the kinds of its arguments, as
+// it depends on the kinds of columns, and kept for both; values are bound per execution. As a
+// literal would be, a text or an integer that meets an amount is read as one, and one that meets a
+// time as a time. Beyond that a text stays a text: AS OF and LIMIT take an integer and nothing that
+// looks like one. Behind AS OF a time needs no TIMESTAMP: its kind says what it is. An amount is
+// bound as its canonical text, which is what amounts are here, a time as its own, and only a Float
+// is floating point.
+//
+// # Kinds
+//
+// The kind of every column is known before the first row, from the columns of the tables and from
+// what the rewriter knows of every expression. It is Null, "any", for JSON, for a mixture, and for
+// NULL by itself.
 //
 // # Exactness
 //
@@ -57,6 +79,5 @@
 //
 // # What it does not do
 //
-// There are no bind parameters, no transactions, no views defined by users, and no writing of any
-// kind.
+// There are no transactions, no views defined by users, and no writing of any kind.
 package sql

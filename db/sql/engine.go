@@ -66,7 +66,7 @@ type Engine struct {
 
 	mu      sync.Mutex // guards what follows
 	idle    []*conn
-	plans   *lru[*plan]
+	plans   *lru[planKey, *plan]
 	running map[*answer]struct{}
 	closed  bool
 }
@@ -83,7 +83,7 @@ func New(source Source, options Options) (*Engine, error) {
 	}
 	return &Engine{
 		source: source, options: o, slots: make(chan struct{}, o.RunningMax),
-		idle: []*conn{c}, plans: newLRU[*plan](plansMax), running: map[*answer]struct{}{},
+		idle: []*conn{c}, plans: newLRU[planKey, *plan](plansMax), running: map[*answer]struct{}{},
 	}, nil
 }
 
@@ -113,7 +113,10 @@ func (e *Engine) Query(ctx context.Context, q juno.Query) (juno.Rows, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	p, err := e.plan(q.Text)
+	if err := juno.CheckArgs(q.Args); err != nil {
+		return nil, err
+	}
+	p, err := e.plan(q.Text, shapeOf(q.Args))
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +130,7 @@ func (e *Engine) Query(ctx context.Context, q juno.Query) (juno.Rows, error) {
 		<-e.slots
 		return nil, err
 	}
-	if a.start(); a.err != nil {
+	if a.start(q.Args); a.err != nil {
 		err := a.err
 		a.Close()
 		return nil, err
@@ -135,10 +138,14 @@ func (e *Engine) Query(ctx context.Context, q juno.Query) (juno.Rows, error) {
 	return a, nil
 }
 
+// planKey is what a plan is found again by: the values of arguments do not count.
+type planKey struct{ text, shape string }
+
 // plan returns the rewritten statement.
-func (e *Engine) plan(text string) (p *plan, err error) {
+func (e *Engine) plan(text string, shape []argShape) (p *plan, err error) {
+	key := planKey{text, shapeKey(shape)}
 	e.mu.Lock()
-	p, ok := e.plans.get(text)
+	p, ok := e.plans.get(key)
 	e.mu.Unlock()
 	if ok {
 		return p, nil
@@ -148,13 +155,13 @@ func (e *Engine) plan(text string) (p *plan, err error) {
 			p, err = nil, failure(r)
 		}
 	}()
-	if p, err = makePlan(text); err != nil {
+	if p, err = makePlan(text, shape); err != nil {
 		return nil, err
 	}
-	if len(text) <= planBytesMax {
+	if len(text)+len(key.shape) <= planBytesMax {
 		e.mu.Lock()
-		if _, ok := e.plans.get(text); !ok {
-			e.plans.put(text, p)
+		if _, ok := e.plans.get(key); !ok {
+			e.plans.put(key, p)
 		}
 		e.mu.Unlock()
 	}

@@ -36,7 +36,8 @@ type function struct {
 	args   [2]int // fewest and most arguments
 	rule   rule
 	result class
-	use    uint8 // usePlain, useAggregate, useWindow
+	as     juno.ValueKind // what an integer result stands for, see kind.as
+	use    uint8          // usePlain, useAggregate, useWindow
 }
 
 const (
@@ -113,6 +114,17 @@ func init() {
 	define(ruleFormat, classText, usePlain, `printf/1-n format/1-n`)
 	define(ruleNullIf, classAny, usePlain, `nullif/2`)
 	define(ruleIf, classAny, usePlain, `iif/2-n if/2-n`)
+	stand(juno.Boolean, `like glob regexp json_valid ed25519_verify`)
+	stand(juno.LogIndex, `last_index index_at`)
+}
+
+// stand says what the integers of functions stand for.
+func stand(as juno.ValueKind, words string) {
+	for _, name := range strings.Fields(words) {
+		f := functions[name]
+		f.as = as
+		functions[name] = f
+	}
 }
 
 // operatorFunctions are what SQLite itself calls for operators and words, and what the rewriter

@@ -26,7 +26,11 @@ func seeds(t testing.TB) []string {
 		}
 		for _, block := range strings.Split(string(b), "\n\n") {
 			text, _, _ := strings.Cut(block, "\n----")
-			if _, text, ok := strings.Cut(text, "query\n"); ok {
+			head, text, ok := strings.Cut(text, "\n")
+			for ; ok && strings.HasPrefix(head, "#"); head, text, ok = strings.Cut(text, "\n") {
+			}
+			if strings.HasPrefix(head, "query") {
+				_, text = cutArgs(text)
 				for _, s := range Split(text) {
 					all = append(all, s.Text)
 				}
@@ -80,6 +84,22 @@ func contains(all, part []string) bool {
 	return true
 }
 
+// anyShape returns arguments for the parameters of a text, of kinds that depend on it.
+func anyShape(text string) []argShape {
+	names, positions, err := Parameters(text)
+	if err != nil || positions > juno.ArgsMax {
+		return nil
+	}
+	shape := make([]argShape, len(names)+positions)
+	for i := range shape {
+		if i < len(names) {
+			shape[i].name = names[i]
+		}
+		shape[i].kind = juno.ValueKind((len(text) + i) % (int(juno.Instant) + 1))
+	}
+	return shape
+}
+
 // FuzzRewrite: rewriting never panics, keeps every comment and every string that is no time and no
 // amount, and what it makes is a statement that the parser takes again. Errors lie in the text.
 func FuzzRewrite(f *testing.F) {
@@ -90,7 +110,7 @@ func FuzzRewrite(f *testing.F) {
 	l.transfer("bank A 1")
 	e := l.engine(f, Options{RowsMax: 10})
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := makePlan(text)
+		p, err := makePlan(text, anyShape(text))
 		var q *juno.QueryError
 		if errors.As(err, &q) && (q.Offset < -1 || q.Offset > len(text)) {
 			t.Fatalf("offset %d of %d: %v", q.Offset, len(text), err)

@@ -23,6 +23,12 @@ var instantLayouts = []string{
 	"2006-01-02",
 }
 
+// instantHint is said of what is not a time.
+const instantHint = "write '2026-03-31' or '2026-03-31 23:59:59'"
+
+// millisMax is the last moment of the year 9999.
+const millisMax = 253402300799999
+
 // yearMax is the last year that has four digits.
 const yearMax = 9999
 

@@ -39,10 +39,14 @@ type kind struct {
 	// base says that the expression is a column of one of our tables, and so carries that
 	// column's collation and affinity in SQLite.
 	base bool
+	// as is what an integer stands for: Boolean or LogIndex; Null: it is a number.
+	as juno.ValueKind
 }
 
 var (
 	kindInteger = kind{class: classInteger}
+	kindBoolean = kind{class: classInteger, as: juno.Boolean}
+	kindIndex   = kind{class: classInteger, as: juno.LogIndex}
 	kindText    = kind{class: classText}
 	kindExact   = kind{class: classExact, money: true}
 	kindInstant = kind{class: classInstant}
@@ -70,11 +74,16 @@ func (k kind) mixed() bool { return k.class == classAny && k.money }
 func (k kind) valueKind() juno.ValueKind {
 	switch k.class {
 	case classInteger:
+		if k.as != juno.Null {
+			return k.as
+		}
 		return juno.Integer
 	case classReal:
 		return juno.Float
-	case classText, classInstant:
+	case classText:
 		return juno.Text
+	case classInstant:
+		return juno.Instant
 	case classBlob:
 		return juno.Blob
 	case classExact:

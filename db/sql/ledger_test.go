@@ -481,8 +481,8 @@ func (l *ledger) engine(t testing.TB, o Options) *Engine {
 }
 
 // ask returns the answer as text, one line per row, cells separated by |.
-func ask(e *Engine, text string) (string, error) {
-	rows, err := e.Query(context.Background(), juno.Query{Text: text})
+func ask(e *Engine, text string, args ...juno.Arg) (string, error) {
+	rows, err := e.Query(context.Background(), juno.Query{Text: text, Args: args})
 	if err != nil {
 		return "", err
 	}

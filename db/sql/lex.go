@@ -15,7 +15,7 @@ const (
 	tokenInteger                  // 12, 0xff
 	tokenDecimal                  // 12.5, 1e3
 	tokenSymbol                   // an operator or a bracket
-	tokenParam                    // ?1, :name, @name, $name
+	tokenParam                    // ?, ?1, $1, :name, @name, $name
 	tokenBad                      // a character that starts nothing, or an open string
 )
 
@@ -116,9 +116,13 @@ func (l *lexer) scan() tokenKind {
 		return tokenWord
 	case isDigit(c) || (c == '.' && isDigit(l.at(1))):
 		return l.number()
-	case c == '?' || c == ':' || c == '@' || c == '$' || c == '#':
-		l.pos++
-		for isWordByte(l.at(0)) {
+	case c == '?':
+		for l.pos++; isDigit(l.at(0)); {
+			l.pos++
+		}
+		return tokenParam
+	case (c == ':' || c == '@' || c == '$') && isWordByte(l.at(1)):
+		for l.pos++; isWordByte(l.at(0)); {
 			l.pos++
 		}
 		return tokenParam

@@ -92,7 +92,7 @@ type conn struct {
 	cursors    []*cursor // those not in use
 	aggregates []aggregate
 	freeAggs   []int
-	prepared   *lru[*prepared]
+	prepared   *lru[string, *prepared]
 	out        result
 	arguments  arguments
 	pattern    *regexp.Regexp // the last one of regexp()
@@ -101,7 +101,7 @@ type conn struct {
 
 // openConn opens a hardened connection with all tables and functions on it.
 func openConn() (*conn, error) {
-	c := &conn{tls: libc.NewTLS(), prepared: newLRU[*prepared](preparedMax)}
+	c := &conn{tls: libc.NewTLS(), prepared: newLRU[string, *prepared](preparedMax)}
 	c.pins.Pin(c)
 	c.out.tls, c.arguments.tls = c.tls, c.tls
 	c.out.grow(resultBytes)
@@ -197,7 +197,7 @@ func (c *conn) harden() error {
 		{lite.SQLITE_LIMIT_FUNCTION_ARG, argsMax},
 		{lite.SQLITE_LIMIT_ATTACHED, 0},
 		{lite.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, likeBytesMax},
-		{lite.SQLITE_LIMIT_VARIABLE_NUMBER, 0},
+		{lite.SQLITE_LIMIT_VARIABLE_NUMBER, int32(slotsMax)},
 		{lite.SQLITE_LIMIT_TRIGGER_DEPTH, 1},
 		{lite.SQLITE_LIMIT_WORKER_THREADS, 0},
 		{lite.SQLITE_LIMIT_PARSER_DEPTH, liteParserMax},
@@ -332,4 +332,8 @@ func (c *conn) step(p *prepared) (more bool, err error) {
 	}
 }
 
-func (c *conn) reset(p *prepared) { lite.Xsqlite3_reset(c.tls, p.handle) }
+// reset ends a run of a statement, and forgets its arguments.
+func (c *conn) reset(p *prepared) {
+	lite.Xsqlite3_reset(c.tls, p.handle)
+	lite.Xsqlite3_clear_bindings(c.tls, p.handle)
+}

@@ -20,10 +20,11 @@ const (
 // What it does not know it refuses: nothing reaches SQLite that it has not understood, because
 // only what is understood can be kept exact.
 type parser struct {
-	text  string
-	toks  []token
-	pos   int
-	depth int
+	text   string
+	toks   []token
+	pos    int
+	depth  int
+	params []*expr
 }
 
 // parseError carries a QueryError out of the recursion.
@@ -80,6 +81,9 @@ func (p *parser) failBad(t token) {
 		fail(t.start, "close it with the same quote", "quoted text without end")
 	case 'x', 'X':
 		fail(t.start, "", "malformed blob literal")
+	case ':', '@', '$':
+		fail(t.start, "a parameter is ?, ?1 or :name; x::type is CAST(x AS type)",
+			"%q without a name", s)
 	}
 	if isDigit(s[0]) || s[0] == '.' {
 		fail(t.start, "", "malformed number %.40q", s)
@@ -260,6 +264,7 @@ func (p *parser) statement() *statement {
 			"syntax error near %.60q", p.str(first))
 	}
 	s.sel = p.selectStmt()
+	s.params = p.params
 	if p.isSymbol(0, ";") {
 		semicolon := p.take()
 		if p.peek().kind != tokenEnd {

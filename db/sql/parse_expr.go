@@ -228,7 +228,10 @@ func (p *parser) primary() *expr {
 		p.pos++
 		return p.node(&expr{op: opBlob}, t.start)
 	case tokenParam:
-		fail(t.start, "write the value itself", "parameters are not supported")
+		p.pos++
+		e := p.node(&expr{op: opParam, text: p.str(t)}, t.start)
+		p.params = append(p.params, e)
+		return e
 	case tokenSymbol:
 		if p.symbol("(") {
 			return p.bracket(t.start)

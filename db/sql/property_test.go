@@ -347,7 +347,7 @@ func TestPrecedence(t *testing.T) {
 		}
 		compared++
 		if got := strings.TrimPrefix(got, "="); got != want {
-			p, _ := makePlan(text)
+			p, _ := makePlan(text, nil)
 			t.Fatalf("%s: we say %q, SQLite says %q; rewritten: %s", text, got, want, p.text)
 		}
 	})

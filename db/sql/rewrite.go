@@ -12,6 +12,8 @@ type rewriter struct {
 	emit     bool // false while the columns of a common table expression are only being found out
 	work     int  // nodes visited
 	asOfUses int  // how often a hidden as_of column was named
+	shape    []argShape
+	converts map[*expr]conversion // of parameters
 }
 
 // rewriteWorkMax bounds the visits: nested WITH clauses are walked several times each.
@@ -23,6 +25,7 @@ type plan struct {
 	text     string
 	back     offsetMap
 	columns  []planColumn
+	slots    []slot
 	explain  bool
 }
 
@@ -31,16 +34,17 @@ type planColumn struct {
 	kind kind
 }
 
-// makePlan parses and rewrites a statement.
-func makePlan(text string) (p *plan, err error) {
+// makePlan parses and rewrites a statement whose arguments will have that shape.
+func makePlan(text string, shape []argShape) (p *plan, err error) {
 	s, err := parseStatement(text)
 	if err != nil {
 		return nil, err
 	}
 	defer catch(&err)
-	w := &rewriter{text: text, emit: true}
+	resolve(s.params, shape)
+	w := &rewriter{text: text, emit: true, shape: shape, converts: map[*expr]conversion{}}
 	columns := w.selectStmt(s.sel, nil, nil)
-	p = &plan{original: text, explain: s.explain}
+	p = &plan{original: text, explain: s.explain, slots: w.slots(s.params)}
 	p.text, p.back = w.edits.apply(text)
 	for _, c := range columns {
 		p.columns = append(p.columns, planColumn{c.kind})
@@ -225,9 +229,11 @@ func (w *rewriter) selectStmt(s *selectStmt, outer *scope, ctes *cteScope) []col
 		}
 	}
 	for _, e := range s.limits {
-		if k := w.expr(e, &scope{outer: outer, ctes: ctes}); k.money {
+		k := w.expr(e, &scope{outer: outer, ctes: ctes})
+		if k.money {
 			fail(e.start, "to_integer(x) makes one of it", "LIMIT wants an integer")
 		}
+		w.wantInteger(e, "LIMIT")
 	}
 	return columns
 }
@@ -289,6 +295,7 @@ func (w *rewriter) core(c *core, outer *scope, ctes *cteScope) ([]column, *scope
 		w.conjuncts(c.where, sc)
 	}
 	for _, g := range c.group {
+		w.refuseParam(g, "GROUP BY")
 		w.expr(g, sc)
 	}
 	if c.having != nil {
@@ -364,6 +371,7 @@ func (w *rewriter) star(r *resultColumn, sc *scope) []column {
 
 // order walks one term of an ORDER BY. results says that names and numbers of result columns count.
 func (w *rewriter) order(t *orderTerm, sc *scope, results bool) {
+	w.refuseParam(t.expr, "ORDER BY")
 	plain := t.expr.unparen()
 	k, found := kind{}, false
 	if results {
@@ -430,6 +438,9 @@ func (w *rewriter) window(d *window, sc *scope) {
 	for _, e := range d.frame {
 		if w.expr(e, sc).money {
 			fail(e.start, "", "a frame is counted in whole rows")
+		}
+		if !d.isRange {
+			w.wantInteger(e, "a frame")
 		}
 	}
 	if d.isRange && len(d.frame) > 0 {

@@ -97,9 +97,12 @@ func (w *rewriter) plain(e *expr, f function, name string) kind {
 		if a.kind.money || a.kind.class == classReal || a.kind.class == classBlob {
 			fail(a.start, "", "%s wants a time, not %s", name, article(a.kind.class))
 		}
+		w.refuseTime(a)
 		w.timeLiteral(a)
 	}
-	return k.of(f.result)
+	k = k.of(f.result)
+	k.as = f.as
+	return k
 }
 
 // numeric handles the functions that are exact by themselves.

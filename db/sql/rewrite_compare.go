@@ -11,16 +11,16 @@ func (w *rewriter) comparison(e *expr, sc *scope) kind {
 	a, b := e.args[0], e.args[1]
 	if a.unparen().op == opRow || b.unparen().op == opRow {
 		w.rowComparison(e, sc)
-		return kindInteger
+		return kindBoolean
 	}
 	if e.text == "IS" && b.unparen().op == opWordValue && !w.isTime(b) {
 		w.condition(a, sc) // IS TRUE
-		return kindInteger
+		return kindBoolean
 	}
 	w.expr(a, sc)
 	w.expr(b, sc)
 	w.compare(a, b)
-	return kindInteger
+	return kindBoolean
 }
 
 func (w *rewriter) isTime(e *expr) bool {
@@ -67,6 +67,10 @@ func (w *rewriter) compare(all ...*expr) {
 // coerceExact makes an amount of an expression.
 func (w *rewriter) coerceExact(e *expr) {
 	plain := e.unparen()
+	if c := e.kind.class; plain.op == opParam && (c == classInteger || c == classText) {
+		w.convert(plain, toExact)
+		return
+	}
 	switch e.kind.class {
 	case classExact, classNull:
 		return
@@ -102,6 +106,11 @@ func (w *rewriter) coerceInstant(e *expr) {
 	case classInstant, classNull:
 		return
 	case classInteger, classText, classAny:
+		w.refuseTime(e)
+		if isParam(e) {
+			w.convert(e.unparen(), toInstant)
+			return
+		}
 		if w.timeLiteral(e) || e.kind.money {
 			break
 		}
@@ -114,16 +123,19 @@ func (w *rewriter) coerceInstant(e *expr) {
 }
 
 // timeLiteral puts a literal time into its canonical spelling, and refuses one that is none. It
-// reports whether e was a literal.
+// reports whether e was a literal, or is a parameter whose text is read as a time.
 func (w *rewriter) timeLiteral(e *expr) bool {
 	plain := e.unparen()
+	if plain.op == opParam && e.kind.class == classText {
+		w.convert(plain, toInstant)
+		return true
+	}
 	if plain.op != opString {
 		return false
 	}
 	t, ok := parseInstant(plain.text)
 	if !ok {
-		fail(plain.start, "write '2026-03-31' or '2026-03-31 23:59:59'",
-			"'%.40s' is not a time", plain.text)
+		fail(plain.start, instantHint, "'%.40s' is not a time", plain.text)
 	}
 	w.replace(plain.start, plain.end, "'"+t.String()+"'")
 	return true
@@ -190,14 +202,14 @@ func (w *rewriter) in(e *expr, sc *scope) kind {
 		columns := w.selectStmt(e.sel, sc, sc.ctes)
 		if plain.op == opRow {
 			w.rowSelect(plain, columns, sc)
-			return kindInteger
+			return kindBoolean
 		}
 		if len(columns) != 1 {
 			fail(e.start, "", "IN wants a SELECT of one column, not %d", len(columns))
 		}
 		w.expr(left, sc)
 		w.compareColumn(left, columns[0].kind)
-		return kindInteger
+		return kindBoolean
 	}
 	if plain.op == opRow {
 		fail(left.start, "IN (VALUES (a, b), (c, d))", "a row of values wants a SELECT or VALUES")
@@ -206,7 +218,7 @@ func (w *rewriter) in(e *expr, sc *scope) kind {
 		w.expr(a, sc)
 	}
 	w.compare(e.args...)
-	return kindInteger
+	return kindBoolean
 }
 
 // part is one of several expressions that share a column or a value.
@@ -278,6 +290,9 @@ func (k kind) with(other kind) kind {
 	both := kind{class: k.class, money: k.money || other.money, base: k.base && other.base}
 	switch {
 	case k.class == other.class:
+		if k.as == other.as {
+			both.as = k.as
+		}
 	case k.class == classInteger && other.class == classReal,
 		k.class == classReal && other.class == classInteger:
 		both.class = classReal

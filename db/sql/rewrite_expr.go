@@ -31,7 +31,7 @@ func (w *rewriter) kindOf(e *expr, sc *scope) kind {
 		return kind{class: classBlob}
 	case opWordValue:
 		if e.text == "TRUE" || e.text == "FALSE" {
-			return kindInteger
+			return kindBoolean
 		}
 		return kindText
 	case opName:
@@ -48,9 +48,11 @@ func (w *rewriter) kindOf(e *expr, sc *scope) kind {
 		return w.scalar(e, sc)
 	case opExists:
 		w.selectStmt(e.sel, sc, sc.ctes)
-		return kindInteger
+		return kindBoolean
 	case opCall:
 		return w.call(e, sc)
+	case opParam:
+		return w.param(e)
 	}
 	return w.special(e, sc)
 }
@@ -60,7 +62,7 @@ func (w *rewriter) special(e *expr, sc *scope) kind {
 	switch e.op {
 	case opIsNull:
 		w.expr(e.args[0], sc)
-		return kindInteger
+		return kindBoolean
 	case opLike:
 		if e.text == "MATCH" {
 			fail(e.start, "LIKE, GLOB or REGEXP", "MATCH is not supported")
@@ -68,13 +70,13 @@ func (w *rewriter) special(e *expr, sc *scope) kind {
 		for _, a := range e.args {
 			w.expr(a, sc)
 		}
-		return kindInteger
+		return kindBoolean
 	case opBetween:
 		for _, a := range e.args {
 			w.expr(a, sc)
 		}
 		w.compare(e.args...)
-		return kindInteger
+		return kindBoolean
 	case opIn:
 		return w.in(e, sc)
 	case opCase:
@@ -191,7 +193,7 @@ func (w *rewriter) unary(e *expr, sc *scope) kind {
 	a := e.args[0]
 	if e.text == "NOT" {
 		w.condition(a, sc)
-		return kindInteger
+		return kindBoolean
 	}
 	k := w.expr(a, sc).derived()
 	switch e.text {
@@ -220,7 +222,7 @@ func number(k kind) kind {
 	case classAny:
 		return kind{class: classAny, money: true}
 	}
-	return k.derived()
+	return kind{class: k.class, money: k.money}
 }
 
 // refuseArithmetic refuses operands that are no numbers.
@@ -249,7 +251,7 @@ func (w *rewriter) binary(e *expr, sc *scope) kind {
 	case "AND", "OR":
 		w.condition(a, sc)
 		w.condition(b, sc)
-		return kindInteger
+		return kindBoolean
 	}
 	if _, equal := comparisons[e.text]; equal {
 		return w.comparison(e, sc)

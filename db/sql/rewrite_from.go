@@ -117,7 +117,9 @@ func (w *rewriter) asOf(t *tableInfo, item *joinItem, sc *scope) {
 	}
 	k := w.expr(a.instant, sc)
 	open, close := "(", ")"
-	if len(a.words) > 2 {
+	// An argument that is a time is one without the word, too.
+	if len(a.words) > 2 || isParam(a.instant) && k.class == classInstant {
+		w.refuseTime(a.instant)
 		if k.money || k.class == classReal || k.class == classBlob {
 			fail(a.instant.start, "AS OF TIMESTAMP '2026-03-31 23:59:59'",
 				"AS OF TIMESTAMP wants a time")

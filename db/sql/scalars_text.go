@@ -78,8 +78,7 @@ func (a *arguments) instant(i int) (juno.Millis, error) {
 	case lite.SQLITE_NULL:
 		return 0, nil
 	case lite.SQLITE_INTEGER:
-		const lastMillis = 253402300799999 // 9999-12-31
-		if n := a.integer(i); n >= 0 && n <= lastMillis {
+		if n := a.integer(i); n >= 0 && n <= millisMax {
 			return juno.Millis(n), nil
 		}
 	case lite.SQLITE_TEXT:

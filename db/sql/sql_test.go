@@ -3,6 +3,8 @@ package sql
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,6 +20,10 @@ import (
 //	plan              EXPLAIN QUERY PLAN of a statement
 //	columns           names and kinds of a statement's columns
 //
+// Lines before a statement that begin with "arg" are its arguments: arg NAME KIND VALUE, with - for
+// no name and %q for a value that is no word. With "query pick" each of several statements gets
+// those that it names.
+//
 // A refused statement is shown with its place and its hint. To rewrite: go test -rewrite, and read
 // the diff.
 func TestSQL(t *testing.T) {
@@ -29,9 +35,9 @@ func TestSQL(t *testing.T) {
 			case "ledger":
 				return fill(l, d.Input)
 			case "query":
-				return queries(e, d.Input)
+				return queries(e, "", d.Input, d.HasArg("pick"))
 			case "plan":
-				return queries(e, "EXPLAIN QUERY PLAN "+d.Input)
+				return queries(e, "EXPLAIN QUERY PLAN ", d.Input, false)
 			case "columns":
 				return columnsOf(t, e, d.Input)
 			}
@@ -53,10 +59,17 @@ func fill(l *ledger, input string) string {
 	return fmt.Sprintf("%d entries\n", len(l.log))
 }
 
-func queries(e *Engine, text string) string {
+func queries(e *Engine, before, text string, pick bool) string {
 	var b strings.Builder
-	for _, s := range Split(text) {
-		got, err := ask(e, s.Text)
+	all, text := cutArgs(text)
+	for _, s := range Split(before + text) {
+		args := all
+		if names, _, err := Parameters(s.Text); pick && err == nil {
+			args = slices.DeleteFunc(slices.Clone(all), func(a juno.Arg) bool {
+				return !slices.Contains(names, a.Name)
+			})
+		}
+		got, err := ask(e, s.Text, args...)
 		b.WriteString(got)
 		if err != nil {
 			b.WriteString(describe(s.Text, err))
@@ -65,6 +78,50 @@ func queries(e *Engine, text string) string {
 		}
 	}
 	return b.String()
+}
+
+// cutArgs reads the arguments before a statement.
+func cutArgs(text string) (args []juno.Arg, rest string) {
+	for strings.HasPrefix(text, "arg ") {
+		line, rest, _ := strings.Cut(text, "\n")
+		fields := strings.SplitN(line, " ", 4)
+		kind, err := juno.ParseValueKind(fields[2])
+		if err != nil {
+			panic(err)
+		}
+		value := fields[3]
+		if s, err := strconv.Unquote(value); err == nil {
+			value = s
+		}
+		args = append(args, juno.Named(strings.Trim(fields[1], "-"), valueOf(kind, value)))
+		text = rest
+	}
+	return args, text
+}
+
+// valueOf reads a value of a kind.
+func valueOf(kind juno.ValueKind, text string) juno.Value {
+	v := juno.Value{Kind: kind}
+	var err error
+	switch kind {
+	case juno.Text, juno.Exact:
+		v.Text = text
+	case juno.Blob:
+		v.Blob = []byte(text)
+	case juno.Float:
+		v.Float, err = strconv.ParseFloat(text, 64)
+	case juno.Instant:
+		var m juno.Millis
+		m, err = juno.ParseMillis(text)
+		v.Integer = int64(m)
+	case juno.Null:
+	default:
+		v.Integer, err = strconv.ParseInt(text, 10, 64)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 // describe shows an error as a shell would: with a caret under the place.
@@ -87,7 +144,8 @@ func describe(text string, err error) string {
 }
 
 func columnsOf(t *testing.T, e *Engine, text string) string {
-	rows, err := e.Query(t.Context(), juno.Query{Text: text})
+	args, text := cutArgs(text)
+	rows, err := e.Query(t.Context(), juno.Query{Text: text, Args: args})
 	if err != nil {
 		return describe(text, err)
 	}

@@ -125,7 +125,7 @@ func table[R any](t tableInfo, fields []field[R],
 		t.columns = append(t.columns, f.columnInfo)
 	}
 	t.columns = append(t.columns, columnInfo{
-		name: asOfColumn, kind: kindInteger, hidden: true,
+		name: asOfColumn, kind: kindIndex, hidden: true,
 		push: pushAsOf, doc: "log index that the row is read at",
 	})
 	t.timeTravel = true

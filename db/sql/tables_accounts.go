@@ -34,11 +34,11 @@ func accountFields[R any](of func(*R) *AccountRow) []field[R] {
 			}),
 		f("status", kindText, pushNone, "open, frozen or closed",
 			func(o *result, r *R) { o.text(of(r).Status) }),
-		f("opened_index", kindInteger, pushNone, "log index it was opened at",
+		f("opened_index", kindIndex, pushNone, "log index it was opened at",
 			func(o *result, r *R) { o.index(of(r).OpenedIndex) }),
 		f("opened_at", kindInstant, pushNone, "when it was opened",
 			func(o *result, r *R) { o.time(of(r).OpenedAt) }),
-		f("updated_index", kindInteger, pushNone, "log index of the last change",
+		f("updated_index", kindIndex, pushNone, "log index of the last change",
 			func(o *result, r *R) { o.index(of(r).UpdatedIndex) }),
 		f("updated_at", kindInstant, pushNone, "when it last changed",
 			func(o *result, r *R) { o.time(of(r).UpdatedAt) }),
@@ -73,7 +73,7 @@ func accountChangesTable() *tableInfo {
 			func(o *result, r *row) { o.text(r.Change) }),
 		f("delta", kindExact, pushNone, "balance after minus balance before",
 			func(o *result, r *row) { o.amount(r.Delta) }),
-		f("log_index", kindInteger, pushIndex, "entry that made the change",
+		f("log_index", kindIndex, pushIndex, "entry that made the change",
 			func(o *result, r *row) { o.index(r.LogIndex) }),
 		f("actor", kindText, pushNone, "who signed the command",
 			func(o *result, r *row) { o.text(r.Actor) }),
@@ -112,7 +112,7 @@ func currenciesTable() *tableInfo {
 			func(o *result, r *row) { o.text(r.Issuer) }),
 		f("supply", kindExact, pushNone, "what the issuer has put into circulation",
 			func(o *result, r *row) { o.amount(r.Supply) }),
-		f("created_index", kindInteger, pushNone, "log index it was created at",
+		f("created_index", kindIndex, pushNone, "log index it was created at",
 			func(o *result, r *row) { o.index(r.CreatedIndex) }),
 	}, func(v View, s *scan) (Cursor[row], error) { return v.Currencies() })
 }
@@ -126,7 +126,7 @@ func transfersTable() *tableInfo {
 	}, []field[row]{
 		f("transfer_id", kindText, pushTransfer, "name of the transfer",
 			func(o *result, r *row) { o.text(r.TransferID) }),
-		f("log_index", kindInteger, pushIndex, "entry that made the transfer",
+		f("log_index", kindIndex, pushIndex, "entry that made the transfer",
 			func(o *result, r *row) { o.index(r.LogIndex) }),
 		f("op", kindInteger, pushNone, "place within its command",
 			func(o *result, r *row) { o.integer(int64(r.Op)) }),
@@ -166,7 +166,7 @@ func postingsTable() *tableInfo {
 		order: []string{"log_index", "op"}, backward: true, perEntry: 2, few: 100,
 		costly: "balance_after",
 	}, []field[row]{
-		f("log_index", kindInteger, pushIndex, "entry that made the posting",
+		f("log_index", kindIndex, pushIndex, "entry that made the posting",
 			func(o *result, r *row) { o.index(r.LogIndex) }),
 		f("op", kindInteger, pushNone, "place within its command",
 			func(o *result, r *row) { o.integer(int64(r.Op)) }),
@@ -204,7 +204,7 @@ func settingsTable() *tableInfo {
 			func(o *result, r *row) { o.string(r.Name) }),
 		f("value", kindText, pushNone, "its value",
 			func(o *result, r *row) { o.string(r.Value) }),
-		f("set_index", kindInteger, pushNone, "log index it was set at",
+		f("set_index", kindIndex, pushNone, "log index it was set at",
 			func(o *result, r *row) { o.index(r.SetIndex) }),
 	}, func(v View, s *scan) (Cursor[row], error) { return v.Settings() })
 }
@@ -217,7 +217,7 @@ func commandsTable() *tableInfo {
 		key: "log_index, as_of", order: []string{"log_index"}, backward: true,
 		unique: [][]string{{"log_index"}, {"client", "request_id"}}, perEntry: 1, few: 1000,
 	}, []field[row]{
-		f("log_index", kindInteger, pushIndex, "entry that holds the command",
+		f("log_index", kindIndex, pushIndex, "entry that holds the command",
 			func(o *result, r *row) { o.index(r.LogIndex) }),
 		f("client", kindText, pushClient, "who sent it",
 			func(o *result, r *row) { o.text(r.Client) }),

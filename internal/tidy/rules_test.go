@@ -201,7 +201,7 @@ func TestPurityRule(t *testing.T) {
 	}
 	t.Run("a file that is excused", func(t *testing.T) {
 		text := "package juno\n\ntype Value struct{ Float float64 }\n"
-		if got := purity(t, "query.go", text); len(got) != 0 {
+		if got := purity(t, "value.go", text); len(got) != 0 {
 			t.Errorf("got %v, want nothing", got)
 		}
 		if got := purity(t, "amount.go", text); len(got) != 1 {

@@ -102,6 +102,9 @@ type Info struct {
 // ErrNoSpace is how a full disk is recognised: errors.Is(err, ErrNoSpace).
 var ErrNoSpace error = syscall.ENOSPC
 
+// ErrLocked is what a LockedError is, for errors.Is.
+var ErrLocked = errors.New("directory is in use")
+
 // LockedError says that a directory is in use, and by whom.
 type LockedError struct {
 	Dir string
@@ -117,6 +120,9 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("directory %s is in use by %s: stop it first, or use another directory",
 		e.Dir, holder)
 }
+
+// Is reports whether target is ErrLocked.
+func (e *LockedError) Is(target error) bool { return target == ErrLocked }
 
 // MkdirAllSync makes a directory and its parents and makes their names durable.
 func MkdirAllSync(fsys FS, dir string) error {

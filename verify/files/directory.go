@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"juno"
+	"juno/datadir"
 	"juno/db/audit"
 	"juno/internal/vfs"
 	"juno/snapshot"
@@ -44,10 +45,20 @@ func Directory(ctx context.Context, path string, o Options) (*verify.Verdict, er
 	return r.verdict, nil
 }
 
+// open reads a directory's genesis, and what its file of epochs proves.
+func open(path string, pinned juno.ClusterID) (*datadir.Directory, *verify.Memberships, error) {
+	d, err := datadir.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := d.Memberships(pinned)
+	return d, m, err
+}
+
 // directory verifies one directory.
 type directory struct {
 	ctx     context.Context
-	dir     *place
+	dir     *datadir.Directory
 	members *verify.Memberships
 	options Options
 	verdict *verify.Verdict
@@ -57,7 +68,7 @@ type directory struct {
 
 // begin reads where the log begins, and the ends of epochs that are in it.
 func (d *directory) begin() (err error) {
-	r, err := wal.OpenReader(vfs.OS{}, d.dir.log(), d.members.Cluster())
+	r, err := wal.OpenReader(vfs.OS{}, d.dir.LogPath(), d.members.Cluster())
 	if err != nil {
 		return err
 	}
@@ -121,7 +132,7 @@ func (d *directory) newest(r *wal.Reader) error {
 // hashOnly reads the log on all cores; the log checks its own chain.
 func (d *directory) hashOnly() error {
 	r, err := wal.Verify(wal.VerifyOptions{
-		FS: vfs.OS{}, Dir: d.dir.log(), Cluster: d.members.Cluster(),
+		FS: vfs.OS{}, Dir: d.dir.LogPath(), Cluster: d.members.Cluster(),
 		Progress: d.options.Progress,
 	})
 	v := d.verdict
@@ -144,7 +155,7 @@ func (d *directory) whole() error {
 		return err
 	}
 	options := audit.Options{
-		Genesis: d.dir.genesis, Start: v.Start, From: o.From, To: o.To, Members: d.members,
+		Genesis: d.dir.Genesis, Start: v.Start, From: o.From, To: o.To, Members: d.members,
 		Signatures: !o.SkipSignatures, Proofs: true, Replay: !o.SkipReplay,
 	}
 	d.chooseBase(&options)
@@ -153,7 +164,7 @@ func (d *directory) whole() error {
 		return err
 	}
 	r, err := wal.Verify(wal.VerifyOptions{
-		FS: vfs.OS{}, Dir: d.dir.log(), Cluster: d.members.Cluster(), Workers: 1,
+		FS: vfs.OS{}, Dir: d.dir.LogPath(), Cluster: d.members.Cluster(), Workers: 1,
 		Progress: o.Progress,
 		Visit: func(entries []juno.Chained) error {
 			a.Entries(entries)
@@ -190,7 +201,7 @@ func (d *directory) whole() error {
 
 // snapshots verifies the files of all snapshots.
 func (d *directory) snapshots() error {
-	all, err := snapshot.List(d.dir.snapshots(), nil)
+	all, err := snapshot.List(d.dir.SnapshotsPath(), nil)
 	if err != nil {
 		return err
 	}
@@ -249,7 +260,7 @@ func (d *directory) chooseBase(o *audit.Options) {
 	case d.base == nil:
 		v.Missing = fmt.Errorf("the log begins behind entry %d, and there is no snapshot of that "+
 			"entry or a later one in %s: client signatures and states cannot be checked",
-			v.Start.Index, d.dir.snapshots())
+			v.Start.Index, d.dir.SnapshotsPath())
 		o.Signatures, o.Replay = false, false
 	default:
 		o.State, o.StateAt = d.base.memory, d.base.manifest.Pos

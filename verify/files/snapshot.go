@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"juno"
+	"juno/datadir"
 	"juno/snapshot"
 	"juno/verify"
 )
@@ -18,7 +19,7 @@ import (
 func Snapshot(ctx context.Context, path string, o Options) (*verify.Verdict, error) {
 	folder := filepath.Dir(path)
 	_, m, err := open(filepath.Dir(folder), o.Pinned)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, datadir.ErrNoLedger) {
 		_, m, err = open(folder, o.Pinned)
 	}
 	if err != nil {

@@ -1,8 +1,0 @@
-//go:build !linux
-
-package main
-
-import "os"
-
-// dataSync makes a file durable.
-func dataSync(file *os.File) error { return file.Sync() }
