@@ -33,7 +33,10 @@ const (
 	// memoryRoomBytes is what a value may grow by in its place.
 	memoryRoomBytes = 4
 	memoryTableMin  = 1 << 10
-	memoryValueMax  = 1<<16 - 1 - memoryRoomBytes
+	// memoryBlocksSmall is how many blocks are smaller than memoryBlockBytes, each half as long as
+	// the next one.
+	memoryBlocksSmall = 5
+	memoryValueMax    = 1<<16 - 1 - memoryRoomBytes
 )
 
 // NewMemory returns an empty state.
@@ -111,7 +114,9 @@ func (m *Memory) add(key, value []byte) uint64 {
 	size := memoryHeadBytes + len(key) + len(value) + memoryRoomBytes
 	n := len(m.blocks) - 1
 	if n < 0 || cap(m.blocks[n])-len(m.blocks[n]) < size {
-		m.blocks = append(m.blocks, make([]byte, 0, memoryBlockBytes))
+		// The first blocks are smaller: many states are.
+		room := memoryBlockBytes >> max(0, memoryBlocksSmall-len(m.blocks))
+		m.blocks = append(m.blocks, make([]byte, 0, max(room, size)))
 		n++
 	}
 	start := len(m.blocks[n])

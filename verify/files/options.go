@@ -36,6 +36,9 @@ func (o *Options) skipped() []string {
 	if o.SkipReplay || o.HashOnly {
 		all = append(all, "execution and state hashes")
 	}
+	if o.HashOnly {
+		all = append(all, "order of terms and times")
+	}
 	if o.From > 1 {
 		all = append(all, fmt.Sprintf("entries before %d but for chain and certificates", o.From))
 	}
